@@ -1,0 +1,74 @@
+// What a process is born with: with common/protocol.h the whole treaty between the master and its children. A child
+// is forked, not exec'ed, so it reads these values where the master had written them; the descriptors named here are
+// the only ones it has beside 0, 1 and 2.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/limit_table.h"
+#include "common/log.h"
+#include "common/scoreboard.h"
+#include "common/settings.h"
+
+namespace drover {
+
+enum class Role { kValidator, kWorker, kAcceptor };
+[[nodiscard]] const char* to_string(Role role);
+
+// One listening socket. A `listen` line is a group of `active` members (one, or one per slot with reuseport), indexed
+// by the order in which they joined the kernel's reuseport group. Members at and above `active` are surplus: kept open
+// until their queues have run dry, accepted from by slot member % slots.
+struct ListenerHeritage {
+  std::uint32_t id = 0;  // unique for the master's life
+  int fd = -1;
+  std::uint16_t server = 0;  // index in Settings::servers
+  std::uint16_t listen = 0;  // index in ServerSettings::listens
+  std::uint16_t member = 0;
+  std::uint16_t active = 1;
+};
+
+// accept = acceptor: the two ends of a slot's SOCK_SEQPACKET pair. The master keeps both, so that descriptors queued
+// to a dead worker are read by its successor or by a neighbour.
+struct PassingPair {
+  int send_fd = -1;
+  int receive_fd = -1;
+};
+
+// A sealed memfd with a module's .so, to be opened as /proc/self/fd/N.
+struct ModuleImageHeritage {
+  std::string name;      // as configured in `load`
+  std::string origin;    // the file it was copied from
+  std::string build_id;  // hex, empty: none
+  int fd = -1;
+};
+
+struct Heritage {
+  Role role = Role::kWorker;
+  int slot = 0;   // the worker's number; 0 for other roles
+  int slots = 1;  // workers of this generation
+  std::uint32_t generation = 0;
+  int seat = 0;  // index in Scoreboard::seats
+  const Settings* settings = nullptr;
+  int channel_fd = -1;
+  Scoreboard* scoreboard = nullptr;
+  LimitTable* limits = nullptr;
+  ConnectionLedger* ledger = nullptr;           // this process's, workers only
+  std::vector<ListenerHeritage> listeners;      // all of the generation's
+  std::vector<int> doorbells;                   // eventfd by slot
+  std::vector<PassingPair> passing;             // by slot; empty without an acceptor server
+  std::vector<ModuleImageHeritage> modules;
+  std::vector<int> access_log_fds;              // by server, -1: off
+  std::int64_t worker_connections = 0;          // resolved
+  Log* log = nullptr;                           // already the child's own
+
+  [[nodiscard]] Seat& my_seat() const { return scoreboard->seats[static_cast<std::size_t>(seat)]; }
+  [[nodiscard]] Board& board() const { return scoreboard->board_of(generation); }
+  [[nodiscard]] std::vector<int> descriptors() const;  // all that the child keeps
+};
+
+// A role's whole life: returns the exit status of the process.
+using RoleMain = int (*)(const Heritage&);
+
+}  // namespace drover

@@ -1,0 +1,53 @@
+// The messages between the master and its children over their channel (SOCK_SEQPACKET, one message a packet, descriptors
+// attached where noted). Within one master's life both sides are the same binary, so bodies are fixed structs or text;
+// every length is checked by Channel and by the reader, because the master treats what a child sends as hostile.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace drover {
+
+enum class MessageType : std::uint16_t {
+  // child -> master
+  kReady = 1,         // no body. A worker: modules loaded, nothing accepted yet. A validator: the configuration is good
+  kFailed = 2,        // text: why the child cannot become ready; it exits after it
+  kLeaving = 3,       // no body. A worker that got SIGTERM: it drains by itself, its slot may be refilled
+  kLogsReopened = 4,  // body: ReopenBody, the same as in the request
+  kStopAccepting = 5, // no body. An acceptor that has drained: everything it accepted has been passed on
+
+  // master -> child
+  kServe = 32,         // no body: all are READY, begin to accept
+  kDrain = 33,         // body: DrainBody, followed by `removed` uint32 listener ids
+  kReopenLogs = 34,    // body: ReopenBody; descriptors: error log, then one for each server with an access log, in order
+  kCloseListener = 35, // body: CloseListenerBody
+};
+
+// Stop accepting, finish what is live, be gone by the deadline (CLOCK_MONOTONIC milliseconds). Listeners in the list
+// that follows are in no later generation: their queues are accepted to the end before they are closed.
+struct DrainBody {
+  std::int64_t deadline_ms;
+  std::uint32_t removed;
+  std::uint32_t reserved;
+};
+
+struct ReopenBody {
+  std::uint64_t serial;
+};
+
+// A surplus listener whose queue has run dry: accept what is left, close it. Unknown ids are ignored.
+struct CloseListenerBody {
+  std::uint32_t listener_id;
+};
+
+inline constexpr std::size_t kMaxMessageBody = 8192;
+inline constexpr std::size_t kMaxMessageFds = 250;  // SCM_MAX_FD is 253
+
+// What the acceptor sends to a worker with each batch of descriptors: the listener ids, in the order of the descriptors.
+inline constexpr std::size_t kMaxPassed = 64;
+struct PassedBatch {
+  std::uint32_t count;
+  std::uint32_t listener_ids[kMaxPassed];
+};
+
+}  // namespace drover
