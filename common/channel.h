@@ -1,10 +1,11 @@
-// One end of the socket pair between the master and a child: whole messages with their descriptors, sent without
-// blocking. A message that finds the pair full waits in memory (the peer is slow or stopped) up to a bound.
+// One end of the socket pair between the master and a child: whole messages with their descriptors,
+// sent without blocking. A message that finds the pair full waits in memory (the peer is slow or
+// stopped) up to a bound.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,8 +51,11 @@ class Channel {
 
   // Both must outlive the channel. The channel may be destroyed inside a callback of the listener.
   Channel(event_base* base, UniqueFd fd, Listener* listener);
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+  ~Channel();
 
-  // Descriptors are duplicated by the kernel when the message leaves; they must stay open until is_idle().
+  // Descriptors are copied: the caller may close its own when send() returns.
   void send(MessageType type, std::string_view body = {}, std::span<const int> fds = {});
   template <class Body>
   void send_body(MessageType type, const Body& body, std::span<const int> fds = {}) {
@@ -60,14 +64,19 @@ class Channel {
   [[nodiscard]] bool is_idle() const { return waiting_.empty(); }
   // Blocks until what waits has been sent; for a child that is about to exit.
   void flush();
+  // Delivers what has arrived already; for a peer that has just died and may have said why.
+  void read_pending() {
+    if (fd_.is_open()) on_event(EV_READ);
+  }
 
  private:
   struct Outgoing {
     std::string packet;
-    std::vector<int> fds;
+    std::vector<UniqueFd> fds;
   };
   void on_event(short what);
   void receive_all();
+  bool receive_one();
   void send_waiting();
   void watch();
   void fail();
@@ -79,9 +88,6 @@ class Channel {
   bool* destroyed_ = nullptr;  // set while a callback runs
 
   Event<&Channel::on_event> event_;
-
- public:
-  ~Channel();
 };
 
 template <class Body>

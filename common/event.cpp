@@ -11,7 +11,8 @@ Millis monotonic_now() {
 }
 
 EventBase make_event_base() {
-  std::unique_ptr<event_config, decltype(&event_config_free)> config(event_config_new(), &event_config_free);
+  std::unique_ptr<event_config, decltype(&event_config_free)> config(event_config_new(),
+                                                                     &event_config_free);
   DROVER_CHECK(config != nullptr);
   event_config_require_features(config.get(), EV_FEATURE_ET | EV_FEATURE_O1);  // epoll
   EventBase base(event_base_new_with_config(config.get()));

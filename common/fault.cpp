@@ -1,5 +1,6 @@
-// Reads the two environment variables once per process image; counters are per process and are copied by fork, so that
-// "each worker fails twice" and "the master fails twice" are both one setting.
+// Reads the two environment variables once per process image; counters are per process and are
+// copied by fork, so that "each worker fails twice" and "the master fails twice" are both one
+// setting.
 #include "common/fault.h"
 
 #include <csignal>
@@ -19,7 +20,8 @@ struct Rule {
 using Rules = std::map<std::string, Rule, std::less<>>;
 
 Rule parse_rule(std::string_view value) {
-  const bool is_number = !value.empty() && value.find_first_not_of("0123456789") == std::string_view::npos;
+  const bool is_number =
+      !value.empty() && value.find_first_not_of("0123456789") == std::string_view::npos;
   if (is_number) return {std::atoi(std::string(value).c_str()), {}};
   return {kAlways, std::string(value)};
 }

@@ -4,9 +4,12 @@ namespace drover {
 
 const char* to_string(Role role) {
   switch (role) {
-    case Role::kValidator: return "validator";
-    case Role::kWorker: return "worker";
-    case Role::kAcceptor: return "acceptor";
+    case Role::kValidator:
+      return "validator";
+    case Role::kWorker:
+      return "worker";
+    case Role::kAcceptor:
+      return "acceptor";
   }
   return "unknown";
 }

@@ -1,8 +1,8 @@
-// Counters shared by master and children: one anonymous shared mapping for the master's life, made before the first
-// fork and seen by every child. A *seat* is one live process's record; a slot's next process gets another seat, and the
-// master adds a dead seat's counters to its slot's totals. A *board* is what the processes of one generation share.
-// The owner writes its seat; everybody reads. The master range-checks whatever it reads: a child may have written
-// anything.
+// Counters shared by master and children: one anonymous shared mapping for the master's life, made
+// before the first fork and seen by every child. A *seat* is one live process's record; a slot's
+// next process gets another seat, and the master adds a dead seat's counters to its slot's totals.
+// A *board* is what the processes of one generation share. The owner writes its seat; everybody
+// reads. The master range-checks whatever it reads: a child may have written anything.
 #pragma once
 
 #include <array>
@@ -15,23 +15,24 @@
 namespace drover {
 
 inline constexpr int kMaxSeats = 2048;
-inline constexpr int kBoards = 32;          // generations alive at once, a ring by generation number
-inline constexpr int kMaxBoardServers = 256;
+inline constexpr int kBoards = 32;  // generations alive at once, a ring by generation number
+inline constexpr int kMaxBoardServers = 128;
 inline constexpr int kCrashFrames = 48;
 
 enum class SeatState : std::uint8_t { kFree, kStarting, kReady, kDraining };
 
 // Monotonic counts since the process was born; each is written by one process only.
 struct SlotCounters {
-  std::atomic<std::uint64_t> accepted{0};       // connections taken by this process: accept4 or passed by the acceptor
+  std::atomic<std::uint64_t> accepted{
+      0};  // connections taken by this process: accept4 or passed by the acceptor
   std::atomic<std::uint64_t> empty_wakeups{0};  // woken by a listener and found nothing: the herd
-  std::atomic<std::uint64_t> steered{0};        // taken from the queue of a slot that was hung or dead
-  std::atomic<std::uint64_t> closed{0};         // == accepted - live, for sockets
-  std::atomic<std::uint64_t> refused_limit{0};  // max_connections, limit_per_ip
-  std::atomic<std::uint64_t> refused_access{0}; // deny, or a PROXY header that is not acceptable
-  std::atomic<std::uint64_t> accept_pauses{0};  // EMFILE, ENFILE, worker_connections reached
-  std::atomic<std::uint64_t> drained_cut{0};    // closed at worker_shutdown_timeout
-  std::atomic<std::uint64_t> stale_handles{0};  // calls of modules on connections that were gone
+  std::atomic<std::uint64_t> steered{0};  // taken from the queue of a slot that was hung or dead
+  std::atomic<std::uint64_t> closed{0};   // == accepted - live, for sockets
+  std::atomic<std::uint64_t> refused_limit{0};   // max_connections, limit_per_ip
+  std::atomic<std::uint64_t> refused_access{0};  // deny, or a PROXY header that is not acceptable
+  std::atomic<std::uint64_t> accept_pauses{0};   // EMFILE, ENFILE, worker_connections reached
+  std::atomic<std::uint64_t> drained_cut{0};     // closed at worker_shutdown_timeout
+  std::atomic<std::uint64_t> stale_handles{0};   // calls of modules on connections that were gone
   std::atomic<std::uint64_t> bytes_in{0};
   std::atomic<std::uint64_t> bytes_out{0};
 };
@@ -49,16 +50,17 @@ struct alignas(64) Seat {
   std::atomic<std::int32_t> slot{-1};
   std::atomic<std::uint32_t> generation{0};
   std::atomic<std::int32_t> pid{0};
-  std::atomic<std::int64_t> heartbeat_ms{0};   // CLOCK_MONOTONIC, each loop turn and every 250 ms
-  std::atomic<std::uint32_t> live{0};          // connections now
-  std::atomic<std::uint32_t> capacity{0};      // worker_connections in force
-  std::atomic<std::uint32_t> loop_max_us{0};   // longest turn of the loop in the last minute
+  std::atomic<std::int64_t> heartbeat_ms{0};  // CLOCK_MONOTONIC, each loop turn and every 250 ms
+  std::atomic<std::uint32_t> live{0};         // connections now
+  std::atomic<std::uint32_t> capacity{0};     // worker_connections in force
+  std::atomic<std::uint32_t> loop_max_us{0};  // longest turn of the loop in the last minute
   SlotCounters counters;
   CrashReport crash;
 };
 
-// Who may accept for a server with accept = mutex: holder slot + 1 in the upper 16 bits (0: nobody), deadline in
-// CLOCK_MONOTONIC milliseconds in the lower 48. Changed by compare-and-swap only.
+// Who may accept for a server with accept = mutex: holder slot + 1 in the upper 16 bits (0:
+// nobody), deadline in CLOCK_MONOTONIC milliseconds in the lower 48. Changed by compare-and-swap
+// only.
 using AcceptLease = std::atomic<std::uint64_t>;
 
 struct Board {

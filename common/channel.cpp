@@ -1,0 +1,197 @@
+#include "common/channel.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "common/check.h"
+
+namespace drover {
+namespace {
+
+struct PacketHeader {
+  std::uint16_t type;
+  std::uint16_t reserved;
+  std::uint32_t body_size;
+};
+
+constexpr std::size_t kMaxPacket = sizeof(PacketHeader) + kMaxMessageBody;
+constexpr std::size_t kMaxWaiting = 1024;
+
+// SCM_RIGHTS as a vector of owned descriptors, and back.
+struct ControlBuffer {
+  alignas(cmsghdr) char bytes[CMSG_SPACE(sizeof(int) * kMaxMessageFds)];
+};
+
+void attach_fds(msghdr& header, ControlBuffer& buffer, std::span<const int> fds) {
+  if (fds.empty()) return;
+  header.msg_control = buffer.bytes;
+  header.msg_controllen = CMSG_SPACE(fds.size_bytes());
+  cmsghdr* control = CMSG_FIRSTHDR(&header);
+  control->cmsg_level = SOL_SOCKET;
+  control->cmsg_type = SCM_RIGHTS;
+  control->cmsg_len = CMSG_LEN(fds.size_bytes());
+  std::memcpy(CMSG_DATA(control), fds.data(), fds.size_bytes());
+}
+
+std::vector<UniqueFd> take_fds(msghdr& header) {
+  std::vector<UniqueFd> fds;
+  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
+       control = CMSG_NXTHDR(&header, control)) {
+    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof fd);
+      fds.emplace_back(fd);
+    }
+  }
+  return fds;
+}
+
+// 0: sent, else errno.
+int send_packet(int socket, std::string_view packet, std::span<const int> fds) {
+  iovec data{const_cast<char*>(packet.data()), packet.size()};
+  ControlBuffer control;
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  attach_fds(header, control, fds);
+  while (sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+    if (errno != EINTR) return errno;
+  }
+  return 0;
+}
+
+bool is_full(int error) { return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS; }
+
+std::vector<int> raw(const std::vector<UniqueFd>& fds) {
+  std::vector<int> numbers;
+  for (const UniqueFd& fd : fds) numbers.push_back(fd.get());
+  return numbers;
+}
+
+}  // namespace
+
+std::string encode_message(MessageType type, std::string_view body) {
+  const std::string_view bounded = body.substr(0, kMaxMessageBody);
+  const PacketHeader header{static_cast<std::uint16_t>(type), 0,
+                            static_cast<std::uint32_t>(bounded.size())};
+  std::string packet(reinterpret_cast<const char*>(&header), sizeof header);
+  return packet.append(bounded);
+}
+
+Result<Message> decode_message(std::string_view packet) {
+  PacketHeader header{};
+  if (packet.size() < sizeof header) return Error("packet is shorter than its header");
+  std::memcpy(&header, packet.data(), sizeof header);
+  packet.remove_prefix(sizeof header);
+  if (header.body_size != packet.size())
+    return Error("packet's length is not what its header says");
+  return Message{static_cast<MessageType>(header.type), std::string(packet), {}};
+}
+
+Result<SocketPair> make_seqpacket_pair() {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
+    return Error::from_errno("socketpair");
+  }
+  return SocketPair{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+Channel::Channel(event_base* base, UniqueFd fd, Listener* listener)
+    : base_(base), fd_(std::move(fd)), listener_(listener) {
+  watch();
+}
+
+Channel::~Channel() {
+  if (destroyed_ != nullptr) *destroyed_ = true;
+}
+
+void Channel::send(MessageType type, std::string_view body, std::span<const int> fds) {
+  if (!fd_.is_open()) return;
+  DROVER_CHECK(body.size() <= kMaxMessageBody && fds.size() <= kMaxMessageFds);
+  std::string packet = encode_message(type, body);
+  if (waiting_.empty()) {
+    const int error = send_packet(fd_.get(), packet, fds);
+    if (error == 0 || !is_full(error)) return;  // a broken pair is told by the read side
+  }
+  Outgoing outgoing{std::move(packet), {}};
+  for (const int fd : fds) outgoing.fds.emplace_back(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (waiting_.size() < kMaxWaiting) waiting_.push_back(std::move(outgoing));
+  watch();
+}
+
+void Channel::flush() {
+  while (fd_.is_open() && !waiting_.empty()) {
+    pollfd ready{fd_.get(), POLLOUT, 0};
+    if (poll(&ready, 1, 1000) <= 0) return;
+    send_waiting();
+  }
+}
+
+void Channel::on_event(short what) {
+  bool destroyed = false;
+  destroyed_ = &destroyed;
+  if ((what & EV_WRITE) != 0) send_waiting();
+  if ((what & EV_READ) != 0) receive_all();
+  if (!destroyed) destroyed_ = nullptr;
+}
+
+void Channel::receive_all() {
+  const bool* destroyed = destroyed_;
+  while (receive_one()) {
+    if (*destroyed) return;
+  }
+}
+
+// False when there is nothing more to read or the channel has gone.
+bool Channel::receive_one() {
+  char packet[kMaxPacket];
+  iovec data{packet, sizeof packet};
+  ControlBuffer control;
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  header.msg_control = control.bytes;
+  header.msg_controllen = sizeof control.bytes;
+  const ssize_t size = recvmsg(fd_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (size < 0 && errno == EINTR) return true;
+  if (size < 0 && is_full(errno)) return false;
+  if (size <= 0) return fail(), false;
+  std::vector<UniqueFd> fds = take_fds(header);
+  Result<Message> message = decode_message({packet, static_cast<std::size_t>(size)});
+  if (!message || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return fail(), false;
+  message->fds = std::move(fds);
+  const bool* destroyed = destroyed_;
+  listener_->on_message(std::move(*message));
+  return !*destroyed && fd_.is_open();
+}
+
+void Channel::send_waiting() {
+  while (!waiting_.empty()) {
+    const int error = send_packet(fd_.get(), waiting_.front().packet, raw(waiting_.front().fds));
+    if (is_full(error)) return;
+    waiting_.pop_front();
+  }
+  watch();
+}
+
+void Channel::watch() {
+  const short what = waiting_.empty() ? EV_READ : EV_READ | EV_WRITE;
+  if (!event_.is_pending(what)) event_.start(base_, fd_.get(), what, this);
+  if (waiting_.empty() && event_.is_pending(EV_WRITE))
+    event_.start(base_, fd_.get(), EV_READ, this);
+}
+
+void Channel::fail() {
+  event_.stop();
+  fd_.reset();
+  waiting_.clear();
+  listener_->on_channel_closed();
+}
+
+}  // namespace drover

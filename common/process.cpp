@@ -1,0 +1,112 @@
+#include "common/process.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX asks for it
+
+namespace drover {
+namespace {
+
+// The memory argv and the environment lie in, which ps reads; the one piece of state a process has
+// only once.
+struct TitleArea {
+  char* begin = nullptr;
+  std::size_t size = 0;
+};
+TitleArea title_area;
+
+void move_environment() {
+  std::size_t count = 0;
+  while (environ[count] != nullptr) ++count;
+  auto** moved = new char*[count + 1];  // lives as long as the process
+  for (std::size_t i = 0; i < count; ++i) moved[i] = strdup(environ[i]);
+  moved[count] = nullptr;
+  environ = moved;
+}
+
+void close_all_but(std::vector<int> keep) {
+  keep.insert(keep.end(), {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO});
+  std::sort(keep.begin(), keep.end());
+  unsigned first = 0;
+  for (const int fd : keep) {
+    const auto kept = static_cast<unsigned>(fd);
+    if (kept > first) close_range(first, kept - 1, 0);
+    first = std::max(first, kept + 1);
+  }
+  close_range(first, ~0U, 0);
+}
+
+void reset_signals() {
+  for (int number = 1; number < NSIG; ++number) std::signal(number, SIG_DFL);
+  for (const int ignored : {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGPIPE}) {
+    std::signal(ignored, SIG_IGN);
+  }
+}
+
+}  // namespace
+
+void init_process_title(int argc, char** argv) {
+  char* end = argv[0];
+  for (int i = 0; i < argc; ++i) end = argv[i] + std::strlen(argv[i]) + 1;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (*entry == end) end = *entry + std::strlen(*entry) + 1;
+  }
+  move_environment();
+  title_area = {argv[0], static_cast<std::size_t>(end - argv[0])};
+}
+
+void set_process_title(std::string_view title) {
+  if (title_area.size == 0) return;
+  std::memset(title_area.begin, 0, title_area.size);
+  std::memcpy(title_area.begin, title.data(), std::min(title.size(), title_area.size - 1));
+}
+
+void shed_parent(event_base* parents_base, std::vector<int> keep) {
+  setpgid(0, 0);  // fails only for a session leader, which a forked child is not
+  event_reinit(parents_base);
+  event_base_free(parents_base);
+  reset_signals();  // after libevent, which puts back the handlers it had found
+  closelog();  // its descriptor is about to be closed and its number to be used again
+  close_all_but(std::move(keep));
+}
+
+Status drop_privileges(const std::string& user, const std::string& group) {
+  if (user.empty()) return Done{};
+  const passwd* account = getpwnam(user.c_str());
+  if (account == nullptr) return Error("user " + user + ": no such user");
+  gid_t gid = account->pw_gid;
+  if (!group.empty()) {
+    const struct group* entry = getgrnam(group.c_str());
+    if (entry == nullptr) return Error("group " + group + ": no such group");
+    gid = entry->gr_gid;
+  }
+  const uid_t uid = account->pw_uid;
+  if (initgroups(user.c_str(), gid) != 0) return Error::from_errno("initgroups " + user);
+  if (setgid(gid) != 0) return Error::from_errno("setgid");
+  if (setuid(uid) != 0) return Error::from_errno("setuid " + user);
+  if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0) return Error::from_errno("prctl PR_SET_DUMPABLE");
+  return Done{};
+}
+
+SignalsBlocked::SignalsBlocked() {
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, &former_);
+}
+
+SignalsBlocked::~SignalsBlocked() { sigprocmask(SIG_SETMASK, &former_, nullptr); }
+
+void SignalsBlocked::unblock_all() {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+}  // namespace drover

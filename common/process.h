@@ -1,0 +1,45 @@
+// What a process does to itself: its title, its signals, its descriptors, its identity.
+#pragma once
+
+#include <csignal>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/event.h"
+#include "common/result.h"
+
+namespace drover {
+
+// Remembers argv's memory so that set_process_title can write over it. Once, first thing in main();
+// argv is copied before by whoever still needs it.
+void init_process_title(int argc, char** argv);
+// What ps shows: "drover: worker 3 gen 7". Cut to the room there is.
+void set_process_title(std::string_view title);
+
+// In a child just forked, signals blocked: a process group of its own, default handlers except
+// those that workers ignore (HUP INT QUIT USR1 USR2 WINCH PIPE), the parent's loop reinitialised
+// and freed (a child's signal would otherwise wake the parent through libevent's shared socket
+// pair), every descriptor closed but 0, 1, 2 and `keep`. Leaves the signals blocked.
+void shed_parent(event_base* parents_base, std::vector<int> keep);
+
+// Changes to the user and group, supplementary groups too; stays dumpable so that /proc/self/fd can
+// be opened for module images (proc(5)). Empty user: no effect.
+Status drop_privileges(const std::string& user, const std::string& group);
+
+// Blocks all signals for a scope.
+class SignalsBlocked {
+ public:
+  SignalsBlocked();
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+  ~SignalsBlocked();
+  // In a forked child: leave all signals unblocked, whatever the parent had.
+  static void unblock_all();
+
+ private:
+  sigset_t former_{};
+};
+
+}  // namespace drover

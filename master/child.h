@@ -1,0 +1,75 @@
+// One child process as the master sees it: its pid, its channel, its seat on the scoreboard and how
+// far it has come.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/channel.h"
+#include "common/heritage.h"
+#include "master/context.h"
+#include "master/seats.h"
+
+namespace drover {
+
+class Child : private Channel::Listener {
+ public:
+  enum class State { kStarting, kReady, kServing, kDraining };
+
+  // What becomes of a child is told to the one who keeps it. A child may be destroyed inside these.
+  struct Keeper {
+    virtual void on_child_ready(Child& child) = 0;
+    virtual void on_child_failed(Child& child, const std::string& why) = 0;
+    virtual void on_child_leaving(Child& child) = 0;  // it got SIGTERM and drains by itself
+    virtual void on_child_stopped_accepting(Child& child) = 0;
+    virtual void on_child_reopened_logs(Child& child, std::uint64_t serial) = 0;
+
+   protected:
+    ~Keeper() = default;
+  };
+
+  // Forks. `heritage` lacks only the seat, the ledger and the channel, which are made here.
+  static Result<std::unique_ptr<Child>> spawn(MasterContext& context, Seats& seats,
+                                              Heritage heritage, Keeper* keeper);
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] Role role() const { return role_; }
+  [[nodiscard]] int slot() const { return slot_; }
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool is_up() const { return state_ == State::kReady || state_ == State::kServing; }
+  [[nodiscard]] const Seats::Lease& seat() const { return seat_; }
+  [[nodiscard]] Millis born() const { return born_; }
+  // How long it has been READY; nothing when it never was.
+  [[nodiscard]] std::optional<Millis> served() const;
+  [[nodiscard]] std::string name() const;  // "worker 3 gen 7"
+
+  void serve();
+  void drain(Millis deadline, const std::vector<std::uint32_t>& removed_listeners);
+  void reopen_logs(std::uint64_t serial, const std::vector<int>& fds);
+  void close_listener(std::uint32_t id);
+  void kill(int signal_number) const;
+  // After it was reaped: what it still had to say, for example why it failed.
+  void hear_last_words() { channel_.read_pending(); }
+
+ private:
+  Child(MasterContext& context, const Heritage& heritage, pid_t pid, UniqueFd channel,
+        Seats::Lease seat, Keeper* keeper);
+  void on_message(Message message) override;
+  void on_channel_closed() override {}  // its exit is told by SIGCHLD
+
+  pid_t pid_;
+  Role role_;
+  int slot_;
+  std::uint32_t generation_;
+  State state_ = State::kStarting;
+  Seats::Lease seat_;
+  Millis born_;
+  std::optional<Millis> ready_at_;
+  Keeper* keeper_;
+  Channel channel_;
+};
+
+}  // namespace drover

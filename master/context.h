@@ -1,0 +1,27 @@
+// What all parts of the master share, handed down from main: the loop, the log, the shared memory,
+// the roles. Plain references to things that live as long as the master.
+#pragma once
+
+#include "common/event.h"
+#include "common/heritage.h"
+#include "common/limit_table.h"
+#include "common/log.h"
+#include "common/scoreboard.h"
+
+namespace drover {
+
+struct RoleMains {
+  RoleMain worker = nullptr;
+  RoleMain acceptor = nullptr;
+  RoleMain validator = nullptr;
+};
+
+struct MasterContext {
+  event_base* base = nullptr;
+  Log* log = nullptr;
+  Scoreboard* scoreboard = nullptr;
+  LimitTable* limits = nullptr;
+  RoleMains roles;
+};
+
+}  // namespace drover

@@ -1,0 +1,140 @@
+#include "master/listen_socket.h"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/fault.h"
+
+namespace drover {
+namespace {
+
+Status set_option(int fd, int level, int name, int value, const char* what) {
+  if (setsockopt(fd, level, name, &value, sizeof value) == 0) return Done{};
+  return Error::from_errno(what);
+}
+
+Status apply_tcp_options(int fd, const ListenSettings& settings) {
+  DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_NODELAY, settings.nodelay ? 1 : 0, "nodelay"));
+  DROVER_TRY_DO(
+      set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, settings.deferred ? 1 : 0, "deferred"));
+  DROVER_TRY_DO(
+      set_option(fd, SOL_SOCKET, SO_KEEPALIVE, settings.keepalive.enabled ? 1 : 0, "keepalive"));
+  if (settings.fastopen > 0) {
+    DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, settings.fastopen, "fastopen"));
+  }
+  const KeepaliveSettings& keepalive = settings.keepalive;
+  if (keepalive.idle_s > 0) {
+    DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive.idle_s, "keepalive"));
+  }
+  if (keepalive.interval_s > 0) {
+    DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive.interval_s, "keepalive"));
+  }
+  if (keepalive.count > 0) {
+    DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive.count, "keepalive"));
+  }
+  return Done{};
+}
+
+// A unix socket's file is still there after its daemon died; one that nobody answers is in nobody's
+// way.
+Status remove_stale_socket(const Address& address) {
+  struct stat status {};
+  if (lstat(address.path().c_str(), &status) != 0) return Done{};
+  if (!S_ISSOCK(status.st_mode)) return Error("the file exists and is not a socket");
+  const UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (connect(probe.get(), address.get(), address.size()) == 0 || errno != ECONNREFUSED) {
+    return Error("another process listens there");
+  }
+  if (unlink(address.path().c_str()) != 0)
+    return Error::from_errno("cannot remove the stale socket");
+  return Done{};
+}
+
+Status set_ownership(const ListenSettings& settings) {
+  const std::string path = settings.address.path();
+  uid_t uid = static_cast<uid_t>(-1);
+  gid_t gid = static_cast<gid_t>(-1);
+  if (!settings.owner.empty()) {
+    const passwd* account = getpwnam(settings.owner.c_str());
+    if (account == nullptr) return Error("owner=" + settings.owner + ": no such user");
+    uid = account->pw_uid;
+  }
+  if (!settings.group.empty()) {
+    const struct group* entry = getgrnam(settings.group.c_str());
+    if (entry == nullptr) return Error("group=" + settings.group + ": no such group");
+    gid = entry->gr_gid;
+  }
+  if (chmod(path.c_str(), static_cast<mode_t>(settings.mode)) != 0)
+    return Error::from_errno("mode");
+  if (chown(path.c_str(), uid, gid) != 0) return Error::from_errno("owner");
+  return Done{};
+}
+
+Error bind_error(const Address& address) {
+  const int code = errno;
+  const std::string holder = code == EADDRINUSE ? holder_of(address) : std::string{};
+  if (holder.empty()) return Error::from_errno("bind", code);
+  return Error(fmt::format("bind: address already in use by {}", holder));
+}
+
+Status bind_tcp(int fd, const ListenSettings& settings, bool joins_group) {
+  const Address& address = settings.address;
+  DROVER_TRY_DO(set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"));
+  if (address.family() == AF_INET6) {
+    DROVER_TRY_DO(set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, settings.v6only ? 1 : 0, "v6only"));
+  }
+  if (joins_group) DROVER_TRY_DO(set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT"));
+  if (bind(fd, address.get(), address.size()) != 0) return bind_error(address);
+  return set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
+}
+
+Status bind_unix(int fd, const ListenSettings& settings) {
+  DROVER_TRY_DO(remove_stale_socket(settings.address));
+  if (bind(fd, settings.address.get(), settings.address.size()) != 0)
+    return bind_error(settings.address);
+  return set_ownership(settings);
+}
+
+}  // namespace
+
+Result<UniqueFd> bind_socket(const ListenSettings& settings, bool joins_group) {
+  if (fault("bind")) return Error::from_errno("bind", EADDRINUSE);
+  UniqueFd fd(socket(settings.address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.is_open()) return Error::from_errno("socket");
+  if (settings.address.is_unix()) {
+    DROVER_TRY_DO(bind_unix(fd.get(), settings));
+  } else {
+    DROVER_TRY_DO(bind_tcp(fd.get(), settings, joins_group));
+  }
+  DROVER_TRY_DO(apply_listen_options(fd.get(), settings));
+  return fd;
+}
+
+Status apply_listen_options(int fd, const ListenSettings& settings) {
+  if (settings.rcvbuf > 0)
+    DROVER_TRY_DO(set_option(fd, SOL_SOCKET, SO_RCVBUF, settings.rcvbuf, "rcvbuf"));
+  if (settings.sndbuf > 0)
+    DROVER_TRY_DO(set_option(fd, SOL_SOCKET, SO_SNDBUF, settings.sndbuf, "sndbuf"));
+  if (settings.address.is_unix()) return Done{};
+  return apply_tcp_options(fd, settings);
+}
+
+Status start_listening(int fd, const ListenSettings& settings) {
+  if (fault("listen")) return Error::from_errno("listen", EADDRINUSE);
+  if (listen(fd, settings.backlog) != 0) {
+    const int code = errno;
+    const std::string holder = code == EADDRINUSE ? holder_of(settings.address) : std::string{};
+    if (holder.empty()) return Error::from_errno("listen", code);
+    return Error(fmt::format("listen: address already in use by {}", holder));
+  }
+  return Done{};
+}
+
+}  // namespace drover

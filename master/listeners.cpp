@@ -1,0 +1,172 @@
+#include "master/listeners.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+
+#include "master/listen_socket.h"
+#include "master/steering.h"
+
+namespace drover {
+namespace {
+
+std::uint64_t inode_of(const Address& address) {
+  struct stat status {};
+  return address.is_unix() && lstat(address.path().c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
+std::string where(const ListenSettings& settings) {
+  return fmt::format("{}: listen {}", settings.source.to_string(), settings.address.to_string());
+}
+
+}  // namespace
+
+Status ListenGroup::bind_up_to(int count, const ListenSettings& settings, std::uint32_t& next_id) {
+  while (static_cast<int>(members_.size()) < count) {
+    Result<UniqueFd> fd = bind_socket(settings, !members_.empty());
+    if (!fd) return std::move(fd).error().in(where(settings));
+    members_.push_back({next_id++, std::move(fd).value(), false});
+    path_inode_ = inode_of(address_);
+  }
+  return Done{};
+}
+
+void ListenGroup::drop_uncommitted() {
+  std::erase_if(members_, [](const Member& member) { return !member.is_committed; });
+  steer(nullptr);
+}
+
+void ListenGroup::commit(int count) {
+  active_ = count;
+  for (Member& member : members_) member.is_committed = true;
+  steer(nullptr);
+}
+
+// New members join while the group is steered to the old ones, so that nothing reaches them before
+// commit().
+Status ListenGroup::listen_all(const ListenSettings& settings) {
+  if (active_ > 0) steer(nullptr);
+  for (Member& member : members_) {
+    Status applied = apply_listen_options(member.fd.get(), settings);
+    if (!applied) return std::move(applied).error().in(where(settings));
+    Status listening = start_listening(member.fd.get(), settings);
+    if (!listening) return std::move(listening).error().in(where(settings));
+  }
+  return Done{};
+}
+
+std::vector<std::uint32_t> ListenGroup::close_surplus() {
+  std::vector<std::uint32_t> ids;
+  while (has_surplus()) {  // from the back: the kernel fills a hole with its last member, and
+                           // indices must not change
+    ids.push_back(members_.back().id);
+    members_.pop_back();
+  }
+  return ids;
+}
+
+void ListenGroup::steer(const Board* board) {
+  if (members_.size() < 2) return;
+  std::vector<int> wanted;
+  for (int member = 0; member < active_; ++member) {
+    const bool is_avoided = active_ > 1 && board != nullptr && board->is_steered_around(member);
+    if (!is_avoided) wanted.push_back(member);
+  }
+  const bool is_everyone = wanted.empty() || wanted.size() == members_.size();
+  if (is_everyone) {
+    if (is_steered_) steer_to_all(members_.front().fd.get());
+    is_steered_ = false;
+    return;
+  }
+  is_steered_ = true;
+  if (Status steered = steer_to(members_.front().fd.get(), wanted); !steered) {
+    context_.log->warning("listen {}: {}", address_.to_string(), steered.error().message());
+  }
+}
+
+void ListenGroup::unlink_path() {
+  if (path_inode_ != 0 && inode_of(address_) == path_inode_) unlink(address_.path().c_str());
+}
+
+std::vector<ListenerHeritage> ListenPlan::heritage() const {
+  std::vector<ListenerHeritage> all;
+  for (const Use& use : uses) {
+    for (std::size_t i = 0; i < use.group->members().size(); ++i) {
+      const ListenGroup::Member& member = use.group->members()[i];
+      all.push_back({member.id, member.fd.get(), use.server, use.listen,
+                     static_cast<std::uint16_t>(i), static_cast<std::uint16_t>(use.active)});
+    }
+  }
+  return all;
+}
+
+Result<ListenPlan> Listeners::open(const Settings& settings, int slots) {
+  ListenPlan plan;
+  for (std::size_t s = 0; s < settings.servers.size(); ++s) {
+    const ServerSettings& server = settings.servers[s];
+    for (std::size_t l = 0; l < server.listens.size(); ++l) {
+      const ListenSettings& listen = server.listens[l];
+      auto& group = groups_[listen.address.to_string()];
+      if (group == nullptr) group = std::make_shared<ListenGroup>(context_, listen.address);
+      const int active = server.accept == AcceptStrategy::kReuseport ? slots : 1;
+      plan.uses.push_back(
+          {static_cast<std::uint16_t>(s), static_cast<std::uint16_t>(l), group, active, &listen});
+      if (Status bound = group->bind_up_to(active, listen, next_id_); !bound) {
+        abandon(plan);
+        return std::move(bound).error();
+      }
+    }
+  }
+  return plan;
+}
+
+void Listeners::abandon(const ListenPlan& plan) {
+  for (const ListenPlan::Use& use : plan.uses) {
+    use.group->drop_uncommitted();
+    if (!use.group->members().empty()) continue;
+    use.group->unlink_path();
+    groups_.erase(use.group->address().to_string());
+  }
+}
+
+Result<std::vector<std::uint32_t>> Listeners::commit(const ListenPlan& plan, Millis steer_linger) {
+  for (const ListenPlan::Use& use : plan.uses) {
+    DROVER_TRY_DO(use.group->listen_all(*use.settings));
+  }
+  std::set<std::string> kept;
+  for (const ListenPlan::Use& use : plan.uses) {
+    use.group->commit(use.active);
+    kept.insert(use.group->address().to_string());
+  }
+  std::vector<std::uint32_t> removed;
+  std::erase_if(groups_, [&](const auto& entry) {
+    if (kept.count(entry.first) != 0) return false;
+    for (const ListenGroup::Member& member : entry.second->members()) removed.push_back(member.id);
+    entry.second->unlink_path();
+    return true;
+  });
+  const bool lingers = std::any_of(groups_.begin(), groups_.end(),
+                                   [](const auto& entry) { return entry.second->has_surplus(); });
+  if (lingers) linger_.start(context_.base, steer_linger, this);
+  return removed;
+}
+
+void Listeners::drop_surplus() {
+  for (auto& [address, group] : groups_) {
+    for (const std::uint32_t id : group->close_surplus()) close_everywhere_(id);
+    group->steer(nullptr);
+  }
+}
+
+void Listeners::steer(const Board* board) {
+  for (auto& [address, group] : groups_) group->steer(board);
+}
+
+void Listeners::unlink_paths() {
+  for (auto& [address, group] : groups_) group->unlink_path();
+}
+
+}  // namespace drover

@@ -1,0 +1,104 @@
+// The listening sockets. They belong to the master and stay open across reload and respawn; a
+// generation only uses them. A `listen` line is a group: one socket, or one per slot with accept =
+// reuseport. Opening is in two steps: open() binds what is new, which harms nobody and can be taken
+// back; commit() lets it listen, when the generation is sure.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/heritage.h"
+#include "common/unique_fd.h"
+#include "master/context.h"
+
+namespace drover {
+
+// The sockets of one address.
+class ListenGroup {
+ public:
+  struct Member {
+    std::uint32_t id;
+    UniqueFd fd;
+    bool is_committed = false;  // belongs to a generation that served; else to one being built
+  };
+
+  ListenGroup(MasterContext& context, Address address)
+      : context_(context), address_(std::move(address)) {}
+  ListenGroup(const ListenGroup&) = delete;
+  ListenGroup& operator=(const ListenGroup&) = delete;
+
+  [[nodiscard]] const std::vector<Member>& members() const { return members_; }
+  [[nodiscard]] const Address& address() const { return address_; }
+  [[nodiscard]] int active() const { return active_; }
+
+  Status bind_up_to(int count, const ListenSettings& settings, std::uint32_t& next_id);
+  // Gives up what was bound for a generation that is not to be.
+  void drop_uncommitted();
+  Status listen_all(const ListenSettings& settings);
+  // The first `count` members get new connections from now on; the others are surplus.
+  void commit(int count);
+  [[nodiscard]] bool has_surplus() const {
+    return members_.size() > static_cast<std::size_t>(active_);
+  }
+  // Takes the surplus out; the ids of what was closed.
+  std::vector<std::uint32_t> close_surplus();
+  // Steers new connections to the active members whose slots are served.
+  void steer(const Board* board);
+  // Removes the file of a unix socket, unless another has taken its place.
+  void unlink_path();
+
+ private:
+  MasterContext& context_;
+  Address address_;
+  std::vector<Member> members_;  // in the order in which they joined the kernel's group
+  int active_ = 0;
+  bool is_steered_ = false;
+  std::uint64_t path_inode_ = 0;
+};
+
+// What one generation listens on.
+struct ListenPlan {
+  struct Use {
+    std::uint16_t server;
+    std::uint16_t listen;
+    std::shared_ptr<ListenGroup> group;
+    int active;
+    const ListenSettings* settings;
+  };
+  std::vector<Use> uses;
+
+  [[nodiscard]] std::vector<ListenerHeritage> heritage() const;
+};
+
+class Listeners {
+ public:
+  // `close_everywhere` tells every child to let go of a listener.
+  Listeners(MasterContext& context, std::function<void(std::uint32_t)> close_everywhere)
+      : context_(context), close_everywhere_(std::move(close_everywhere)) {}
+
+  // Binds what the settings need and is not there. An error leaves everything as it was.
+  Result<ListenPlan> open(const Settings& settings, int slots);
+  // Gives up a plan that was not committed.
+  void abandon(const ListenPlan& plan);
+  // Lets the plan's sockets listen; an error leaves the old ones as they were. Returns the ids of
+  // listeners that are in the plan no longer; the master's own descriptors of them are closed.
+  Result<std::vector<std::uint32_t>> commit(const ListenPlan& plan, Millis steer_linger);
+  // Follows the board's steered-around slots.
+  void steer(const Board* board);
+  // At the master's end: removes the files of unix sockets.
+  void unlink_paths();
+
+ private:
+  void drop_surplus();
+
+  MasterContext& context_;
+  std::function<void(std::uint32_t)> close_everywhere_;
+  std::map<std::string, std::shared_ptr<ListenGroup>> groups_;
+  std::uint32_t next_id_ = 1;
+  Timer<&Listeners::drop_surplus> linger_;
+};
+
+}  // namespace drover

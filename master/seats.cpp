@@ -1,0 +1,47 @@
+#include "master/seats.h"
+
+#include <new>
+
+namespace drover {
+namespace {
+
+constexpr Millis kRecountAgain{50};
+
+}  // namespace
+
+Seats::Seats(MasterContext& context)
+    : context_(context), ledgers_(kMaxSeats), is_taken_(kMaxSeats, false) {}
+
+Result<Seats::Lease> Seats::take(std::size_t connections) {
+  for (int index = 0; index < kMaxSeats; ++index) {
+    const auto i = static_cast<std::size_t>(index);
+    if (is_taken_[i]) continue;
+    is_taken_[i] = true;
+    new (&at(index)) Seat;
+    if (connections > 0) ledgers_[i] = make_ledger(connections);
+    return Lease(this, index);
+  }
+  return Error("no seat is left on the scoreboard: too many processes are draining");
+}
+
+void Seats::release(int index) {
+  const auto i = static_cast<std::size_t>(index);
+  at(index).state.store(SeatState::kFree);
+  retired_.add(at(index).counters);
+  is_taken_[i] = false;
+  if (ledgers_[i] == nullptr) return;
+  ledgers_[i].reset();
+  recount();
+}
+
+// What the dead process held is given back by counting what the living hold. A shard whose lock is
+// held by a stopped process is tried again later.
+void Seats::recount() {
+  std::vector<ConnectionLedger*> living;
+  for (const LedgerMapping& ledger : ledgers_) {
+    if (ledger != nullptr) living.push_back(ledger.get());
+  }
+  if (!context_.limits->recount(living)) again_.start(context_.base, kRecountAgain, this);
+}
+
+}  // namespace drover

@@ -1,0 +1,61 @@
+// Who sits where on the scoreboard, and the ledger that goes with a seat. A seat is given back when
+// its process has been reaped; its counters go to the totals, and the limits are counted again
+// without it.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "common/limit_table.h"
+#include "common/scoreboard.h"
+#include "master/context.h"
+#include "master/totals.h"
+
+namespace drover {
+
+class Seats {
+ public:
+  // A taken seat; gives it back when destroyed.
+  class Lease {
+   public:
+    Lease(Seats* seats, int index) : seats_(seats), index_(index) {}
+    Lease(Lease&& other) noexcept : seats_(other.seats_), index_(std::exchange(other.index_, -1)) {}
+    Lease& operator=(Lease&&) = delete;
+    ~Lease() {
+      if (index_ >= 0) seats_->release(index_);
+    }
+    [[nodiscard]] int index() const { return index_; }
+    [[nodiscard]] Seat& operator*() const { return seats_->at(index_); }
+    [[nodiscard]] Seat* operator->() const { return &seats_->at(index_); }
+    [[nodiscard]] ConnectionLedger* ledger() const {
+      return seats_->ledgers_[static_cast<std::size_t>(index_)].get();
+    }
+
+   private:
+    Seats* seats_;
+    int index_;
+  };
+
+  explicit Seats(MasterContext& context);
+
+  // A cleared seat with a ledger for so many connections (0: none). An error when all are taken.
+  Result<Lease> take(std::size_t connections);
+
+  // Sums of all seats that were given back.
+  [[nodiscard]] const Totals& retired() const { return retired_; }
+
+ private:
+  [[nodiscard]] Seat& at(int index) const {
+    return context_.scoreboard->seats[static_cast<std::size_t>(index)];
+  }
+  void release(int index);
+  void recount();
+
+  MasterContext& context_;
+  std::vector<LedgerMapping> ledgers_;  // by seat, null where there is none
+  std::vector<bool> is_taken_;
+  Totals retired_;
+  Timer<&Seats::recount> again_;
+};
+
+}  // namespace drover
