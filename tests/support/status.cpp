@@ -1,0 +1,98 @@
+#include "tests/support/status.h"
+
+#include <nlohmann/json.hpp>
+
+namespace drover::test {
+namespace {
+
+using nlohmann::json;
+
+Counters counters_from(const json& in) {
+  Counters counters;
+  in.at("accepted").get_to(counters.accepted);
+  in.at("empty_wakeups").get_to(counters.empty_wakeups);
+  in.at("steered").get_to(counters.steered);
+  in.at("closed").get_to(counters.closed);
+  in.at("refused_limit").get_to(counters.refused_limit);
+  in.at("refused_access").get_to(counters.refused_access);
+  in.at("accept_pauses").get_to(counters.accept_pauses);
+  in.at("drained_cut").get_to(counters.drained_cut);
+  in.at("stale_handles").get_to(counters.stale_handles);
+  in.at("bytes_in").get_to(counters.bytes_in);
+  in.at("bytes_out").get_to(counters.bytes_out);
+  return counters;
+}
+
+WorkerStatus worker_from(const json& in) {
+  WorkerStatus worker;
+  in.at("slot").get_to(worker.slot);
+  in.at("pid").get_to(worker.pid);
+  in.at("state").get_to(worker.state);
+  in.at("live").get_to(worker.live);
+  worker.counters = counters_from(in);
+  in.at("restarts").get_to(worker.restarts);
+  in.at("loop_max_us").get_to(worker.loop_max_us);
+  in.at("heartbeat_age_ms").get_to(worker.heartbeat_age_ms);
+  return worker;
+}
+
+GenerationStatus generation_from(const json& in) {
+  GenerationStatus generation;
+  in.at("number").get_to(generation.number);
+  in.at("state").get_to(generation.state);
+  for (const json& worker : in.at("workers")) generation.workers.push_back(worker_from(worker));
+  const auto acceptor = in.find("acceptor");
+  if (acceptor != in.end() && acceptor->is_object())
+    acceptor->at("pid").get_to(generation.acceptor);
+  return generation;
+}
+
+ServerStatus server_from(const json& in) {
+  ServerStatus server;
+  in.at("name").get_to(server.name);
+  in.at("accept").get_to(server.accept);
+  in.at("listen").get_to(server.listen);
+  in.at("connections").get_to(server.connections);
+  return server;
+}
+
+DaemonStatus status_from(const json& in) {
+  DaemonStatus status;
+  in.at("pid").get_to(status.pid);
+  in.at("version").get_to(status.version);
+  in.at("uptime_ms").get_to(status.uptime_ms);
+  for (const json& generation : in.at("generations"))
+    status.generations.push_back(generation_from(generation));
+  in.at("balance").get_to(status.balance);
+  for (const json& server : in.at("servers")) status.servers.push_back(server_from(server));
+  status.totals = counters_from(in.at("totals"));
+  return status;
+}
+
+}  // namespace
+
+const GenerationStatus* DaemonStatus::serving() const {
+  for (const GenerationStatus& generation : generations) {
+    if (generation.state == "serving") return &generation;
+  }
+  return nullptr;
+}
+
+std::int64_t DaemonStatus::live() const {
+  std::int64_t sum = 0;
+  for (const GenerationStatus& generation : generations) {
+    for (const WorkerStatus& worker : generation.workers) sum += worker.live;
+  }
+  return sum;
+}
+
+std::optional<DaemonStatus> parse_status(std::string_view text, std::string* why) {
+  try {
+    return status_from(json::parse(text));
+  } catch (const json::exception& error) {  // the library speaks in exceptions
+    if (why != nullptr) *why = error.what();
+    return std::nullopt;
+  }
+}
+
+}  // namespace drover::test

@@ -1,0 +1,72 @@
+// What `-s status --json` says, as values. A field that is missing is an error: scripts rely on the
+// names.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace drover::test {
+
+struct Counters {
+  std::int64_t accepted = 0;
+  std::int64_t empty_wakeups = 0;
+  std::int64_t steered = 0;
+  std::int64_t closed = 0;
+  std::int64_t refused_limit = 0;
+  std::int64_t refused_access = 0;
+  std::int64_t accept_pauses = 0;
+  std::int64_t drained_cut = 0;
+  std::int64_t stale_handles = 0;
+  std::int64_t bytes_in = 0;
+  std::int64_t bytes_out = 0;
+};
+
+struct WorkerStatus {
+  int slot = 0;
+  pid_t pid = 0;
+  std::string state;  // starting ready draining backoff
+  std::int64_t live = 0;
+  Counters counters;
+  std::int64_t restarts = 0;
+  std::int64_t loop_max_us = 0;
+  std::int64_t heartbeat_age_ms = 0;
+};
+
+struct GenerationStatus {
+  std::uint32_t number = 0;
+  std::string state;  // serving draining starting
+  std::vector<WorkerStatus> workers;
+  pid_t acceptor = 0;  // 0: none
+};
+
+struct ServerStatus {
+  std::string name;
+  std::string accept;
+  std::vector<std::string> listen;
+  std::int64_t connections = 0;
+};
+
+struct DaemonStatus {
+  pid_t pid = 0;
+  std::string version;
+  std::int64_t uptime_ms = 0;
+  std::vector<GenerationStatus> generations;
+  double balance = 0;  // max/mean of accepted over the serving generation's workers
+  std::vector<ServerStatus> servers;
+  Counters totals;  // survive respawns and reloads
+
+  // The generation that takes new connections, or null.
+  [[nodiscard]] const GenerationStatus* serving() const;
+  [[nodiscard]] std::int64_t live() const;  // connections over all generations
+};
+
+// Empty when the text is not such a document; `why` then says what is wrong.
+[[nodiscard]] std::optional<DaemonStatus> parse_status(std::string_view json,
+                                                       std::string* why = nullptr);
+
+}  // namespace drover::test
