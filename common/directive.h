@@ -1,0 +1,204 @@
+// The table mechanism: one row per directive gives its parsing, range, default, help and printing.
+// A row is made by one of the factories below from a member of the section's struct; the member's
+// initialiser is the default.
+//
+//   number("workers", &Settings::workers, {.min = 1, .max = 256, .zero_word = "auto"}, "worker
+//   processes")
+//
+// To add a directive, add its field and its row; the manual and conf/drover.conf are checked
+// against the tables.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/directive_text.h"
+#include "common/directive_values.h"
+
+namespace drover {
+
+// What a value may depend on beside its text.
+struct ValueContext {
+  std::string prefix;  // absolute; relative paths are under it
+  Source source;
+};
+
+// A line of a configuration: "name = value".
+struct NamedValue {
+  std::string name;
+  std::string value;
+};
+
+template <class Section>
+struct Directive {
+  std::string name;
+  std::string type;   // "number", "duration", ...
+  std::string range;  // for people; empty: any
+  std::string help;   // one line, without a full stop
+  bool repeats = false;
+  bool required = false;
+  std::function<Status(Section&, const std::string&, const ValueContext&)> set;
+  // The lines that say what the section holds now; none when there is nothing to say.
+  std::function<std::vector<NamedValue>(const Section&)> get;
+
+  // As it would be written; empty when the directive has none.
+  [[nodiscard]] std::string default_value() const {
+    if (repeats || required) return {};
+    const std::vector<NamedValue> lines = get(Section{});
+    return lines.empty() ? std::string{} : lines.front().value;
+  }
+  [[nodiscard]] Directive as_required() && {
+    required = true;
+    return std::move(*this);
+  }
+};
+
+// A row from a parser of (text, context) and a printer of the member.
+template <class Section, class Value, class Parse, class Print>
+Directive<Section> custom(std::string name, std::string type, std::string range,
+                          Value Section::*member, Parse parse, Print print, std::string help) {
+  Directive<Section> row;
+  row.name = name;
+  row.type = std::move(type);
+  row.range = std::move(range);
+  row.help = std::move(help);
+  row.set = [member, parse](Section& section, const std::string& text,
+                            const ValueContext& context) -> Status {
+    DROVER_TRY(auto value, parse(text, context));
+    section.*member = static_cast<Value>(std::move(value));
+    return Done{};
+  };
+  row.get = [name = std::move(name), member, print](const Section& section) {
+    return std::vector<NamedValue>{{name, print(section.*member)}};
+  };
+  return row;
+}
+
+template <class Section, class Value>
+Directive<Section> number(std::string name, Value Section::*member, NumberRange range,
+                          std::string help) {
+  return custom(
+      std::move(name), "number", describe(range), member,
+      [range](const std::string& text, const ValueContext&) {
+        return parse_number_in(text, range);
+      },
+      [range](Value value) { return print_number(value, range); }, std::move(help));
+}
+
+template <class Section, class Value>
+Directive<Section> size(std::string name, Value Section::*member, SizeRange range,
+                        std::string help) {
+  return custom(
+      std::move(name), "size", describe(range), member,
+      [range](const std::string& text, const ValueContext&) { return parse_size_in(text, range); },
+      [](Value value) { return format_size(value); }, std::move(help));
+}
+
+template <class Section>
+Directive<Section> duration(std::string name, Millis Section::*member, DurationRange range,
+                            std::string help) {
+  return custom(
+      std::move(name), "duration", describe(range), member,
+      [range](const std::string& text, const ValueContext&) {
+        return parse_duration_in(text, range);
+      },
+      [](Millis value) { return format_duration(value); }, std::move(help));
+}
+
+template <class Section>
+Directive<Section> flag(std::string name, bool Section::*member, std::string help) {
+  return custom(
+      std::move(name), "flag", "on or off", member,
+      [](const std::string& text, const ValueContext&) { return parse_flag(text); },
+      [](bool value) { return std::string(value ? "on" : "off"); }, std::move(help));
+}
+
+// One word; `empty_word` is how an empty one is written.
+template <class Section>
+Directive<Section> word(std::string name, std::string Section::*member, std::string empty_word,
+                        std::string help) {
+  return custom(
+      std::move(name), "word", empty_word.empty() ? "" : "a name, or " + empty_word, member,
+      [empty_word](const std::string& text, const ValueContext&) -> Result<std::string> {
+        if (text == empty_word) return std::string{};
+        return parse_word(text);
+      },
+      [empty_word](const std::string& value) { return value.empty() ? empty_word : value; },
+      std::move(help));
+}
+
+template <class Section>
+Directive<Section> path(std::string name, std::string Section::*member, std::string empty_word,
+                        std::string help) {
+  return custom(
+      std::move(name), "path", "a path, or " + empty_word, member,
+      [empty_word](const std::string& text, const ValueContext& context) -> Result<std::string> {
+        if (text == empty_word) return std::string{};
+        return parse_path(text, context.prefix);
+      },
+      [empty_word](const std::string& value) { return value.empty() ? empty_word : value; },
+      std::move(help));
+}
+
+// One of a few words.
+template <class Value>
+struct Choice {
+  std::string name;
+  Value value;
+};
+template <class Section, class Value>
+Directive<Section> choice(std::string name, Value Section::*member,
+                          std::vector<Choice<Value>> choices, std::string help) {
+  std::vector<std::string> names;
+  for (const Choice<Value>& entry : choices) names.push_back(entry.name);
+  return custom(
+      std::move(name), "choice", join_choices(names), member,
+      [choices, names](const std::string& text, const ValueContext&) -> Result<Value> {
+        for (const Choice<Value>& entry : choices) {
+          if (entry.name == text) return entry.value;
+        }
+        return Error(quote(text) + " is not known; write " + join_choices(names));
+      },
+      [choices](Value value) {
+        for (const Choice<Value>& entry : choices) {
+          if (entry.value == value) return entry.name;
+        }
+        return std::string{};
+      },
+      std::move(help));
+}
+
+// A row that may be given many times: `add` takes one line, `get` gives all.
+template <class Section, class Add, class Get>
+Directive<Section> repeated(std::string name, std::string type, std::string range, Add add, Get get,
+                            std::string help) {
+  Directive<Section> row;
+  row.name = std::move(name);
+  row.type = std::move(type);
+  row.range = std::move(range);
+  row.help = std::move(help);
+  row.repeats = true;
+  row.set = std::move(add);
+  row.get = std::move(get);
+  return row;
+}
+
+template <class Section>
+const Directive<Section>* find_directive(const std::vector<Directive<Section>>& table,
+                                         std::string_view name) {
+  for (const Directive<Section>& row : table) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
+template <class Section>
+std::vector<std::string> names_of(const std::vector<Directive<Section>>& table) {
+  std::vector<std::string> names;
+  for (const Directive<Section>& row : table) names.push_back(row.name);
+  return names;
+}
+
+}  // namespace drover
