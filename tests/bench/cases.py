@@ -1,0 +1,121 @@
+"""The measurements. Servers that are compared run side by side and their runs are interleaved, so that a noisy moment
+of the machine meets all of them; of the runs the median counts."""
+import json
+import socket
+import statistics
+import subprocess
+import time
+
+import servers
+
+ROUNDS = 5
+SECONDS = 1.2  # of a run
+CONNECTIONS = 64
+IDLE = 15_000
+STRATEGIES = ("shared", "exclusive", "mutex", "acceptor", "reuseport")
+
+
+def client(build, program, *arguments):
+    command = ["taskset", "-c", str(servers.CLIENT_CPU), str(build / program), *map(str, arguments)]
+    return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+
+
+def per_operation(server, run, field):
+    """Server CPU microseconds per operation of one run of a client."""
+    before = server.cpu_ns()
+    result = run()
+    return (server.cpu_ns() - before) / 1000 / max(1, result[field])
+
+
+def echo_once(build, server, depth, seconds):
+    run = lambda: client(build, "bench_echo_load", server.port, CONNECTIONS, depth, seconds)
+    return per_operation(server, run, "messages")
+
+
+def conn_once(build, server, mode, seconds):
+    run = lambda: client(build, "bench_conn_load", server.port, mode, seconds)
+    return per_operation(server, run, "connections")
+
+
+def interleaved(entries, measure):
+    """Medians by name; entries are (name, what measure takes)."""
+    values = {name: [] for name, _ in entries}
+    for _ in range(ROUNDS):
+        for name, entry in entries:
+            values[name].append(measure(entry))
+    return {name: statistics.median(runs) for name, runs in values.items()}
+
+
+def echo(build):
+    """{depth: {server: CPU us per message}}"""
+    with servers.Bare(build) as bare, servers.Drover(build) as drover:
+        pair = [(bare.name, bare), (drover.name, drover)]
+        return {depth: interleaved(pair, lambda s: echo_once(build, s, depth, SECONDS)) for depth in (1, 16)}
+
+
+def connections(build):
+    """{server: CPU us per connection}"""
+    with servers.Drover(build) as drover, servers.Bare(build) as bare, \
+            servers.Nginx("stream") as nginx, servers.Haproxy() as haproxy:
+        entries = [("bare epoll loop", (bare, "echo")), ("Drover echo", (drover, "echo")),
+                   ("nginx stream return", (nginx, "return")), ("HAProxy http-request return", (haproxy, "http"))]
+        return interleaved(entries, lambda e: conn_once(build, *e, SECONDS))
+
+
+def settle(read):
+    """A value that has stopped changing: servers finish their accepting in their own time."""
+    last = read()
+    for _ in range(100):
+        time.sleep(0.05)
+        now = read()
+        if now == last:
+            return now
+        last = now
+    return last
+
+
+def idle_once(build, server, count, first):
+    """Bytes of the server's own memory per idle connection."""
+    before = settle(server.private_bytes)
+    holder = subprocess.Popen([str(build / "bench_idle_load"), str(server.port), str(count), first],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    if json.loads(holder.stdout.readline())["open"] != count:
+        raise RuntimeError("not all idle connections were opened")
+    after = settle(server.private_bytes)
+    holder.communicate()
+    return (after - before) / count
+
+
+def idle(build):
+    """{what: bytes per connection}"""
+    found = {}
+    with servers.Drover(build) as drover:
+        found["Drover, after one message"] = idle_once(build, drover, IDLE, "talk")
+    with servers.Bare(build) as bare:
+        found["bare epoll loop"] = idle_once(build, bare, IDLE, "talk")
+    with servers.Nginx("http") as nginx:
+        prepared = settle(nginx.private_bytes)
+        found["nginx http, before the request"] = idle_once(build, nginx, IDLE, "silent")
+    with servers.Nginx("http", worker_connections=512) as small:
+        found["nginx, preallocated per worker_connection"] = (prepared - settle(small.private_bytes)) / (servers.MANY - 512)
+    return found
+
+
+def visit(port):
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        s.sendall(b"x")
+        s.recv(1)
+
+
+def distribution(build):
+    """{strategy: (accepted by slot, empty wake-ups by slot)} of 200 connections, one after the other, on 4 workers."""
+    found = {}
+    for strategy in STRATEGIES:
+        with servers.Drover(build, strategy, workers=4) as drover:
+            before = drover.workers()
+            for _ in range(200):
+                visit(drover.port)
+            after = drover.workers()
+        change = lambda field: [b[field] - a[field] for a, b in zip(before, after)]
+        found[strategy] = (change("accepted"), change("empty_wakeups"))
+    return found

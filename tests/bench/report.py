@@ -1,0 +1,72 @@
+"""The measurements as Markdown, with what is needed to read them: machine, kernel, versions, preset, command."""
+import pathlib
+import platform
+import subprocess
+
+import servers
+
+
+def first_line(*command):
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return run.stdout.splitlines()[0] if run.stdout else "?"
+
+
+def cpu_model():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def heading(build):
+    return f"""# Drover bench
+
+- machine: {cpu_model()}, {len(servers.CPUS)} CPUs; servers on CPU {servers.SERVER_CPU}, clients on CPU {servers.CLIENT_CPU}
+- kernel: {platform.release()}
+- versions: {first_line(str(build / "drover"), "-v")}; {first_line("nginx", "-v")}; {first_line("haproxy", "-v")}
+- preset: {build.name}; command: `tests/bench/run`; one worker each; medians of interleaved runs
+"""
+
+
+def echo_table(results):
+    lines = ["## Echo, 64 bytes, 64 connections: server CPU per message", "",
+             "| depth | bare loop us | Drover us | ratio | target |", "|---|---|---|---|---|"]
+    for depth, by_server in results.items():
+        bare, drover = by_server["bare epoll loop"], by_server["Drover"]
+        lines.append(f"| {depth} | {bare:.2f} | {drover:.2f} | {drover / bare:.2f} | <= 1.10 |")
+    return "\n".join(lines) + "\n"
+
+
+def idle_table(results):
+    lines = ["## Memory per idle connection (user space, 15,000 connections)", "", "| server | bytes | target |",
+             "|---|---|---|"]
+    for name, size in results.items():
+        lines.append(f"| {name} | {size:.0f} | {'<= 300' if name.startswith('Drover') else ''} |")
+    return "\n".join(lines) + "\n"
+
+
+def connection_table(results):
+    drover = results["Drover echo"]
+    lines = ["## Connect, one message, close: connections per second of server CPU", "",
+             "| server | us per connection | connections / CPU s | Drover is |", "|---|---|---|---|"]
+    for name, cost in results.items():
+        lines.append(f"| {name} | {cost:.1f} | {1e6 / cost:,.0f} | {cost / drover:.2f}x |")
+    return "\n".join(lines) + """
+
+Drover and the bare loop read 64 bytes and send them back. nginx's stream `return` sends eight bytes at accept and
+reads nothing, which is less work; HAProxy has no answer of its own in tcp mode and parses a minimal HTTP request.
+"""
+
+
+def distribution_table(results):
+    lines = ["## 200 connections one after the other on 4 idle workers", "",
+             "| accept | accepted by slot | max/min | empty wake-ups by slot |", "|---|---|---|---|"]
+    for strategy, (accepted, empty) in results.items():
+        ratio = f"{max(accepted) / min(accepted):.2f}" if min(accepted) > 0 else "-"
+        lines.append(f"| {strategy} | {' / '.join(map(str, accepted))} | {ratio} | {' / '.join(map(str, empty))} |")
+    return "\n".join(lines) + "\n"
+
+
+def write(build, echo, idle, connections, distribution):
+    return "\n".join([heading(build), echo_table(echo), idle_table(idle), connection_table(connections),
+                      distribution_table(distribution)])
