@@ -1,0 +1,45 @@
+// accept = exclusive: every worker waits at the same listening socket, but the kernel wakes one
+// (EPOLLEXCLUSIVE). It wakes the first in line, always the same one when all are idle; so a worker
+// that was woken goes to the end of the line.
+#include "worker/accept/exclusive_epoll.h"
+#include "worker/accept/queue_strategy.h"
+#include "worker/accept/strategies.h"
+
+namespace drover {
+namespace {
+
+class ExclusiveStrategy final : public QueueStrategy {
+ public:
+  ExclusiveStrategy(AcceptHost& host, std::uint16_t server)
+      : QueueStrategy(host, server), epoll_(host.base()) {}
+
+ protected:
+  [[nodiscard]] int owner_of_active(const ListenerHeritage& /*listener*/) const override {
+    return kEveryone;
+  }
+  void on_watched(AcceptQueue& queue) override { go_to_end_of_line(queue); }
+  // The host may have paused us while we took.
+  void on_turn_taken(AcceptQueue& queue, const Taken& /*taken*/) override {
+    if (queue.is_watched()) go_to_end_of_line(queue);
+  }
+
+ private:
+  void go_to_end_of_line(AcceptQueue& queue) {
+    if (owner_of(queue.listener()) != kEveryone || !possible_) return;
+    possible_ = epoll_.make_exclusive(queue.fd());
+    if (!possible_) {
+      heritage().log->warning("accept = exclusive is not possible here, going on as shared");
+    }
+  }
+
+  ExclusiveEpoll epoll_;
+  bool possible_ = true;
+};
+
+}  // namespace
+
+std::unique_ptr<Strategy> make_exclusive_strategy(AcceptHost& host, std::uint16_t server) {
+  return std::make_unique<ExclusiveStrategy>(host, server);
+}
+
+}  // namespace drover

@@ -1,0 +1,14 @@
+// What a dying process leaves behind: signal, fault address and raw return addresses, written to
+// its seat by a handler that touches nothing but that memory. The master symbolises and logs them.
+#pragma once
+
+#include "common/scoreboard.h"
+
+namespace drover {
+
+// From here on a fatal signal (SEGV BUS ILL FPE ABRT SYS) is recorded in `report`, which must live
+// as long as the process, and then kills the process as it would have without us. Once per process,
+// before it says READY: the first backtrace loads libgcc, which a signal handler must not do.
+void install_crash_handler(CrashReport& report);
+
+}  // namespace drover
