@@ -36,6 +36,7 @@ std::string echo_server(std::string_view strategy, std::string_view listen, std:
 }
 
 Daemon::Daemon(DaemonOptions options) : options_(std::move(options)) {
+  if (!options_.wrapper.empty()) std::filesystem::permissions(dir(), std::filesystem::perms::all);
   rewrite_config(options_.config);
   std::vector<std::string> arguments = options_.arguments;
   if (!options_.daemonize) arguments.emplace_back("-F");

@@ -23,13 +23,13 @@ namespace drover::test {
 struct DaemonOptions {
   // The configuration's text. {port}, {port2} .. {port9} become free ports (the same ones for the
   // Daemon's life, see port()), {dir} the prefix folder. See also config().
-  std::string config;
-  bool faulty = false;                    // drover-faulty instead of drover
-  Environment environment;                // DROVER_FAULT, DROVER_PAUSE
-  bool daemonize = false;                 // daemon mode instead of -F
-  std::vector<std::string> arguments;     // further flags
-  bool wait_ready = true;                 // the constructor throws unless it serves
-  std::vector<std::string> wrapper = {};  // put before the command: setpriv, prlimit
+  std::string config = {};
+  bool faulty = false;                      // drover-faulty instead of drover
+  Environment environment = {};             // DROVER_FAULT, DROVER_PAUSE
+  bool daemonize = false;                   // daemon mode instead of -F
+  std::vector<std::string> arguments = {};  // further flags
+  bool wait_ready = true;                   // the constructor throws unless it serves
+  std::vector<std::string> wrapper = {};    // put before the command: setpriv, prlimit
 };
 
 // A configuration around `servers` (whole sections) with control socket, pid file and echo loaded;
