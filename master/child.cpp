@@ -167,8 +167,6 @@ void Child::on_message(Message message) {
       if (state_ == State::kDraining) return;
       state_ = State::kDraining;
       return keeper_->on_child_leaving(*this);
-    case MessageType::kStopAccepting:
-      return keeper_->on_child_stopped_accepting(*this);
     case MessageType::kLogsReopened: {
       const auto body = message.body_as<ReopenBody>();
       if (body) keeper_->on_child_reopened_logs(*this, body.value().serial);

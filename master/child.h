@@ -24,7 +24,6 @@ class Child : private Channel::Listener {
     virtual void on_child_ready(Child& child) = 0;
     virtual void on_child_failed(Child& child, const std::string& why) = 0;
     virtual void on_child_leaving(Child& child) = 0;  // it got SIGTERM and drains by itself
-    virtual void on_child_stopped_accepting(Child& child) = 0;
     virtual void on_child_reopened_logs(Child& child, std::uint64_t serial) = 0;
 
    protected:

@@ -28,6 +28,11 @@ class HangPolicy {
   HangPolicy(Millis steer_after, Millis hang_timeout)
       : steer_after_(steer_after), hang_timeout_(hang_timeout) {}
 
+  // For another configuration; what has been measured stays.
+  void set_limits(Millis steer_after, Millis hang_timeout) {
+    steer_after_ = steer_after, hang_timeout_ = hang_timeout;
+  }
+
   // Called every kTick. A call that comes late means that this process was stopped too (a VM
   // pause): the measurement starts anew. Kills the stalest first, at most one a second; while no
   // worker at all is healthy, which looks like the machine's trouble rather than a worker's, at

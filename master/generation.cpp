@@ -1,0 +1,220 @@
+#include "master/generation.h"
+
+#include <fmt/format.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "master/log_files.h"
+
+namespace drover {
+namespace {
+
+constexpr Millis kOverdueGrace{2'000};          // beyond the deadline a draining process is killed
+constexpr std::int64_t kSpareDescriptors = 32;  // logs, module images, epoll, what a module opens
+constexpr int kPassingBuffer = 1 << 20;
+
+}  // namespace
+
+const char* Generation::to_string(State state) {
+  switch (state) {
+    case State::kValidating:
+      return "validating";
+    case State::kStarting:
+      return "starting";
+    case State::kServing:
+      return "serving";
+    case State::kDraining:
+      return "draining";
+    case State::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+Generation::Generation(MasterContext& context, Seats& seats, Listeners& listeners,
+                       std::uint32_t number, Settings settings, Owner* owner)
+    : context_(context),
+      seats_(seats),
+      listeners_(listeners),
+      number_(number),
+      settings_(std::move(settings)),
+      slots_(resolve_workers(settings_)),
+      owner_(owner),
+      validation_(context, [this](const std::string& why) { on_validated(why); }) {
+  Board& mine = board();
+  new (&mine) Board;
+  mine.generation = number;
+  mine.slots = static_cast<std::uint32_t>(slots_);
+  for (auto& seat : mine.seat_of_slot) seat = -1;
+  WorkerPool::Owner* me = this;
+  pool_ = std::make_unique<WorkerPool>(context, seats, mine, slots_, has_acceptor(), me);
+}
+
+Generation::~Generation() = default;
+
+bool Generation::has_acceptor() const {
+  return std::any_of(settings_.servers.begin(), settings_.servers.end(),
+                     [](const ServerSettings& server) {
+                       return server.accept == AcceptStrategy::kAcceptor && !server.listens.empty();
+                     });
+}
+
+Status Generation::validate() {
+  DROVER_TRY(images_, copy_modules(settings_));
+  return validation_.start(seats_, heritage_for(Role::kValidator, 0), settings_.ready_timeout);
+}
+
+void Generation::on_validated(const std::string& why) {
+  if (!why.empty()) return fail(why);
+  owner_->on_generation_validated(*this);
+}
+
+Status Generation::start() {
+  state_ = State::kStarting;
+  DROVER_TRY(access_logs_, open_access_logs(settings_));
+  DROVER_TRY_DO(make_doorbells());
+  if (has_acceptor()) DROVER_TRY_DO(make_passing_pairs());
+  DROVER_TRY(plan_, listeners_.open(settings_, slots_));
+  settle_worker_connections();
+  ready_timeout_.start(context_.base, settings_.ready_timeout, this);
+  return pool_->start();
+}
+
+Status Generation::make_doorbells() {
+  for (int slot = 0; slot < slots_; ++slot) {
+    doorbells_.emplace_back(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    if (!doorbells_.back().is_open()) return Error::from_errno("eventfd");
+  }
+  return Done{};
+}
+
+Status Generation::make_passing_pairs() {
+  for (int slot = 0; slot < slots_; ++slot) {
+    DROVER_TRY(SocketPair pair, make_seqpacket_pair());
+    const int size = kPassingBuffer;  // as far as net.core.wmem_max allows
+    setsockopt(pair.first.get(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    passing_.push_back(std::move(pair));
+  }
+  return Done{};
+}
+
+// `auto` is what the descriptor limit leaves; a larger setting is reduced, with one warning.
+void Generation::settle_worker_connections() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const auto held = static_cast<std::int64_t>(heritage_for(Role::kWorker, 0).descriptors().size());
+  const auto most = std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(limit.rlim_cur) - held - kSpareDescriptors);
+  worker_connections_ =
+      settings_.worker_connections == 0 ? most : std::min(most, settings_.worker_connections);
+  if (settings_.worker_connections > most) {
+    warnings_.push_back(fmt::format(
+        "worker_connections = {} is more than the {} descriptors of a process allow; using {}",
+        settings_.worker_connections, limit.rlim_cur, most));
+  }
+}
+
+Heritage Generation::heritage_for(Role role, int slot) {
+  Heritage heritage;
+  heritage.role = role;
+  heritage.slot = slot;
+  heritage.slots = slots_;
+  heritage.generation = number_;
+  heritage.settings = &settings_;
+  heritage.worker_connections = worker_connections_;
+  heritage.log = context_.log;
+  for (const ModuleImage& image : images_) heritage.modules.push_back(image.heritage());
+  if (role == Role::kValidator) return heritage;
+  heritage.listeners = plan_.heritage();
+  for (const UniqueFd& bell : doorbells_) heritage.doorbells.push_back(bell.get());
+  for (const SocketPair& pair : passing_)
+    heritage.passing.push_back({pair.first.get(), pair.second.get()});
+  for (const UniqueFd& log : access_logs_) heritage.access_log_fds.push_back(log.get());
+  return heritage;
+}
+
+void Generation::on_all_ready() {
+  ready_timeout_.stop();
+  owner_->on_generation_ready(*this);
+}
+
+void Generation::on_start_failed(const std::string& why) { fail(why); }
+
+void Generation::on_not_ready_in_time() {
+  const auto& posts = pool_->workers();
+  const auto late = std::find_if(posts.begin(), posts.end(), [](const auto& post) {
+    return post->child() == nullptr || !post->child()->is_up();
+  });
+  const std::string who =
+      late == posts.end() ? "the acceptor" : fmt::format("worker {}", (*late)->slot());
+  fail(fmt::format("{} was not ready within ready_timeout ({} ms)", who,
+                   settings_.ready_timeout.count()));
+}
+
+void Generation::fail(const std::string& why) {
+  if (state_ == State::kFailed) return;
+  abort();
+  owner_->on_generation_failed(*this, why);
+}
+
+Result<std::vector<std::uint32_t>> Generation::serve() {
+  DROVER_TRY(auto removed, listeners_.commit(plan_, settings_.steer_linger));
+  state_ = State::kServing;
+  pool_->serve();
+  return removed;
+}
+
+void Generation::drain(Millis timeout, std::vector<std::uint32_t> removed_listeners) {
+  state_ = State::kDraining;
+  pool_->drain(monotonic_now() + timeout, std::move(removed_listeners));
+  plan_.uses.clear();  // what no later generation has is closed here; the workers close theirs
+  overdue_.start(context_.base, timeout + kOverdueGrace, this);
+}
+
+void Generation::on_drain_overdue() {
+  for (const Child* child : pool_->children()) {
+    context_.log->warning("{} overdue: pid={}, killing it", child->name(), child->pid());
+    child->kill(SIGKILL);
+  }
+}
+
+void Generation::abort() {
+  state_ = State::kFailed;
+  ready_timeout_.stop();
+  validation_.abort();
+  pool_->abort();
+  listeners_.abandon(plan_);
+  plan_.uses.clear();
+}
+
+bool Generation::on_exit(pid_t pid, int wait_status) {
+  return validation_.on_exit(pid, wait_status) || pool_->on_exit(pid, wait_status);
+}
+
+bool Generation::is_over() const {
+  const bool may_end = state_ == State::kDraining || state_ == State::kFailed;
+  return may_end && !validation_.is_running() && pool_->is_empty();
+}
+
+void Generation::ring_all() const {
+  for (const UniqueFd& bell : doorbells_) eventfd_write(bell.get(), 1);  // full: it rings already
+}
+
+Status Generation::reopen_access_logs() {
+  DROVER_TRY(access_logs_, open_access_logs(settings_));
+  return Done{};
+}
+
+std::vector<int> Generation::access_log_fds() const {
+  std::vector<int> fds;
+  for (const UniqueFd& log : access_logs_) {
+    if (log.is_open()) fds.push_back(log.get());
+  }
+  return fds;
+}
+
+}  // namespace drover

@@ -1,0 +1,350 @@
+#include "master/master.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "common/process.h"
+#include "master/configuration.h"
+#include "master/log_files.h"
+#include "master/status.h"
+
+namespace drover {
+namespace {
+
+constexpr Millis kFastStop{1'000};  // what -s stop gives the workers to leave
+constexpr Millis kCut{10'000};      // what a generation beyond max_draining is given
+
+const Reply kNobody = [](int, const std::string&) {};
+
+}  // namespace
+
+Master::Master(Options options, RoleMains roles, Settings settings, Log log, StartReport report)
+    : options_(std::move(options)),
+      log_(std::move(log)),
+      report_(std::move(report)),
+      first_settings_(std::move(settings)),
+      base_(make_event_base()),
+      scoreboard_(make_scoreboard()),
+      limits_(make_limit_table()),
+      context_{base_.get(), &log_, scoreboard_.get(), limits_.get(), roles},
+      seats_(context_),
+      listeners_(context_,
+                 [this](std::uint32_t id) {
+                   for (const Generation* generation : all_generations()) {
+                     for (Child* child : generation->pool().children()) child->close_listener(id);
+                   }
+                 }),
+      reopening_(base_.get()),
+      watchdog_(context_, this),
+      started_(monotonic_now()) {}
+
+Master::~Master() = default;
+
+int Master::run() {
+  set_process_title("drover: master");
+  if (Status prepared = prepare(); !prepared) {
+    log_.error("cannot start: {}", prepared.error().message());
+    report_.fail("drover: " + prepared.error().message() + "\n");
+    return 1;
+  }
+  begin_generation(std::move(first_settings_));
+  event_base_dispatch(base_.get());
+  listeners_.unlink_paths();
+  pid_file_.reset();
+  for (const Reply& reply : stop_askers_) reply(0, "stopped\n");
+  control_.reset();
+  log_.notice("stopped: status={}", exit_status_);
+  return exit_status_;
+}
+
+Status Master::prepare() {
+  for (const int number : {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD}) {
+    signals_.push_back(std::make_unique<Signal<&Master::on_signal>>());
+    signals_.back()->start(base_.get(), number, this);
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  if (!first_settings_.pid.empty()) {
+    DROVER_TRY(PidFile file, PidFile::create(first_settings_.pid));
+    pid_file_.emplace(std::move(file));
+  }
+  if (!first_settings_.control.empty()) {
+    DROVER_TRY(control_,
+               ControlServer::listen(base_.get(), first_settings_.control, &log_,
+                                     [this](const std::string& command, const Reply& reply) {
+                                       on_command(command, reply);
+                                     }));
+  }
+  if (!first_settings_.working_directory.empty() &&
+      chdir(first_settings_.working_directory.c_str()) != 0) {
+    return Error::from_errno("working_directory " + first_settings_.working_directory);
+  }
+  return Done{};
+}
+
+void Master::on_signal(int number) {
+  switch (number) {
+    case SIGCHLD:
+      return reap();
+    case SIGHUP:
+      return reload(kNobody);
+    case SIGUSR1:
+      return reopen_logs(kNobody);
+    case SIGUSR2:
+      return log_.warning("SIGUSR2 ignored: this version cannot upgrade itself");
+    case SIGWINCH:
+      return options_.is_foreground ? void() : drain_workers();
+    case SIGQUIT:
+      return stop(current_ ? current_->settings().worker_shutdown_timeout : kFastStop, kNobody);
+    default:
+      return stop(Millis{0}, kNobody);
+  }
+}
+
+void Master::on_command(const std::string& command, const Reply& reply) {
+  if (command == "reload") return reload(reply);
+  if (command == "reopen") return reopen_logs(reply);
+  if (command == "stop") return stop(Millis{0}, reply);
+  if (command == "quit") {
+    return stop(current_ ? current_->settings().worker_shutdown_timeout : kFastStop, reply);
+  }
+  if (command == "status") return reply(0, status(false));
+  if (command == "status --json") return reply(0, status(true));
+  reply(1, fmt::format("unknown command \"{}\"\n", command.substr(0, 64)));
+}
+
+// A reload that comes while one is under way is done after it, with what the files say then.
+void Master::reload(const Reply& reply) {
+  if (life_ == Life::kStopping) return reply(1, "not reloaded: the daemon is stopping\n");
+  if (coming_ != nullptr) return next_reload_askers_.push_back(reply);
+  reload_askers_.push_back(reply);
+  ConfigResult config = load_settings(options_);
+  for (const std::string& warning : config.warnings) log_.warning("{}", warning);
+  if (!config.ok()) {
+    std::string text;
+    for (const std::string& error : config.errors) {
+      log_.error("{}", error);
+      text += error + "\n";
+    }
+    log_.error("reload refused: the configuration is not valid, the running one goes on");
+    return answer_reload(1, text + "reload refused: the running configuration goes on\n");
+  }
+  begin_generation(std::move(config.settings));
+}
+
+void Master::begin_generation(Settings settings) {
+  if (settings.rlimit_nofile > 0) {
+    const auto limit = static_cast<rlim_t>(settings.rlimit_nofile);
+    const rlimit wanted{limit, limit};
+    if (setrlimit(RLIMIT_NOFILE, &wanted) != 0) {
+      log_.warning("rlimit_nofile = {} cannot be had: {}", settings.rlimit_nofile,
+                   strerrordesc_np(errno));
+    }
+  }
+  Generation::Owner* me = this;
+  coming_ = std::make_unique<Generation>(context_, seats_, listeners_, next_generation_++,
+                                         std::move(settings), me);
+  if (Status validating = coming_->validate(); !validating) {
+    Generation& generation = *coming_;
+    generation.abort();
+    on_generation_failed(generation, validating.error().message());
+  }
+}
+
+void Master::on_generation_validated(Generation& generation) {
+  if (Status started = generation.start(); !started) {
+    generation.abort();
+    return on_generation_failed(generation, started.error().message());
+  }
+  for (const std::string& warning : generation.warnings()) log_.warning("{}", warning);
+}
+
+void Master::on_generation_ready(Generation& generation) {
+  auto removed = generation.serve();
+  if (!removed) {
+    generation.abort();
+    return on_generation_failed(generation, removed.error().message());
+  }
+  retire_former(std::move(removed).value());
+  const Settings& settings = current_->settings();
+  watchdog_.start(settings.steer_after, settings.hang_timeout);
+  log_.notice("serving: generation={} workers={} servers={}", current_->number(),
+              current_->pool().workers().size(), settings.servers.size());
+  life_ = Life::kRunning;
+  report_.succeed();
+  answer_reload(0, fmt::format("reloaded: generation {}\n", current_->number()));
+}
+
+// The generation that was being built serves; the one that did drains.
+void Master::retire_former(std::vector<std::uint32_t> removed_listeners) {
+  std::unique_ptr<Generation> former = std::exchange(current_, std::move(coming_));
+  if (former == nullptr) return;
+  former->drain(former->settings().worker_shutdown_timeout, std::move(removed_listeners));
+  leaving_.push_back(std::move(former));
+  cut_oldest_beyond_limit();
+  burial_.start(base_.get(), Millis{0}, this);
+}
+
+void Master::cut_oldest_beyond_limit() {
+  const auto most = static_cast<std::ptrdiff_t>(current_->settings().max_draining);
+  auto draining = std::count_if(leaving_.begin(), leaving_.end(), [](const auto& generation) {
+    return generation->state() == Generation::State::kDraining && !generation->is_over();
+  });
+  for (const auto& generation : leaving_) {
+    if (draining <= most) return;
+    if (generation->state() != Generation::State::kDraining || generation->is_over()) continue;
+    log_.warning("generation {} cut: more than max_draining={} drain", generation->number(), most);
+    generation->drain(kCut, {});
+    --draining;
+  }
+}
+
+void Master::on_generation_failed(Generation& generation, const std::string& why) {
+  const bool is_first = current_ == nullptr && life_ == Life::kStarting;
+  log_.error("generation {} failed: {}", generation.number(), why);
+  leaving_.push_back(std::move(coming_));
+  burial_.start(base_.get(), Millis{0}, this);
+  answer_reload(1, fmt::format("{}\nreload refused: the running configuration goes on\n", why));
+  if (!is_first) return;
+  exit_status_ = 1;
+  report_.fail("drover: " + why + "\n");
+  life_ = Life::kStopping;
+  leave_when_empty();
+}
+
+void Master::answer_reload(int status, const std::string& text) {
+  for (const Reply& reply : std::exchange(reload_askers_, {})) reply(status, text);
+  if (next_reload_askers_.empty() || life_ == Life::kStopping) return;
+  std::vector<Reply> next = std::exchange(next_reload_askers_, {});
+  reload_askers_.assign(next.begin() + 1, next.end());
+  reload(next.front());
+}
+
+void Master::on_generation_steering_changed(Generation& generation) {
+  if (&generation != current_.get()) return;
+  listeners_.steer(&generation.board());
+  generation.ring_all();
+}
+
+void Master::reopen_logs(const Reply& reply) {
+  const LogTarget target =
+      error_log_target(current_ ? current_->settings() : first_settings_, options_.is_foreground);
+  Result<Log> log = open_error_log(target);
+  if (!log)
+    return log_.error("reopen: {}", log.error().message()), reply(1, log.error().message() + "\n");
+  log_ = std::move(log).value();
+  std::set<int> pids;
+  for (Generation* generation : all_generations()) {
+    if (Status reopened = generation->reopen_access_logs(); !reopened) {
+      log_.error("reopen: {}", reopened.error().message());
+      return reply(1, reopened.error().message() + "\n");
+    }
+    for (const Child* child : generation->pool().children()) pids.insert(child->pid());
+  }
+  const std::uint64_t serial = reopening_.begin(pids, reply);
+  for (Generation* generation : all_generations()) {
+    std::vector<int> fds{log_.fd()};
+    for (const int fd : generation->access_log_fds()) fds.push_back(fd);
+    for (Child* child : generation->pool().children()) child->reopen_logs(serial, fds);
+  }
+}
+
+void Master::on_logs_reopened(int pid, std::uint64_t serial) {
+  reopening_.on_reopened(pid, serial);
+}
+
+void Master::drain_workers() {
+  if (current_ == nullptr) return;
+  log_.notice("draining: generation={}, reload to serve again", current_->number());
+  current_->drain(current_->settings().worker_shutdown_timeout, {});
+  leaving_.push_back(std::move(current_));
+}
+
+// A second, faster stop shortens the first.
+void Master::stop(Millis timeout, const Reply& reply) {
+  log_.notice("stopping: within {} ms", timeout.count());
+  life_ = Life::kStopping;
+  stop_askers_.push_back(reply);
+  if (coming_ != nullptr) {
+    coming_->abort();
+    leaving_.push_back(std::move(coming_));
+    answer_reload(1, "not reloaded: the daemon is stopping\n");
+  }
+  if (current_ != nullptr) leaving_.push_back(std::move(current_));
+  for (const auto& generation : leaving_) {
+    if (generation->state() != Generation::State::kFailed) generation->drain(timeout, {});
+  }
+  leave_when_empty();
+}
+
+void Master::reap() {
+  int wait_status = 0;
+  pid_t pid = 0;
+  while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
+    reopening_.on_exit(pid);
+    const std::vector<Generation*> all = all_generations();
+    std::any_of(all.begin(), all.end(),
+                [&](Generation* generation) { return generation->on_exit(pid, wait_status); });
+  }
+  bury_the_dead();
+}
+
+void Master::bury_the_dead() {
+  std::erase_if(leaving_, [this](const auto& generation) {
+    if (!generation->is_over()) return false;
+    if (generation->state() == Generation::State::kDraining)
+      log_.info("retired: generation={}", generation->number());
+    return true;
+  });
+  leave_when_empty();
+}
+
+void Master::leave_when_empty() {
+  const bool is_empty = std::all_of(leaving_.begin(), leaving_.end(),
+                                    [](const auto& each) { return each->is_over(); });
+  if (life_ == Life::kStopping && is_empty) event_base_loopexit(base_.get(), nullptr);
+}
+
+std::vector<Generation*> Master::all_generations() const {
+  std::vector<Generation*> all;
+  if (current_ != nullptr) all.push_back(current_.get());
+  if (coming_ != nullptr) all.push_back(coming_.get());
+  for (const auto& generation : leaving_) all.push_back(generation.get());
+  return all;
+}
+
+std::vector<Watchdog::Watched> Master::watched_children() {
+  std::vector<Watchdog::Watched> watched;
+  for (Generation* generation : all_generations()) {
+    if (generation == coming_.get()) continue;  // ready_timeout watches over it
+    for (Child* child : generation->pool().children()) {
+      if (child->state() == Child::State::kStarting) continue;
+      const bool is_serving = generation == current_.get() && child->role() == Role::kWorker &&
+                              child->state() == Child::State::kServing;
+      watched.push_back({child, is_serving});
+    }
+  }
+  return watched;
+}
+
+void Master::on_silent(const std::vector<pid_t>& silent) {
+  if (current_ != nullptr) current_->pool().set_silent(silent);
+}
+
+std::string Master::status(bool is_json) const {
+  StatusSource source;
+  source.pid = getpid();
+  source.uptime = monotonic_now() - started_;
+  for (const Generation* generation : all_generations()) {
+    if (!generation->is_over()) source.generations.push_back(generation);
+  }
+  source.retired = seats_.retired();
+  source.limits = limits_.get();
+  return is_json ? status_json(source) : status_table(source);
+}
+
+}  // namespace drover

@@ -1,0 +1,90 @@
+// The master: owns the loop, the listeners and the generations, obeys signals and the control
+// socket. It never reads a client's byte and never loads a module.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "master/control_server.h"
+#include "master/generation.h"
+#include "master/log_reopening.h"
+#include "master/options.h"
+#include "master/pid_file.h"
+#include "master/start_report.h"
+#include "master/watchdog.h"
+
+namespace drover {
+
+class Master : private Generation::Owner, private Watchdog::Owner {
+ public:
+  Master(Options options, RoleMains roles, Settings settings, Log log, StartReport report);
+  Master(const Master&) = delete;
+  Master& operator=(const Master&) = delete;
+  ~Master();
+
+  // Serves until told to stop; the exit status.
+  int run();
+
+ private:
+  enum class Life { kStarting, kRunning, kStopping };
+
+  // requests
+  Status prepare();
+  void on_signal(int number);
+  void on_command(const std::string& command, const Reply& reply);
+  void reload(const Reply& reply);
+  void begin_generation(Settings settings);
+  void reopen_logs(const Reply& reply);
+  void drain_workers();
+  void stop(Millis timeout, const Reply& reply);
+  [[nodiscard]] std::string status(bool is_json) const;
+
+  // what generations and children tell
+  void on_generation_validated(Generation& generation) override;
+  void on_generation_ready(Generation& generation) override;
+  void on_generation_failed(Generation& generation, const std::string& why) override;
+  void on_generation_steering_changed(Generation& generation) override;
+  void on_logs_reopened(int pid, std::uint64_t serial) override;
+  std::vector<Watchdog::Watched> watched_children() override;
+  void on_silent(const std::vector<pid_t>& silent) override;
+
+  void reap();
+  void retire_former(std::vector<std::uint32_t> removed_listeners);
+  void cut_oldest_beyond_limit();
+  void answer_reload(int status, const std::string& text);
+  void bury_the_dead();
+  void leave_when_empty();
+  [[nodiscard]] std::vector<Generation*> all_generations() const;
+
+  Options options_;
+  Log log_;
+  StartReport report_;
+  Settings first_settings_;
+  EventBase base_;
+  ScoreboardMapping scoreboard_;
+  LimitTableMapping limits_;
+  MasterContext context_;
+  Seats seats_;
+  Listeners listeners_;
+  std::optional<PidFile> pid_file_;
+  std::unique_ptr<ControlServer> control_;
+  LogReopening reopening_;
+  Watchdog watchdog_;
+
+  Life life_ = Life::kStarting;
+  int exit_status_ = 0;
+  Millis started_;
+  std::uint32_t next_generation_ = 1;
+  std::unique_ptr<Generation> current_;               // serves
+  std::unique_ptr<Generation> coming_;                // is being built
+  std::vector<std::unique_ptr<Generation>> leaving_;  // drain or have failed, oldest first
+  std::vector<Reply> reload_askers_;                  // of the one being built
+  std::vector<Reply> next_reload_askers_;             // came while one was being built
+  std::vector<Reply> stop_askers_;
+  std::vector<std::unique_ptr<Signal<&Master::on_signal>>> signals_;
+  Timer<&Master::bury_the_dead> burial_;
+};
+
+}  // namespace drover

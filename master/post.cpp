@@ -1,0 +1,120 @@
+#include "master/post.h"
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <cstring>
+
+#include "master/crash_log.h"
+
+namespace drover {
+namespace {
+
+std::string describe_end(int wait_status) {
+  if (WIFEXITED(wait_status)) return fmt::format("exited with status {}", WEXITSTATUS(wait_status));
+  const int number = WTERMSIG(wait_status);
+  return fmt::format("was killed by signal {} (SIG{})", number, sigabbrev_np(number));
+}
+
+bool is_clean(int wait_status) { return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0; }
+
+}  // namespace
+
+Status Post::fill() {
+  Result<std::unique_ptr<Child>> child = owner_->spawn_for(*this, this);
+  if (!child) return std::move(child).error();
+  child_ = std::move(child).value();
+  return Done{};
+}
+
+void Post::replace(Millis drain_deadline) {
+  child_->drain(drain_deadline, {});
+  leaving_.push_back(std::move(child_));
+  on_refill();
+}
+
+std::vector<Child*> Post::children() const {
+  std::vector<Child*> all;
+  if (child_ != nullptr) all.push_back(child_.get());
+  for (const auto& child : leaving_) all.push_back(child.get());
+  return all;
+}
+
+bool Post::on_exit(pid_t pid, int wait_status) {
+  for (auto leaver = leaving_.begin(); leaver != leaving_.end(); ++leaver) {
+    if ((*leaver)->pid() != pid) continue;
+    past_.add((*leaver)->seat()->counters);
+    if (!is_clean(wait_status)) log_end(**leaver, wait_status);
+    leaving_.erase(leaver);
+    return true;
+  }
+  if (child_ == nullptr || child_->pid() != pid) return false;
+  child_->hear_last_words();
+  if (child_ == nullptr) return on_exit(pid, wait_status);  // its last word was that it leaves
+  past_.add(child_->seat()->counters);
+  const std::optional<Millis> served = child_->served();
+  const bool was_told = child_->state() == Child::State::kDraining;
+  if (!(was_told && is_clean(wait_status))) log_end(*child_, wait_status);
+  const std::string why =
+      last_words_.empty() ? child_->name() + " " + describe_end(wait_status) : last_words_;
+  last_words_.clear();
+  child_.reset();
+  after_end(served, why);
+  return true;
+}
+
+void Post::after_end(std::optional<Millis> served, const std::string& why) {
+  if (!is_closed_) {
+    const Millis wait = policy_.after_death(served);
+    // Even "at once" goes through the loop: the caller may be walking over the posts.
+    refill_.start(context_.base, wait, this);
+    if (wait > Millis{0} && log_rate_.allow(monotonic_now())) {
+      context_.log->warning("{} {}: starting the next in {} ms", to_string(role_), slot_,
+                            wait.count());
+    }
+  }
+  owner_->on_post_vacated(*this, why);
+}
+
+void Post::log_end(const Child& child, int wait_status) {
+  if (!log_rate_.allow(monotonic_now())) return;
+  const std::optional<Millis> served = child.served();
+  const std::string life =
+      served ? fmt::format("after {} ms of service", served->count()) : "before it was ready";
+  context_.log->error("{} ended: pid={} {} {} connections={} suppressed={}", child.name(),
+                      child.pid(), describe_end(wait_status), life, child.seat()->live.load(),
+                      log_rate_.suppressed());
+  log_crash(*context_.log, child.name(), child.seat()->crash);
+}
+
+void Post::on_refill() {
+  if (is_closed_ || child_ != nullptr) return;
+  ++restarts_;
+  Status filled = fill();
+  if (!filled) after_end(std::nullopt, filled.error().message());
+}
+
+void Post::on_child_ready(Child& child) {
+  if (restarts_ > 0) context_.log->info("{} ready: pid={}", child.name(), child.pid());
+  owner_->on_post_ready(*this);
+}
+
+void Post::on_child_failed(Child& child, const std::string& why) {
+  last_words_ = why;
+  if (log_rate_.allow(monotonic_now())) context_.log->error("{} failed: {}", child.name(), why);
+}
+
+void Post::on_child_leaving(Child& child) {
+  if (&child != child_.get()) return;
+  context_.log->notice("{} drains on its own: pid={}", child.name(), child.pid());
+  leaving_.push_back(std::move(child_));
+  if (!is_closed_) refill_.start(context_.base, Millis{0}, this);
+  owner_->on_post_vacated(*this, "drains on its own");
+}
+
+void Post::on_child_reopened_logs(Child& child, std::uint64_t serial) {
+  owner_->on_logs_reopened(child.pid(), serial);
+}
+
+}  // namespace drover

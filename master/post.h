@@ -1,0 +1,78 @@
+// A position that is to be filled with a living process: a worker's slot, or the acceptor's. It
+// starts the first, notices the end of each, and starts the next when RestartPolicy says so.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "master/child.h"
+#include "master/restart_policy.h"
+#include "master/totals.h"
+
+namespace drover {
+
+class Post : private Child::Keeper {
+ public:
+  struct Owner {
+    virtual Result<std::unique_ptr<Child>> spawn_for(Post& post, Child::Keeper* keeper) = 0;
+    virtual void on_post_ready(Post& post) = 0;
+    // The process ended, or could not be started. `why` is for people.
+    virtual void on_post_vacated(Post& post, const std::string& why) = 0;
+    virtual void on_logs_reopened(int pid, std::uint64_t serial) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  Post(MasterContext& context, Role role, int slot, Owner* owner)
+      : context_(context), role_(role), slot_(slot), owner_(owner) {}
+  Post(const Post&) = delete;
+  Post& operator=(const Post&) = delete;
+
+  Status fill();
+  // From now on nobody is started in place of who ends.
+  void close() { is_closed_ = true, refill_.stop(); }
+  // Its process goes on without the post, which gets another one at once: for a frozen acceptor.
+  void replace(Millis drain_deadline);
+  // True when the process was this post's.
+  bool on_exit(pid_t pid, int wait_status);
+
+  [[nodiscard]] Role role() const { return role_; }
+  [[nodiscard]] int slot() const { return slot_; }
+  [[nodiscard]] Child* child() const { return child_.get(); }
+  // The one that fills the post, then those that leave it.
+  [[nodiscard]] std::vector<Child*> children() const;
+  [[nodiscard]] bool is_serving() const {
+    return child_ != nullptr && child_->state() == Child::State::kServing;
+  }
+  [[nodiscard]] bool is_backing_off() const { return child_ == nullptr && !is_closed_; }
+  [[nodiscard]] int restarts() const { return restarts_; }
+  // Of the processes this post has had and that are gone.
+  [[nodiscard]] const Totals& past() const { return past_; }
+
+ private:
+  void on_child_ready(Child& child) override;
+  void on_child_failed(Child& child, const std::string& why) override;
+  void on_child_leaving(Child& child) override;
+  void on_child_reopened_logs(Child& child, std::uint64_t serial) override;
+  void on_refill();
+  void after_end(std::optional<Millis> served, const std::string& why);
+  void log_end(const Child& child, int wait_status);
+
+  MasterContext& context_;
+  Role role_;
+  int slot_;
+  Owner* owner_;
+  std::unique_ptr<Child> child_;
+  std::vector<std::unique_ptr<Child>> leaving_;
+  RestartPolicy policy_;
+  std::string last_words_;  // of a child that could not become ready
+  bool is_closed_ = false;
+  int restarts_ = 0;
+  Totals past_;
+  RateLimit log_rate_{10, Millis{60'000}};
+  Timer<&Post::on_refill> refill_;
+};
+
+}  // namespace drover

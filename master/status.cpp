@@ -1,0 +1,174 @@
+#include "master/status.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace drover {
+namespace {
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20) {
+      out += fmt::format("\\u{:04x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+template <class Range, class ToText>
+std::string joined(const Range& range, ToText to_text) {
+  std::string out;
+  for (const auto& item : range) {
+    if (!out.empty()) out += ',';
+    out += to_text(item);
+  }
+  return out;
+}
+
+std::string counters_json(const Totals& totals) {
+  std::string out;
+  for (std::size_t i = 0; i < kCounters.size(); ++i) {
+    out += fmt::format("{}{}:{}", i == 0 ? "" : ",", quoted(kCounters[i].name), totals.values[i]);
+  }
+  return out;
+}
+
+const char* state_of(const Post& post) {
+  if (post.child() == nullptr) return "backoff";
+  switch (post.child()->state()) {
+    case Child::State::kStarting:
+      return "starting";
+    case Child::State::kReady:
+    case Child::State::kServing:
+      return "ready";
+    case Child::State::kDraining:
+      return "draining";
+  }
+  return "unknown";
+}
+
+// All processes the slot has had in this generation.
+Totals totals_of(const Post& post) {
+  Totals totals = post.past();
+  for (const Child* child : post.children()) totals.add(child->seat()->counters);
+  return totals;
+}
+
+std::uint64_t live_of(const Post& post) {
+  std::uint64_t live = 0;
+  for (const Child* child : post.children())
+    live += child->seat()->live.load(std::memory_order_relaxed);
+  return live;
+}
+
+std::string worker_json(const Post& post) {
+  const Child* child = post.child();
+  const std::int64_t beat =
+      child == nullptr ? 0 : child->seat()->heartbeat_ms.load(std::memory_order_relaxed);
+  return fmt::format(
+      R"({{"slot":{},"pid":{},"state":"{}","live":{},{},"restarts":{},"loop_max_us":{},"heartbeat_age_ms":{}}})",
+      post.slot(), child == nullptr ? 0 : child->pid(), state_of(post), live_of(post),
+      counters_json(totals_of(post)), post.restarts(),
+      child == nullptr ? 0 : child->seat()->loop_max_us.load(std::memory_order_relaxed),
+      child == nullptr ? 0 : std::max<std::int64_t>(0, monotonic_now().count() - beat));
+}
+
+std::string generation_json(const Generation& generation) {
+  const Post* acceptor = generation.pool().acceptor();
+  const std::string acceptor_json =
+      acceptor == nullptr ? "null"
+                          : fmt::format(R"({{"pid":{},"state":"{}","restarts":{}}})",
+                                        acceptor->child() == nullptr ? 0 : acceptor->child()->pid(),
+                                        state_of(*acceptor), acceptor->restarts());
+  return fmt::format(
+      R"({{"number":{},"state":"{}","workers":[{}],"acceptor":{}}})", generation.number(),
+      Generation::to_string(generation.state()),
+      joined(generation.pool().workers(), [](const auto& post) { return worker_json(*post); }),
+      acceptor_json);
+}
+
+std::uint64_t connections_of(const StatusSource& source, const ServerSettings& server) {
+  return server.max_connections > 0 ? source.limits->count(source.limits->key(server.name)) : 0;
+}
+
+std::string server_json(const StatusSource& source, const ServerSettings& server) {
+  return fmt::format(
+      R"({{"name":{},"accept":"{}","protocol":{},"listen":[{}],"connections":{}}})",
+      quoted(server.name), to_string(server.accept), quoted(server.protocol),
+      joined(server.listens, [](const auto& listen) { return quoted(listen.address.to_string()); }),
+      connections_of(source, server));
+}
+
+double balance_of(const Generation& generation) {
+  std::vector<std::uint64_t> accepted;
+  for (const auto& post : generation.pool().workers())
+    accepted.push_back(totals_of(*post).values[0]);
+  return drover::balance_of(accepted);
+}
+
+Totals grand_total(const StatusSource& source) {
+  Totals totals = source.retired;
+  for (const Generation* generation : source.generations) {
+    for (const Child* child : generation->pool().children()) totals.add(child->seat()->counters);
+  }
+  return totals;
+}
+
+const Generation* serving(const StatusSource& source) {
+  return source.generations.empty() ? nullptr : source.generations.front();
+}
+
+}  // namespace
+
+double balance_of(const std::vector<std::uint64_t>& accepted) {
+  const auto sum = std::accumulate(accepted.begin(), accepted.end(), std::uint64_t{0});
+  if (sum == 0) return 0;
+  const auto most = *std::max_element(accepted.begin(), accepted.end());
+  return static_cast<double>(most) * static_cast<double>(accepted.size()) /
+         static_cast<double>(sum);
+}
+
+std::string status_json(const StatusSource& source) {
+  const Generation* current = serving(source);
+  static const std::vector<ServerSettings> kNone;
+  const auto& servers = current == nullptr ? kNone : current->settings().servers;
+  return fmt::format(
+      R"({{"pid":{},"version":"{}","uptime_ms":{},"generations":[{}],"balance":{:.3f},"servers":[{}],"totals":{{{}}}}})"
+      "\n",
+      source.pid, DROVER_VERSION, source.uptime.count(),
+      joined(source.generations, [](const Generation* each) { return generation_json(*each); }),
+      current == nullptr ? 0.0 : balance_of(*current),
+      joined(servers, [&](const ServerSettings& server) { return server_json(source, server); }),
+      counters_json(grand_total(source)));
+}
+
+std::string status_table(const StatusSource& source) {
+  std::string out = fmt::format("drover {}, pid {}, up {} s\n", DROVER_VERSION, source.pid,
+                                source.uptime.count() / 1000);
+  for (const Generation* generation : source.generations) {
+    out += fmt::format("generation {} {}, balance {:.2f}\n", generation->number(),
+                       Generation::to_string(generation->state()), balance_of(*generation));
+    out += "  slot      pid  state      live    accepted  empty wake-ups  restarts  loop max\n";
+    for (const auto& post : generation->pool().workers()) {
+      const Child* child = post->child();
+      const Totals totals = totals_of(*post);
+      out += fmt::format(
+          "  {:>4}  {:>7}  {:<8}  {:>5}  {:>10}  {:>14}  {:>8}  {:>5} us\n", post->slot(),
+          child == nullptr ? 0 : child->pid(), state_of(*post), live_of(*post), totals.values[0],
+          totals.values[1], post->restarts(),
+          child == nullptr ? 0 : child->seat()->loop_max_us.load(std::memory_order_relaxed));
+    }
+  }
+  return out;
+}
+
+}  // namespace drover

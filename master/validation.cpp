@@ -1,0 +1,49 @@
+#include "master/validation.h"
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <utility>
+
+namespace drover {
+
+Status Validation::start(Seats& seats, Heritage heritage, Millis timeout) {
+  heritage.role = Role::kValidator;
+  DROVER_TRY(child_, Child::spawn(context_, seats, std::move(heritage), this));
+  timeout_.start(context_.base, timeout, this);
+  return Done{};
+}
+
+void Validation::on_child_ready(Child& /*child*/) { said_yes_ = true; }
+
+void Validation::on_child_failed(Child& /*child*/, const std::string& why) { why_not_ = why; }
+
+void Validation::on_timeout() {
+  why_not_ = "the validator did not finish within ready_timeout";
+  child_->kill(SIGKILL);
+}
+
+bool Validation::on_exit(pid_t pid, int wait_status) {
+  if (child_ == nullptr || child_->pid() != pid) return false;
+  child_->hear_last_words();
+  child_.reset();
+  timeout_.stop();
+  const bool ended_well = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
+  if (why_not_.empty() && !(said_yes_ && ended_well)) {
+    why_not_ = WIFSIGNALED(wait_status)
+                   ? fmt::format("the validator was killed by signal {} while loading modules",
+                                 WTERMSIG(wait_status))
+                   : fmt::format("the validator exited with status {}", WEXITSTATUS(wait_status));
+  }
+  const OnDone on_done = std::exchange(on_done_, [](const std::string&) {});
+  on_done(why_not_);
+  return true;
+}
+
+void Validation::abort() {
+  on_done_ = [](const std::string&) {};
+  if (child_ != nullptr) child_->kill(SIGKILL);
+}
+
+}  // namespace drover

@@ -1,0 +1,46 @@
+// A validator's short life: forked with the generation's module images, it loads them as the
+// workers' user would, checks the configuration against them, says yes or why not, and ends. What
+// crashes or hangs in it costs nothing.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "master/child.h"
+
+namespace drover {
+
+class Validation : private Child::Keeper {
+ public:
+  // Called once: empty `why`: the configuration is good.
+  using OnDone = std::function<void(const std::string& why)>;
+
+  Validation(MasterContext& context, OnDone on_done)
+      : context_(context), on_done_(std::move(on_done)) {}
+  Validation(const Validation&) = delete;
+  Validation& operator=(const Validation&) = delete;
+
+  Status start(Seats& seats, Heritage heritage, Millis timeout);
+  // True when the process was ours; the verdict is given then.
+  bool on_exit(pid_t pid, int wait_status);
+  [[nodiscard]] bool is_running() const { return child_ != nullptr; }
+  // Gives up without a verdict.
+  void abort();
+
+ private:
+  void on_child_ready(Child& child) override;
+  void on_child_failed(Child& child, const std::string& why) override;
+  void on_child_leaving(Child& /*child*/) override {}
+  void on_child_reopened_logs(Child& /*child*/, std::uint64_t /*serial*/) override {}
+  void on_timeout();
+
+  MasterContext& context_;
+  OnDone on_done_;
+  std::unique_ptr<Child> child_;
+  bool said_yes_ = false;
+  std::string why_not_;
+  Timer<&Validation::on_timeout> timeout_;
+};
+
+}  // namespace drover

@@ -1,0 +1,77 @@
+// The processes that serve one generation: a post for each slot and, when a server asks for it, one
+// for the acceptor. Knows who is up, tells the board whom to steer around, and sees the
+// generation's drain through.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "master/post.h"
+
+namespace drover {
+
+class WorkerPool : private Post::Owner {
+ public:
+  struct Owner {
+    // Everything a child is born with but what Child::spawn adds.
+    virtual Heritage heritage_for(Role role, int slot) = 0;
+    virtual void on_all_ready() = 0;
+    // A process ended before all were ready.
+    virtual void on_start_failed(const std::string& why) = 0;
+    // Whom to steer around has changed on the board.
+    virtual void on_steering_changed() = 0;
+    virtual void on_logs_reopened(int pid, std::uint64_t serial) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  WorkerPool(MasterContext& context, Seats& seats, Board& board, int slots, bool with_acceptor,
+             Owner* owner);
+
+  Status start();
+  void serve();
+  // The acceptor first; the workers when it has passed on all it had.
+  void drain(Millis deadline, std::vector<std::uint32_t> removed_listeners);
+  // Nobody is replaced any more, everybody is killed.
+  void abort();
+  bool on_exit(pid_t pid, int wait_status);
+
+  [[nodiscard]] std::vector<Child*> children() const;
+  [[nodiscard]] bool is_empty() const { return children().empty(); }
+  [[nodiscard]] const std::vector<std::unique_ptr<Post>>& workers() const { return workers_; }
+  [[nodiscard]] const Post* acceptor() const { return acceptor_.get(); }
+  // What the watchdog found: steers around slots whose worker is silent, replaces a silent
+  // acceptor.
+  void set_silent(const std::vector<pid_t>& silent);
+
+ private:
+  enum class State { kStarting, kServing, kDraining };
+
+  Result<std::unique_ptr<Child>> spawn_for(Post& post, Child::Keeper* keeper) override;
+  void on_post_ready(Post& post) override;
+  void on_post_vacated(Post& post, const std::string& why) override;
+  void on_logs_reopened(int pid, std::uint64_t serial) override;
+
+  [[nodiscard]] std::vector<Post*> posts() const;
+  void let_serve(Post& post);
+  void drain_workers_when_acceptor_is_done();
+  void update_steering();
+  [[nodiscard]] bool is_silent(const Child& child) const;
+
+  MasterContext& context_;
+  Seats& seats_;
+  Board& board_;
+  Owner* owner_;
+  State state_ = State::kStarting;
+  std::vector<std::unique_ptr<Post>> workers_;
+  std::unique_ptr<Post> acceptor_;
+  std::vector<pid_t> silent_;
+  Millis drain_deadline_{0};
+  std::vector<std::uint32_t> removed_listeners_;
+  bool workers_drain_ = false;
+};
+
+}  // namespace drover
