@@ -52,7 +52,7 @@ std::string unknown_directive(const std::string& name, const std::vector<std::st
 // A name as it may be shown: quoted when it is not plain.
 std::string show(const std::string& name) {
   const bool is_plain =
-      std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~'; });
+      std::all_of(name.begin(), name.end(), [](char c) { return c >= ' ' && c <= '~'; });
   return is_plain ? name : quote(name);
 }
 
