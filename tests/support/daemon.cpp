@@ -176,6 +176,20 @@ pid_t Daemon::master_pid() const {
   return 0;
 }
 
+pid_t Daemon::wait_for_paused(Millis patience) const {
+  pid_t paused = 0;
+  const bool found = wait_until(
+      [&] {
+        for (const pid_t pid : processes()) {
+          if (state_of(pid) == 'T') paused = pid;
+        }
+        return paused != 0;
+      },
+      patience);
+  if (!found) fail("no process has stopped at a pause point");
+  return paused;
+}
+
 void Daemon::signal_master(int signal) const {
   const pid_t pid = master_pid();
   if (pid == 0) fail("no master to send a signal to");

@@ -90,6 +90,9 @@ class Daemon {
   [[nodiscard]] pid_t master_pid() const;          // 0: none
   [[nodiscard]] std::vector<pid_t> processes() const;
 
+  // The process that DROVER_PAUSE has stopped; throws when none stops in time.
+  [[nodiscard]] pid_t wait_for_paused(Millis patience = kPatience) const;
+
   void signal_master(int signal) const;
   // Graceful or fast stop by signal; the exit status of the program that was started, empty when it
   // did not leave.

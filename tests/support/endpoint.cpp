@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -111,7 +112,10 @@ std::string local_name(int fd) {
   Endpoint local;
   local.size = sizeof local.address;
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local.address), &local.size) != 0) return "";
-  return local.to_string();
+  if (local.family() != AF_UNIX) return local.to_string();
+  struct stat status {};
+  ::fstat(fd, &status);
+  return "unix:" + std::to_string(status.st_ino);
 }
 
 void reset_on_close(int fd) {

@@ -34,7 +34,8 @@ struct Endpoint {
 // connections to different targets.
 [[nodiscard]] UniqueFd make_socket(int family, const std::string& source = "");
 
-// The socket's own name as the server sees it: "127.0.0.2:40001"; empty for an unnamed unix socket.
+// The socket's own name as the server sees it: "127.0.0.2:40001"; for a unix socket, which has
+// none, "unix:<inode>".
 [[nodiscard]] std::string local_name(int fd);
 
 // close() sends RST instead of FIN.

@@ -63,6 +63,11 @@ void for_each_row(std::uint16_t port, Visit visit) {
   }
 }
 
+std::unordered_set<std::uint64_t> inode_set(pid_t pid) {
+  const std::vector<std::uint64_t> held = socket_inodes_of(pid);
+  return {held.begin(), held.end()};
+}
+
 std::string remote_name(const Row& row) {
   return printable_ip(row.remote_hex) + ":" + std::to_string(row.remote_port);
 }
@@ -91,12 +96,28 @@ int unix_queue_length(const std::string& path) {
 }
 
 std::set<std::string> clients_of(pid_t pid, std::uint16_t port) {
-  const std::vector<std::uint64_t> held = socket_inodes_of(pid);
-  const std::unordered_set<std::uint64_t> inodes(held.begin(), held.end());
+  const std::unordered_set<std::uint64_t> inodes = inode_set(pid);
   std::set<std::string> clients;
   for_each_row(port, [&](const Row& row) {
     if (row.state != kListen && inodes.count(row.inode) != 0) clients.insert(remote_name(row));
   });
+  return clients;
+}
+
+// "u_str ESTAB 0 0 PATH INODE * PEER_INODE"
+std::set<std::string> clients_of(pid_t pid, const std::string& path) {
+  const std::unordered_set<std::uint64_t> inodes = inode_set(pid);
+  std::istringstream lines(run_command({"ss", "-Hx", "src", path}).output);
+  std::set<std::string> clients;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::string skipped;
+    std::uint64_t mine = 0;
+    std::uint64_t theirs = 0;
+    for (int i = 0; i < 5; ++i) fields >> skipped;
+    fields >> mine >> skipped >> theirs;
+    if (inodes.count(mine) != 0) clients.insert("unix:" + std::to_string(theirs));
+  }
   return clients;
 }
 

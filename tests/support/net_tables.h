@@ -27,6 +27,10 @@ struct QueueState {
 // holds.
 [[nodiscard]] std::set<std::string> clients_of(pid_t pid, std::uint16_t port);
 
+// The same for a unix socket's path: names ("unix:<inode>") as local_name() gives them for a client
+// there.
+[[nodiscard]] std::set<std::string> clients_of(pid_t pid, const std::string& path);
+
 // Which of `candidates` holds the server's end of the connection of that client; 0: none, it waits
 // in a queue.
 [[nodiscard]] pid_t owner_pid_of(const std::string& client, std::uint16_t port,

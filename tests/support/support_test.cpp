@@ -73,6 +73,9 @@ TEST_F(SupportTest, LoadWorksOverUnixSockets) {
   LoadGenerator load({.targets = {server.endpoint()}, .concurrency = 20});
 
   ASSERT_TRUE(load.wait_for_completed(200));
+  Client client(server.endpoint());
+  ASSERT_EQ(client.exchange("x"), "x");
+  EXPECT_EQ(clients_of(server.pid(), path).count(client.name()), 1U);
 
   EXPECT_EQ(load.stop().failures(), 0) << load.stats().to_string();
 }
@@ -103,6 +106,20 @@ TEST_F(SupportTest, AFrozenServerShowsAsTimeoutsQueueAndMidMessage) {
   EXPECT_TRUE(wait_until([&] { return load.stats().timeouts > 0; }));
   EXPECT_GE(load.stats().max_first_byte, Millis{300});
   resume(server.pid());
+}
+
+TEST_F(SupportTest, TheQueueOfAUnixListenerIsCounted) {
+  const TempDir dir;
+  const std::string path = dir.file("echo.sock");
+  const Bare server(path, Endpoint::unix_path(path));
+  Client served(server.endpoint());
+  ASSERT_EQ(served.exchange("x"), "x");
+  stop(server.pid());
+
+  const Client first(server.endpoint());
+  const Client second(server.endpoint());
+
+  EXPECT_EQ(unix_queue_length(path), 2);
 }
 
 TEST_F(SupportTest, TheOwnerOfAConnectionIsFound) {
