@@ -1,0 +1,233 @@
+// The C++20 layer over drover_module.h: a class with the hooks it wants, and one line.
+//
+//   class Echo {
+//    public:
+//     explicit Echo(drover::Host host) : host_(host) {}
+//     void on_data(drover_conn conn, std::string_view bytes) { host_.write(conn, bytes); }
+//    private:
+//     drover::Host host_;
+//   };
+//   DROVER_MODULE(Echo, "echo");
+//
+// An instance is one server in one worker. Hooks, all optional: on_open(conn), on_data(conn,
+// bytes), on_eof(conn), on_writable(conn), on_drain(conn), on_close(conn, reason). on_data returns
+// how many bytes it consumed (std::size_t) or nothing: all. A class with a member type `State` gets
+// one for each connection, as the second argument of every hook: on_data(conn, state, bytes). The
+// constructor takes drover::Host; when it throws the worker does not start, and says why.
+//
+// No exception passes the edge: a hook that throws costs its connection, with a line in the log at
+// most once a second.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "modules/sdk/drover_module.h"
+
+namespace drover {
+
+// What Drover offers, with its context. A value; valid until the instance is destroyed.
+class Host {
+ public:
+  Host(const drover_host* host, drover_context* context) : host_(host), context_(context) {}
+
+  void write(drover_conn conn, std::string_view bytes) const {
+    host_->write(context_, conn, {bytes.data(), bytes.size()});
+  }
+  void half_close(drover_conn conn) const { host_->half_close(context_, conn); }
+  void close(drover_conn conn) const { host_->close(context_, conn); }
+  void pause_reading(drover_conn conn) const { host_->pause_reading(context_, conn); }
+  void resume_reading(drover_conn conn) const { host_->resume_reading(context_, conn); }
+  [[nodiscard]] std::size_t pending_output(drover_conn conn) const {
+    return host_->pending_output(context_, conn);
+  }
+  [[nodiscard]] std::string peer_name(drover_conn conn) const {
+    char buffer[128];  // the longest is an IPv6 address with its port, 47
+    return {buffer, host_->peer_name(context_, conn, buffer, sizeof buffer)};
+  }
+  void log(drover_log_level level, const std::string& message) const {
+    host_->log(context_, level, message.c_str());
+  }
+
+ private:
+  const drover_host* host_;
+  drover_context* context_;
+};
+
+namespace detail {
+
+// The C functions for class T; S is empty, or the type of its connections' state. A null entry in
+// the table is a hook that the class does not have.
+template <class T, class... S>
+class Glue {
+ public:
+  static constexpr struct drover_module table(const char* name, const char* version) {
+    static_assert(kHasOpen || kHasData,
+                  "a module needs on_data or on_open with the right arguments");
+    return {.size = sizeof(struct drover_module),
+            .abi = DROVER_ABI,
+            .name = name,
+            .version = version,
+            .conn_state_size = (std::size_t{0} + ... + sizeof(S)),
+            .worker_init = &worker_init,
+            .worker_exit = &worker_exit,
+            .on_open = kHasOpen || kHasState ? &on_open : nullptr,
+            .on_data = kHasData ? &on_data : nullptr,
+            .on_eof = kHasEof ? &on_eof : nullptr,
+            .on_writable = kHasWritable ? &on_writable : nullptr,
+            .on_drain = kHasDrain ? &on_drain : nullptr,
+            .on_close = kHasClose || kHasState ? &on_close : nullptr};
+  }
+
+ private:
+  struct Instance {
+    Instance(const drover_host* host_table, drover_context* context)
+        : host(host_table, context), module(host) {}
+    Host host;
+    T module;
+    std::chrono::steady_clock::time_point last_complaint{};
+  };
+
+  static constexpr bool kHasState = sizeof...(S) > 0;
+  static_assert((std::is_nothrow_default_constructible_v<S> && ...));
+  static_assert(((alignof(S) <= alignof(std::max_align_t)) && ...));
+
+  static constexpr bool kHasOpen = requires(T & m, drover_conn c, S&... s) { m.on_open(c, s...); };
+  static constexpr bool kHasData = requires(T & m, drover_conn c, S&... s, std::string_view b) {
+    m.on_data(c, s..., b);
+  };
+  static constexpr bool kHasEof = requires(T & m, drover_conn c, S&... s) { m.on_eof(c, s...); };
+  static constexpr bool kHasWritable = requires(T & m, drover_conn c, S&... s) {
+    m.on_writable(c, s...);
+  };
+  static constexpr bool kHasDrain = requires(T & m, drover_conn c, S&... s) {
+    m.on_drain(c, s...);
+  };
+  static constexpr bool kHasClose = requires(T & m, drover_conn c, S&... s, drover_close_reason r) {
+    m.on_close(c, s..., r);
+  };
+
+  static Instance& instance_of(void* instance) { return *static_cast<Instance*>(instance); }
+  template <class State>
+  static State& as(void* state) {
+    return *std::launder(static_cast<State*>(state));
+  }
+
+  static void complain(Instance& instance, const char* what) noexcept {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - instance.last_complaint < std::chrono::seconds(1)) return;
+    instance.last_complaint = now;
+    try {
+      instance.host.log(DROVER_LOG_ERROR, std::string("exception: ") + what);
+    } catch (...) {  // no memory for the line: the connection still ends
+    }
+  }
+
+  // Runs a hook; false when it threw.
+  template <class Call>
+  static bool guarded(Instance& instance, Call call) noexcept {
+    try {
+      call(instance.module);
+      return true;
+    } catch (const std::exception& error) {
+      complain(instance, error.what());
+    } catch (...) {
+      complain(instance, "not a std::exception");
+    }
+    return false;
+  }
+
+  static void* worker_init(const drover_host* host, drover_context* context) noexcept {
+    try {
+      return new Instance(host, context);
+    } catch (const std::exception& error) {
+      host->log(context, DROVER_LOG_ERROR, error.what());
+    } catch (...) {
+      host->log(context, DROVER_LOG_ERROR, "the constructor threw");
+    }
+    return nullptr;
+  }
+
+  static void worker_exit(void* instance) noexcept { delete &instance_of(instance); }
+
+  // The same for the hooks that have no answer: their connection is closed.
+  template <class Call>
+  static void guarded(void* raw, drover_conn conn, Call call) noexcept {
+    Instance& instance = instance_of(raw);
+    if (!guarded(instance, call)) instance.host.close(conn);
+  }
+
+  static void on_open(void* raw, drover_conn conn, void* state) noexcept {
+    (new (state) S, ...);
+    if constexpr (kHasOpen) {
+      guarded(raw, conn, [&](T& module) { module.on_open(conn, as<S>(state)...); });
+    }
+  }
+
+  static std::int64_t on_data(void* raw, drover_conn conn, void* state,
+                              drover_slice slice) noexcept {
+    std::size_t consumed = slice.size;
+    if constexpr (kHasData) {
+      const std::string_view bytes(static_cast<const char*>(slice.data), slice.size);
+      const auto hook = [&](T& module) {
+        if constexpr (std::is_void_v<decltype(module.on_data(conn, as<S>(state)..., bytes))>) {
+          module.on_data(conn, as<S>(state)..., bytes);
+        } else {
+          consumed = module.on_data(conn, as<S>(state)..., bytes);
+        }
+      };
+      if (!guarded(instance_of(raw), hook)) return DROVER_FAIL;
+    }
+    return static_cast<std::int64_t>(consumed);
+  }
+
+  static void on_eof(void* raw, drover_conn conn, void* state) noexcept {
+    if constexpr (kHasEof) {
+      guarded(raw, conn, [&](T& module) { module.on_eof(conn, as<S>(state)...); });
+    }
+  }
+
+  static void on_writable(void* raw, drover_conn conn, void* state) noexcept {
+    if constexpr (kHasWritable) {
+      guarded(raw, conn, [&](T& module) { module.on_writable(conn, as<S>(state)...); });
+    }
+  }
+
+  static void on_drain(void* raw, drover_conn conn, void* state) noexcept {
+    if constexpr (kHasDrain) {
+      guarded(raw, conn, [&](T& module) { module.on_drain(conn, as<S>(state)...); });
+    }
+  }
+
+  static void on_close(void* raw, drover_conn conn, void* state,
+                       drover_close_reason reason) noexcept {
+    if constexpr (kHasClose) {
+      guarded(instance_of(raw), [&](T& module) { module.on_close(conn, as<S>(state)..., reason); });
+    }
+    (std::destroy_at(&as<S>(state)), ...);
+  }
+};
+
+template <class T>
+constexpr struct drover_module make_module(const char* name, const char* version = "0") {
+  if constexpr (requires { typename T::State; }) {
+    return Glue<T, typename T::State>::table(name, version);
+  } else {
+    return Glue<T>::table(name, version);
+  }
+}
+
+}  // namespace detail
+}  // namespace drover
+
+// Ends a module's source: DROVER_MODULE(Class, "name") or DROVER_MODULE(Class, "name", "1.2.3").
+#define DROVER_MODULE(Class, ...)                       \
+  extern "C" const struct drover_module drover_module = \
+      drover::detail::make_module<Class>(__VA_ARGS__)

@@ -1,0 +1,27 @@
+// Echoes, but dies of SIGSEGV on "crash\n".
+#include "modules/sdk/module.hpp"
+
+namespace {
+
+// An address no process has, behind a volatile so that the compiler keeps the store.
+void crash() {
+  volatile int* volatile nowhere = reinterpret_cast<volatile int*>(16);
+  *nowhere = 1;
+}
+
+class Crashing {
+ public:
+  explicit Crashing(drover::Host host) : host_(host) {}
+
+  void on_data(drover_conn conn, std::string_view bytes) {
+    if (bytes == "crash\n") crash();
+    host_.write(conn, bytes);
+  }
+
+ private:
+  drover::Host host_;
+};
+
+}  // namespace
+
+DROVER_MODULE(Crashing, "crashing", "1.0");

@@ -1,0 +1,22 @@
+/* Takes the worker with it while it starts: abort() by default, exit(3) when DYING=exit is in the
+ * environment. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "modules/sdk/drover_module.h"
+
+static void* init(const struct drover_host* host, drover_context* context) {
+  const char* how = getenv("DYING");
+  (void)host;
+  (void)context;
+  if (how != NULL && strcmp(how, "exit") == 0) exit(3);
+  abort();
+}
+
+const struct drover_module drover_module = {
+    .size = sizeof(struct drover_module),
+    .abi = DROVER_ABI,
+    .name = "dying",
+    .version = "1.0",
+    .worker_init = init,
+};

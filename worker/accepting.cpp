@@ -1,0 +1,127 @@
+#include "worker/accepting.h"
+
+#include <unistd.h>
+
+#include <cstring>
+
+#include "common/check.h"
+#include "worker/connection.h"
+
+namespace drover {
+namespace {
+
+constexpr Millis kExhaustedPause{100};
+
+}  // namespace
+
+Accepting::Accepting(const Heritage& heritage, ConnectionCore& core,
+                     std::span<const std::unique_ptr<Server>> servers)
+    : heritage_(heritage), core_(core), servers_(servers) {
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    strategies_.push_back(make_strategy(*this, static_cast<std::uint16_t>(i)));
+  }
+}
+
+void Accepting::begin() {
+  is_serving_ = true;
+  update();
+}
+
+void Accepting::end(const std::vector<std::uint32_t>& removed) {
+  for (const auto& strategy : strategies_) strategy->take_all(removed);
+  is_serving_ = false;
+  update();
+  for (const auto& strategy : strategies_) strategy->close_all();
+}
+
+void Accepting::close_listener(std::uint32_t listener_id) {
+  for (const auto& strategy : strategies_) {
+    strategy->take_all({listener_id});
+    strategy->close_listener(listener_id);
+  }
+}
+
+void Accepting::on_heartbeat() {
+  for (const auto& strategy : strategies_) strategy->on_heartbeat(core_.now());
+  take_stranded();
+}
+
+void Accepting::on_doorbell() {
+  if (!is_listening_) return;
+  for (const auto& strategy : strategies_) strategy->on_doorbell();
+  take_stranded();
+}
+
+void Accepting::take_stranded() {
+  if (!heritage_.board().any_steered_around()) return;
+  for (const auto& strategy : strategies_) {
+    if (is_listening_) strategy->take_stranded();  // the one before may have filled the worker
+  }
+}
+
+void Accepting::on_batch_end() {
+  if (is_exhausted_ && core_.table().size() < live_when_exhausted_) is_exhausted_ = false;
+  update();
+}
+
+bool Accepting::has_room() const {
+  return !is_exhausted_ && live() < capacity() && !core_.table().is_full();
+}
+
+std::uint32_t Accepting::live() const { return static_cast<std::uint32_t>(core_.table().size()); }
+
+std::uint32_t Accepting::capacity() const {
+  return static_cast<std::uint32_t>(heritage_.worker_connections);
+}
+
+// Brings the strategies to what the worker can take now.
+void Accepting::update() {
+  const bool listen = is_serving_ && has_room();
+  if (listen == is_listening_) return;
+  is_listening_ = listen;
+  if (!listen && is_serving_) ConnectionCore::count(core_.counters().accept_pauses);
+  for (const auto& strategy : strategies_) listen ? strategy->resume() : strategy->pause();
+}
+
+void Accepting::on_accepted(Accepted accepted) {
+  core_.begin_batch();
+  DROVER_CHECK(!core_.table().is_full());
+  const ListenerHeritage& listener = *accepted.listener;
+  Server& server = *servers_[listener.server];
+  const ListenSettings& listen = server.settings.listens[listener.listen];
+  PeerAddress peer;
+  if (accepted.peer_size > 0) {
+    peer = PeerAddress::from(reinterpret_cast<const sockaddr*>(&accepted.peer));
+  } else if (listen.address.is_unix()) {
+    peer.family = AF_UNIX;
+  }
+  Connection::start(server, listen, std::move(accepted.fd), peer);
+  update();
+}
+
+void Accepting::on_descriptors_exhausted(int error_number) {
+  core_.begin_batch();
+  is_exhausted_ = true;
+  live_when_exhausted_ = core_.table().size();
+  if (exhaustion_log_.allow(core_.now())) {
+    core_.log().warning("cannot accept: {}; pausing for {} ms", strerrordesc_np(error_number),
+                        kExhaustedPause.count());
+  }
+  exhaustion_over_.start(core_.base(), kExhaustedPause, this);
+  update();
+}
+
+void Accepting::on_exhaustion_over() {
+  core_.begin_batch();
+  is_exhausted_ = false;
+  update();
+}
+
+void Accepting::ring(int slot) {
+  const std::uint64_t one = 1;
+  // Full only after 2^64 - 2 unread rings, in which case it is ringing.
+  [[maybe_unused]] const auto written =
+      write(heritage_.doorbells[static_cast<std::size_t>(slot)], &one, sizeof one);
+}
+
+}  // namespace drover

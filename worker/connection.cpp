@@ -1,0 +1,203 @@
+// The beginning and the end of a connection, and settle() between them.
+#include "worker/connection.h"
+
+#include <sys/socket.h>
+
+#include <cstring>
+#include <new>
+
+#include "worker/connection_hooks.h"
+
+namespace drover {
+
+// The module's state follows the record. 300 bytes is the budget of an idle connection in all: with
+// malloc's own, the table's 20 and libevent's 44 this leaves some.
+static_assert(sizeof(Connection) <= 224);
+
+const char* to_string(drover_close_reason reason) {
+  switch (reason) {
+    case DROVER_CLOSED_BY_MODULE:
+      return "module";
+    case DROVER_CLOSED_BY_PEER:
+      return "peer";
+    case DROVER_RESET:
+      return "reset";
+    case DROVER_TIMEOUT:
+      return "timeout";
+    case DROVER_DRAINED:
+      return "drained";
+    case DROVER_MODULE_FAILED:
+      return "failed";
+  }
+  return "unknown";
+}
+
+Connection::Connection(Server& server, const ListenSettings& listen, UniqueFd fd,
+                       const PeerAddress& peer)
+    : server_(&server),
+      opened_at_(server.core.now()),
+      fd_(std::move(fd)),
+      peer_(peer),
+      quickack_(listen.quickack) {}
+
+void Connection::start(Server& server, const ListenSettings& listen, UniqueFd fd,
+                       const PeerAddress& peer) {
+  const std::size_t state_size = server.module.conn_state_size;
+  void* memory = ::operator new(sizeof(Connection) + state_size);
+  auto* connection = new (memory) Connection(server, listen, std::move(fd), peer);
+  std::memset(connection->state(), 0, state_size);
+  connection->index_ = server.core.table().add(connection);
+  if (!listen.proxy_protocol) {
+    connection->admit();
+  } else if (server.admission.may_send_proxy_header(peer)) {
+    connection->state_ = State::kProxyHeader;
+  } else {
+    connection->refuse();
+  }
+  connection->settle();
+}
+
+void Connection::destroy(Connection* connection) {
+  connection->~Connection();
+  ::operator delete(connection);
+}
+
+void Connection::half_close() {
+  if (state_ != State::kServing) return;
+  wants_fin_ = true;
+  settle_soon();
+}
+
+void Connection::set_paused(bool paused) {
+  is_paused_ = paused;
+  settle_soon();
+}
+
+void Connection::close_for(drover_close_reason reason) {
+  if (state_ == State::kClosing || is_broken_) return;
+  state_ = State::kClosing;
+  reason_ = reason;
+  wants_fin_ = true;
+  leftover_.reset();
+  settle_soon();
+}
+
+// The first reason stands.
+void Connection::break_with(drover_close_reason reason) {
+  if (!is_broken_ && !(state_ == State::kClosing && fin_sent_)) {
+    reason_ = reason;
+  }
+  is_broken_ = true;
+}
+
+void Connection::refuse() {
+  ConnectionCore::count(core().counters().refused_access);
+  break_with(DROVER_CLOSED_BY_MODULE);
+}
+
+// For calls that may come from another connection's hook, or from our own, after which settle()
+// comes anyway.
+void Connection::settle_soon() {
+  if (is_settling_later_ || core().gather().is_for(handle())) return;
+  is_settling_later_ = true;
+  core().begin_batch();
+  core().settle_later(handle());
+}
+
+void Connection::settle() {
+  is_settling_later_ = false;
+  if (!is_broken_) send_pending();
+  if (!is_broken_) check_water();
+  if (!is_broken_) finish_output();
+  if (is_over()) return end(reason_);
+  watch();
+  if (is_touched_) core().table().set_deadline(index_, next_deadline());
+  is_touched_ = false;
+}
+
+void Connection::finish_output() {
+  if (!wants_fin_ || fin_sent_ || output_ != nullptr) return;
+  fin_sent_ = true;
+  is_touched_ = true;
+  if (!peer_ended_) shutdown(fd_.get(), SHUT_WR);  // else we are over, and closing says it
+}
+
+// Both directions have ended, or the connection broke.
+bool Connection::is_over() const { return is_broken_ || (fin_sent_ && peer_ended_); }
+
+void Connection::watch() {
+  const short want = wanted();
+  if (want == static_cast<short>(watched_)) return;
+  watched_ = static_cast<unsigned>(want) & (EV_READ | EV_WRITE);
+  if (want == 0) {
+    event_.stop();
+  } else {
+    event_.start(core().base(), fd_.get(), want, this);
+  }
+}
+
+short Connection::wanted() const {
+  const bool holds_back = state_ == State::kServing && (is_paused_ || is_throttled_);
+  const int read = peer_ended_ || holds_back ? 0 : EV_READ;
+  return static_cast<short>(read | (output_ != nullptr ? EV_WRITE : 0));
+}
+
+// What the connection waits for now decides how long it may.
+Millis Connection::next_deadline() const {
+  const ServerSettings& settings = server_->settings;
+  const auto after = [](Millis from, Millis timeout) {
+    return timeout == Millis{0} ? Millis{0} : from + timeout;
+  };
+  const Millis now = core().now();
+  if (state_ == State::kProxyHeader) return after(opened_at_, settings.proxy_timeout);
+  if (output_ != nullptr) return after(now, settings.write_timeout);
+  if (state_ == State::kClosing) return after(now, settings.linger_timeout);
+  if (!has_first_byte_ && settings.first_byte_timeout != Millis{0}) {
+    return opened_at_ + settings.first_byte_timeout;
+  }
+  return after(now, settings.idle_timeout);
+}
+
+void Connection::on_deadline() {
+  if (state_ == State::kProxyHeader) {
+    refuse();
+    return settle();
+  }
+  const bool said_goodbye = state_ == State::kClosing && fin_sent_;
+  end(said_goodbye ? reason_ : DROVER_TIMEOUT);
+}
+
+// The handle is stale before on_close is called, so that nothing is written to what has gone.
+void Connection::end(drover_close_reason reason) {
+  ConnectionCore& shared = core();
+  event_.stop();
+  fd_.reset();
+  const drover_conn name = handle();
+  shared.table().remove(index_);
+  ConnectionCore::count(shared.counters().closed);
+  if (is_open_) {
+    write_access_log(reason);
+    if (server_->module.on_close != nullptr) {
+      server_->module.on_close(server_->instance, name, state(), reason);
+    }
+  }
+  shared.recycle(index_, server_->admission);
+  destroy(this);
+}
+
+void Connection::write_access_log(drover_close_reason reason) const {
+  if (!server_->access_log) return;
+  const Status written = server_->access_log->add({.time = std::chrono::system_clock::now(),
+                                                   .peer = peer_.to_string(),
+                                                   .server = server_->settings.name,
+                                                   .bytes_in = bytes_in_,
+                                                   .bytes_out = bytes_out_,
+                                                   .duration = core().now() - opened_at_,
+                                                   .reason = to_string(reason)});
+  if (!written.ok() && core().may_log()) {
+    core().log().error("access log server={}: {}", server_->settings.name,
+                       written.error().message());
+  }
+}
+
+}  // namespace drover

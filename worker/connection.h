@@ -1,0 +1,134 @@
+// One client's life: accept -> PROXY header -> access list and limits -> on_open -> bytes ->
+// on_close. The record is one allocation that ends with the module's state; buffers exist only
+// while they hold something.
+//
+// A call from a module only notes what it wants; settle() does it once the hook has returned, and
+// is the one place where a connection may end and go.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "common/address.h"
+#include "common/event.h"
+#include "common/unique_fd.h"
+#include "modules/sdk/drover_module.h"
+#include "worker/output_buffer.h"
+
+namespace drover {
+
+class ConnectionCore;
+struct ListenSettings;
+struct Server;
+
+// "peer", "module", "reset", "timeout", "drained", "failed": for the access log.
+[[nodiscard]] const char* to_string(drover_close_reason reason);
+
+class alignas(std::max_align_t) Connection {
+ public:
+  // Takes a connected, non-blocking socket into the core's table, which must not be full; starts
+  // its life. It may have ended when this returns. It deletes itself when it ends.
+  static void start(Server& server, const ListenSettings& listen, UniqueFd fd,
+                    const PeerAddress& peer);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // What modules ask for (module_host.cpp). Nothing ends inside these.
+  void write(std::string_view bytes);
+  void half_close();
+  void close() { close_for(DROVER_CLOSED_BY_MODULE); }
+  void set_paused(bool paused);
+  [[nodiscard]] std::size_t pending_output() const;
+  [[nodiscard]] const PeerAddress& peer() const { return peer_; }
+
+  // Sends what can be sent and does what is due. May delete this.
+  void settle();
+  // The table's deadline has passed. May delete this.
+  void on_deadline();
+  // The worker drains: tells the module, once. May delete this.
+  void drain();
+  // Ends now, whatever is pending. Deletes this.
+  void end(drover_close_reason reason);
+  // Whether the module knows it: on_open was called.
+  [[nodiscard]] bool is_open() const { return is_open_; }
+
+ private:
+  enum class State : std::uint8_t {
+    kProxyHeader,  // waits for the balancer's word
+    kServing,
+    kClosing,  // the module, or we, have said goodbye: send, end of stream, discard until the
+               // peer's
+  };
+
+  Connection(Server& server, const ListenSettings& listen, UniqueFd fd, const PeerAddress& peer);
+  ~Connection() = default;
+  static void destroy(Connection* connection);
+
+  [[nodiscard]] ConnectionCore& core() const;
+  [[nodiscard]] drover_conn handle() const;
+  [[nodiscard]] void* state();
+  template <class Hook, class... Args>
+  auto call(Hook hook, Args... args);
+
+  // Input (connection_input.cpp).
+  void on_event(short what);
+  void receive();
+  void on_bytes(std::string_view bytes);
+  std::string_view read_proxy_header(std::string_view bytes);
+  void admit();
+  void open();
+  void offer(std::string_view bytes);
+  void keep(std::string_view rest);
+  void on_end_of_stream();
+  void tell_drain();
+
+  // Output (connection_output.cpp).
+  void send_gathered(std::string_view more);
+  void send_pending();
+  void queue(std::string_view bytes);
+  void note_sent(std::size_t size_bytes);
+  void check_water();
+
+  // Life (connection.cpp).
+  void close_for(drover_close_reason reason);
+  void break_with(drover_close_reason reason);
+  void refuse();
+  void settle_soon();
+  void finish_output();
+  [[nodiscard]] bool is_over() const;
+  void watch();
+  [[nodiscard]] short wanted() const;
+  [[nodiscard]] Millis next_deadline() const;
+  void write_access_log(drover_close_reason reason) const;
+
+  Server* server_;
+  std::unique_ptr<OutputBuffer> output_;   // what the kernel did not take
+  std::unique_ptr<std::string> leftover_;  // what the module did not consume
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+  Millis opened_at_;
+  UniqueFd fd_;
+  std::uint32_t index_ = 0;  // in the table
+  PeerAddress peer_;
+  State state_ : 2 = State::kServing;
+  drover_close_reason reason_ : 4 = DROVER_CLOSED_BY_PEER;  // once kClosing or broken
+  unsigned watched_ : 3 = 0;                                // EV_READ | EV_WRITE
+  bool is_open_ : 1 = false;                                // on_open has been called
+  bool is_broken_ : 1 = false;                              // ends at the next settle()
+  bool is_settling_later_ : 1 = false;                      // in the core's list
+  bool is_paused_ : 1 = false;                              // by the module
+  bool is_throttled_ : 1 = false;                           // above the high-water mark: not read
+  bool kernel_is_full_ : 1 = false;                         // no send before the socket is writable
+  bool wants_fin_ : 1 = false;                              // end of stream after what is pending
+  bool fin_sent_ : 1 = false;
+  bool peer_ended_ : 1 = false;  // its end of stream has been read
+  bool has_first_byte_ : 1 = false;
+  bool drain_told_ : 1 = false;
+  bool is_touched_ : 1 = true;  // the deadline is to be set anew
+  bool quickack_ : 1 = false;
+  Event<&Connection::on_event> event_;
+};
+
+}  // namespace drover

@@ -1,0 +1,82 @@
+#include "worker/connection_core.h"
+
+#include <algorithm>
+
+#include "worker/admission.h"
+#include "worker/connection.h"
+
+namespace drover {
+namespace {
+
+constexpr Millis kTurnWindow{60'000};  // loop_max_us is the longest turn of this long
+
+}  // namespace
+
+ConnectionCore::ConnectionCore(const CoreOptions& options, Listener* listener)
+    : options_(options),
+      listener_(listener),
+      read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBuffer)),
+      gather_({read_buffer_.get(), kReadBuffer}),
+      table_(options.capacity),
+      now_(options.clock()) {
+  end_of_batch_.prepare(options_.base, this);
+}
+
+void ConnectionCore::end_all(drover_close_reason reason) {
+  table_.for_each([reason](Connection& connection) { connection.end(reason); });
+}
+
+void ConnectionCore::begin_batch() {
+  if (in_batch_) return;
+  in_batch_ = true;
+  now_ = options_.clock();
+  options_.seat->heartbeat_ms.store(now_.count(), std::memory_order_relaxed);
+  end_of_batch_.activate();
+}
+
+void ConnectionCore::on_end_of_batch() {
+  settle_all();
+  in_batch_ = false;
+  account_turn();
+  if (listener_ != nullptr) listener_->on_batch_end();
+}
+
+// Settling may call hooks, which may write to others: the list may grow while it is walked.
+void ConnectionCore::settle_all() {
+  for (std::size_t i = 0; i < unsettled_.size(); ++i) {
+    if (Connection* connection = table_.find(unsettled_[i])) connection->settle();
+  }
+  unsettled_.clear();
+}
+
+void ConnectionCore::account_turn() {
+  auto& longest = options_.seat->loop_max_us;
+  const Millis end = options_.clock();
+  const auto turn_us = static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(end - now_).count());
+  const bool is_new_window = end - max_turn_since_ >= kTurnWindow;
+  if (is_new_window) max_turn_since_ = end;
+  if (is_new_window || turn_us > longest.load(std::memory_order_relaxed)) {
+    longest.store(turn_us, std::memory_order_relaxed);
+  }
+  options_.seat->live.store(static_cast<std::uint32_t>(table_.size()), std::memory_order_relaxed);
+}
+
+void ConnectionCore::sweep() {
+  table_.for_each_due(now_, [](Connection& connection) { connection.on_deadline(); });
+  std::erase_if(unreturned_, [this](const Unreturned& entry) {
+    if (!entry.admission->give_back(entry.index)) return false;
+    table_.recycle(entry.index);
+    return true;
+  });
+}
+
+void ConnectionCore::recycle(std::uint32_t index, Admission& admission) {
+  if (admission.give_back(index)) {
+    table_.recycle(index);
+  } else {
+    unreturned_.push_back({index, &admission});
+  }
+}
+
+}  // namespace drover

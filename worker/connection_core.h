@@ -1,0 +1,105 @@
+// What all connections of a worker share: the loop, the read buffer, the gathered writes of the
+// running hook, the table, and the batch. A *batch* is what one epoll_wait returned; the first
+// callback of it begins it, and an event that begin_batch() activates runs after all of its
+// callbacks and ends it: writes to connections whose hook was not running are flushed there.
+#pragma once
+
+#include <event2/event.h>
+
+#include <memory>
+#include <vector>
+
+#include "common/event.h"
+#include "common/log.h"
+#include "common/scoreboard.h"
+#include "worker/connection_table.h"
+#include "worker/write_gather.h"
+
+namespace drover {
+
+class Admission;
+
+struct CoreOptions {
+  event_base* base = nullptr;
+  Log* log = nullptr;
+  Seat* seat = nullptr;      // its counters, live and heartbeat are kept here
+  std::size_t capacity = 0;  // connections at most
+  Millis (*clock)() = &monotonic_now;
+};
+
+class ConnectionCore {
+ public:
+  struct Listener {
+    // The batch is over; connections may have come and gone.
+    virtual void on_batch_end() = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  static constexpr std::size_t kReadBuffer = 256 * 1024;
+  static constexpr std::size_t kMaxLeftover = 128 * 1024;
+  static constexpr std::size_t kHighWater = 256 * 1024;  // pending output: reading stops
+  static constexpr std::size_t kLowWater = 64 * 1024;    // and goes on
+
+  // `listener` may be null; it and what the options name must outlive the core.
+  ConnectionCore(const CoreOptions& options, Listener* listener);
+  ConnectionCore(const ConnectionCore&) = delete;
+  ConnectionCore& operator=(const ConnectionCore&) = delete;
+
+  // Every callback of the loop that may touch connections calls this first.
+  void begin_batch();
+  // The time when the batch began.
+  [[nodiscard]] Millis now() const { return now_; }
+
+  // Has connection `index` settled at the end of this batch.
+  void settle_later(drover_conn handle) { unsettled_.push_back(handle); }
+  // Closes what is past its deadline, and gives back shares of limits that were busy. Every
+  // heartbeat.
+  void sweep();
+  // Ends every connection now. Before the servers go, and before the core does.
+  void end_all(drover_close_reason reason);
+  // The connection has left the table; gives its number and its share of the limits free, now or
+  // later.
+  void recycle(std::uint32_t index, Admission& admission);
+
+  [[nodiscard]] event_base* base() const { return options_.base; }
+  [[nodiscard]] Log& log() const { return *options_.log; }
+  [[nodiscard]] Seat& seat() const { return *options_.seat; }
+  [[nodiscard]] SlotCounters& counters() const { return options_.seat->counters; }
+  [[nodiscard]] char* read_buffer() const { return read_buffer_.get(); }
+  [[nodiscard]] WriteGather& gather() { return gather_; }
+  [[nodiscard]] ConnectionTable& table() { return table_; }
+  // For what a client or a module on its behalf can cause.
+  [[nodiscard]] bool may_log() { return client_log_.allow(now_); }
+
+  // Each counter has one writer, so a load and a store are enough.
+  template <class Counter>
+  static void count(Counter& counter, std::uint64_t by = 1) {
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+
+ private:
+  struct Unreturned {
+    std::uint32_t index;
+    Admission* admission;
+  };
+  void on_end_of_batch();
+  void settle_all();
+  void account_turn();
+
+  CoreOptions options_;
+  Listener* listener_;
+  std::unique_ptr<char[]> read_buffer_;
+  WriteGather gather_;
+  ConnectionTable table_;
+  std::vector<drover_conn> unsettled_;
+  std::vector<Unreturned> unreturned_;
+  RateLimit client_log_{10, Millis{10'000}};
+  bool in_batch_ = false;
+  Millis now_;
+  Millis max_turn_since_{0};
+  Timer<&ConnectionCore::on_end_of_batch> end_of_batch_;
+};
+
+}  // namespace drover

@@ -1,0 +1,17 @@
+// The functions that modules call, and the beginning and end of a module's instance.
+#pragma once
+
+#include "common/result.h"
+#include "worker/server.h"
+
+namespace drover {
+
+// The table handed to every module: the same for all, what differs comes with the context.
+[[nodiscard]] const drover_host& module_host();
+
+// Calls worker_init; an error says which server and, if the module logged why, its words.
+[[nodiscard]] Status start_module(Server& server);
+// Calls worker_exit, if the module was started.
+void stop_module(Server& server);
+
+}  // namespace drover

@@ -1,0 +1,76 @@
+#include "worker/module_image.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+namespace drover {
+namespace {
+
+// The fields of the first ABI up to the one constructor; what a later SDK adds may be missing.
+constexpr std::size_t kLeastSize = offsetof(ModuleTable, worker_init) + sizeof(void*);
+constexpr std::size_t kLargestSize = 4096;  // beyond it `size` is no size
+constexpr std::size_t kLargestState = 1024 * 1024;
+
+bool is_plain_name(const char* name) {
+  if (name == nullptr || *name == '\0') return false;
+  return std::string_view(name).find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyz"
+             "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == std::string_view::npos;
+}
+
+Result<LoadedModule> open_image(const ModuleImageHeritage& image) {
+  const std::string path = fmt::format("/proc/self/fd/{}", image.fd);
+  void* object = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (object == nullptr) return Error(dlerror());
+  const void* symbol = dlsym(object, "drover_module");
+  if (symbol == nullptr) {
+    return Error("exports no drover_module; a module ends with DROVER_MODULE(...)");
+  }
+  LoadedModule loaded;
+  DROVER_TRY(loaded.table, check_module_table(*static_cast<const ModuleTable*>(symbol)));
+  return loaded;
+}
+
+}  // namespace
+
+Result<ModuleTable> check_module_table(const ModuleTable& table) {
+  if (table.size < kLeastSize || table.size > kLargestSize) {
+    return Error(fmt::format("its drover_module says it has {} bytes, expected {}", table.size,
+                             sizeof table));
+  }
+  if (table.abi != DROVER_ABI) {
+    return Error(fmt::format("built for ABI {}, this drover has ABI {}: rebuild the module",
+                             table.abi, DROVER_ABI));
+  }
+  ModuleTable copy{};
+  std::memcpy(&copy, &table, std::min(table.size, sizeof copy));
+  if (!is_plain_name(copy.name))
+    return Error("its name is missing or not letters, digits, - and _");
+  if (copy.version == nullptr) copy.version = "unknown";
+  if (copy.conn_state_size > kLargestState) {
+    return Error(fmt::format("wants {} bytes of state a connection, at most {} are given",
+                             copy.conn_state_size, kLargestState));
+  }
+  return copy;
+}
+
+Result<LoadedModule> load_module(const ModuleImageHeritage& image) {
+  auto loaded = open_image(image);
+  if (!loaded.ok()) {
+    return std::move(loaded).error().in(fmt::format("module {} ({})", image.name, image.origin));
+  }
+  return loaded;
+}
+
+Result<std::string> describe_module(const ModuleImageHeritage& image) {
+  DROVER_TRY(const LoadedModule loaded, load_module(image));
+  return fmt::format("{} {} abi={} build-id={} file={}", loaded.table.name, loaded.table.version,
+                     loaded.table.abi, image.build_id.empty() ? "none" : image.build_id,
+                     image.origin);
+}
+
+}  // namespace drover

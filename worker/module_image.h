@@ -1,0 +1,34 @@
+// A module's shared object in this process: opened from the sealed image that the master made, its
+// contract checked. Validator and workers.
+#pragma once
+
+#include <string>
+
+#include "common/heritage.h"
+#include "common/result.h"
+#include "modules/sdk/drover_module.h"
+
+namespace drover {
+
+// The contract's struct; its exported constant has the same name, so the bare word would mean the
+// constant.
+using ModuleTable = struct ::drover_module;
+
+// What the module exports, fields beyond the module's own `size` zeroed. Its strings and functions
+// lie in the shared object, which stays open until the process ends: exit handlers of the module
+// may lie in it.
+struct LoadedModule {
+  ModuleTable table{};
+};
+
+// An error names the module, its file and what is wrong: not a shared object, no symbol, other ABI,
+// wrong size.
+[[nodiscard]] Result<LoadedModule> load_module(const ModuleImageHeritage& image);
+
+// The checks of load_module() apart from dlopen: `table` is what was found under the exported name.
+[[nodiscard]] Result<ModuleTable> check_module_table(const ModuleTable& table);
+
+// One line for `drover -m`: "echo 0.1.0 abi=1 build-id=ab12 file=/…/echo.so".
+[[nodiscard]] Result<std::string> describe_module(const ModuleImageHeritage& image);
+
+}  // namespace drover

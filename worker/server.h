@@ -1,0 +1,44 @@
+// One server section in this worker: its settings, its protocol's instance, who may connect, its
+// access log.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/settings.h"
+#include "modules/sdk/drover_module.h"
+#include "worker/access_log.h"
+#include "worker/admission.h"
+#include "worker/connection_core.h"
+#include "worker/module_image.h"
+
+namespace drover {
+struct Server;
+}
+
+// What the contract calls a context: the way from a host function back to the server.
+struct drover_context {
+  drover::Server* server = nullptr;
+};
+
+namespace drover {
+
+struct Server {
+  Server(ConnectionCore& shared, const ServerSettings& section, const ModuleTable& table,
+         Admission who)
+      : core(shared), settings(section), module(table), admission(who) {}
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  ConnectionCore& core;
+  const ServerSettings& settings;
+  const ModuleTable module;
+  Admission admission;
+  std::optional<AccessLog> access_log;
+  drover_context context{this};
+  void* instance = nullptr;  // worker_init's; null before it and after worker_exit
+  std::string last_message;  // the module's last log line, to say why it could not start
+  bool is_draining = false;  // connections that open from now on are told at once
+};
+
+}  // namespace drover

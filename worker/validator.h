@@ -1,0 +1,22 @@
+// The role that tries a configuration's modules before anything else is forked: short-lived,
+// unprivileged.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/heritage.h"
+#include "worker/module_image.h"
+
+namespace drover {
+
+// Loads every module of the heritage, checks them against the servers, tells the master kReady, or
+// kFailed with all that is wrong. Exit status 0 or 1.
+int validator_main(const Heritage& heritage);
+
+// What is wrong between modules that could be loaded and the servers that name them; empty:
+// nothing.
+[[nodiscard]] std::vector<std::string> check_servers(const Settings& settings,
+                                                     const std::vector<LoadedModule>& modules);
+
+}  // namespace drover

@@ -1,0 +1,262 @@
+#include "worker/worker.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/channel.h"
+#include "common/event.h"
+#include "common/fault.h"
+#include "worker/accepting.h"
+#include "worker/connection.h"
+#include "worker/connection_core.h"
+#include "worker/crash_report.h"
+#include "worker/drain_schedule.h"
+#include "worker/module_host.h"
+#include "worker/server.h"
+#include "worker/worker_logs.h"
+
+namespace drover {
+namespace {
+
+constexpr Millis kHeartbeat{250};
+
+class Worker final : private Channel::Listener, private ConnectionCore::Listener {
+ public:
+  explicit Worker(const Heritage& heritage);
+  int run();
+
+ private:
+  Status start_servers();
+  [[nodiscard]] Result<std::vector<LoadedModule>> load_modules() const;
+  int fail(const std::string& reason);
+  void say_ready();
+  void stop_servers();
+
+  void on_message(Message message) override;
+  void on_channel_closed() override;
+  void before_receive() override { logs_.make_room(); }
+  void on_drain_message(const Message& message);
+  void on_close_listener(const Message& message);
+
+  void begin_drain(Millis deadline, const std::vector<std::uint32_t>& removed);
+  void on_drain_turn();
+  void cut(std::size_t connections);
+  void on_batch_end() override;
+
+  void on_heartbeat();
+  void on_doorbell();
+  void on_term(int number);
+
+  const Heritage& heritage_;
+  EventBase base_;
+  ConnectionCore core_;
+  std::vector<std::unique_ptr<Server>> servers_;  // in the order of Settings::servers
+  WorkerLogs logs_;
+  Channel channel_;
+  std::optional<Accepting> accepting_;
+  std::optional<DrainSchedule> drain_;
+  Event<&Worker::on_doorbell> doorbell_;
+  Signal<&Worker::on_term> term_;
+  Timer<&Worker::on_heartbeat> heartbeat_;
+  Timer<&Worker::on_drain_turn> drain_turn_;
+};
+
+Worker::Worker(const Heritage& heritage)
+    : heritage_(heritage),
+      base_(make_event_base()),
+      core_({.base = base_.get(),
+             .log = heritage.log,
+             .seat = &heritage.my_seat(),
+             .capacity = static_cast<std::size_t>(heritage.worker_connections)},
+            this),
+      logs_(*heritage.log, servers_),
+      channel_(base_.get(), UniqueFd(heritage.channel_fd), this) {}
+
+int Worker::run() {
+  if (const Status started = start_servers(); !started.ok()) return fail(started.error().message());
+  accepting_.emplace(heritage_, core_, servers_);
+  doorbell_.start(base_.get(), heritage_.doorbells[static_cast<std::size_t>(heritage_.slot)],
+                  EV_READ, this);
+  term_.start(base_.get(), SIGTERM, this);
+  heartbeat_.start_every(base_.get(), kHeartbeat, this);
+  say_ready();
+
+  event_base_dispatch(base_.get());
+
+  stop_servers();
+  channel_.flush();
+  return 0;
+}
+
+Status Worker::start_servers() {
+  DROVER_TRY(const std::vector<LoadedModule> modules, load_modules());
+  for (const ServerSettings& settings : heritage_.settings->servers) {
+    const auto module = std::ranges::find_if(
+        modules, [&](const LoadedModule& m) { return m.table.name == settings.protocol; });
+    if (module == modules.end()) {
+      return Error(
+          fmt::format("server {}: protocol {} is not loaded", settings.name, settings.protocol));
+    }
+    servers_.push_back(std::make_unique<Server>(
+        core_, settings, module->table, Admission(settings, heritage_.limits, heritage_.ledger)));
+    DROVER_TRY_DO(start_module(*servers_.back()));
+  }
+  logs_.adopt(heritage_.access_log_fds);
+  return Done{};
+}
+
+Result<std::vector<LoadedModule>> Worker::load_modules() const {
+  std::vector<LoadedModule> modules;
+  for (const ModuleImageHeritage& image : heritage_.modules) {
+    DROVER_TRY(LoadedModule loaded, load_module(image));
+    modules.push_back(loaded);
+  }
+  return modules;
+}
+
+int Worker::fail(const std::string& reason) {
+  heritage_.log->error("worker cannot start: {}", reason);
+  channel_.send(MessageType::kFailed, std::string_view(reason).substr(0, kMaxMessageBody));
+  channel_.flush();
+  stop_servers();
+  return 1;
+}
+
+void Worker::say_ready() {
+  Seat& seat = heritage_.my_seat();
+  seat.capacity.store(static_cast<std::uint32_t>(heritage_.worker_connections));
+  seat.heartbeat_ms.store(monotonic_now().count());
+  if (fault_mode("ready") == "timeout") return;
+  seat.state.store(SeatState::kReady);
+  channel_.send(MessageType::kReady);
+}
+
+void Worker::stop_servers() {
+  core_.end_all(DROVER_DRAINED);
+  for (const auto& server : servers_) stop_module(*server);
+  logs_.flush();
+}
+
+void Worker::on_message(Message message) {
+  core_.begin_batch();
+  switch (message.type) {
+    case MessageType::kServe:
+      return accepting_->begin();
+    case MessageType::kDrain:
+      return on_drain_message(message);
+    case MessageType::kCloseListener:
+      return on_close_listener(message);
+    case MessageType::kReopenLogs: {
+      const auto body = message.body_as<ReopenBody>();
+      DROVER_CHECK(body.ok());
+      logs_.replace(std::move(message.fds));
+      return channel_.send_body(MessageType::kLogsReopened, body.value());
+    }
+    default:
+      DROVER_CHECK(!"a message that workers know");
+  }
+}
+
+void Worker::on_drain_message(const Message& message) {
+  const auto body = message.body_as<DrainBody>();
+  DROVER_CHECK(body.ok() && message.body.size() ==
+                                sizeof(DrainBody) + body.value().removed * sizeof(std::uint32_t));
+  std::vector<std::uint32_t> removed(body.value().removed);
+  if (!removed.empty()) {
+    std::memcpy(removed.data(), message.body.data() + sizeof(DrainBody),
+                removed.size() * sizeof(std::uint32_t));
+  }
+  begin_drain(Millis{body.value().deadline_ms}, removed);
+}
+
+void Worker::on_close_listener(const Message& message) {
+  const auto body = message.body_as<CloseListenerBody>();
+  DROVER_CHECK(body.ok());
+  accepting_->close_listener(body.value().listener_id);
+}
+
+void Worker::on_channel_closed() {
+  core_.begin_batch();
+  heritage_.log->warning("master has gone: draining connections={}", core_.table().size());
+  begin_drain(core_.now() + heritage_.settings->worker_shutdown_timeout, {});
+}
+
+void Worker::on_term(int /*number*/) {
+  core_.begin_batch();
+  channel_.send(MessageType::kLeaving);
+  begin_drain(core_.now() + heritage_.settings->worker_shutdown_timeout, {});
+}
+
+// A later order only moves the deadline: what drains already goes on draining.
+void Worker::begin_drain(Millis deadline, const std::vector<std::uint32_t>& removed) {
+  const bool is_first = !drain_.has_value();
+  drain_.emplace(core_.now(), deadline);
+  drain_turn_.start_every(base_.get(), drain_->interval(), this);
+  if (!is_first) return;
+  heritage_.my_seat().state.store(SeatState::kDraining);
+  accepting_->end(removed);
+  for (const auto& server : servers_) server->is_draining = true;
+  core_.table().for_each([](Connection& connection) { connection.drain(); });
+}
+
+void Worker::on_drain_turn() {
+  core_.begin_batch();
+  cut(drain_->due(core_.table().size(), core_.now()));
+}
+
+void Worker::cut(std::size_t connections) {
+  core_.table().for_each([&](Connection& connection) {
+    if (connections == 0) return;
+    --connections;
+    if (connection.is_open()) ConnectionCore::count(core_.counters().drained_cut);
+    connection.end(DROVER_DRAINED);
+  });
+}
+
+void Worker::on_batch_end() {
+  if (!accepting_) return;
+  accepting_->on_batch_end();
+  if (drain_ && core_.table().size() == 0) event_base_loopbreak(base_.get());
+}
+
+void Worker::on_heartbeat() {
+  core_.begin_batch();
+  core_.sweep();
+  accepting_->on_heartbeat();
+  logs_.on_heartbeat(core_.now());
+}
+
+void Worker::on_doorbell() {
+  core_.begin_batch();
+  std::uint64_t rings = 0;
+  // Nothing to read: another wake-up was faster; the strategies look all the same.
+  [[maybe_unused]] const auto size_bytes =
+      read(heritage_.doorbells[static_cast<std::size_t>(heritage_.slot)], &rings, sizeof rings);
+  accepting_->on_doorbell();
+}
+
+// The master decides; a terminal's Ctrl-C or a stray signal to the group must not end a worker.
+void ignore_signals() {
+  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGPIPE}) {
+    std::signal(number, SIG_IGN);
+  }
+}
+
+}  // namespace
+
+int worker_main(const Heritage& heritage) {
+  install_crash_handler(heritage.my_seat().crash);
+  ignore_signals();
+  Worker worker(heritage);
+  return worker.run();
+}
+
+}  // namespace drover
