@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "common/directive_text.h"
@@ -152,6 +153,12 @@ class TextReader {
       complain("there is no directive before the =; write name = value");
       return;
     }
+    // "a =;b" has a value for inih and "a = ;b" has none: too fine a difference.
+    if (!value.empty() && value.front() == ';') {
+      complain("the value of " + quote(line_) +
+               " begins with a ;; write a value before the comment");
+      return;
+    }
     ConfigLine line = make_line(ConfigLine::Kind::kDirective);
     line.key = name;
     line.value = value;
@@ -206,20 +213,16 @@ Result<std::string> read_config_file(const std::string& path) {
   if (S_ISDIR(status.st_mode)) return cannot_read(path, "it is a directory; name a file");
   if (!S_ISREG(status.st_mode)) return cannot_read(path, "it is not a regular file");
 
-  std::string content(kLargestConfigFile + 1, '\0');
-  std::size_t size = 0;
-  while (size < content.size()) {
-    const ssize_t got = ::read(fd.get(), content.data() + size, content.size() - size);
+  std::string content;
+  std::array<char, 16'384> block{};
+  while (content.size() <= kLargestConfigFile) {
+    const ssize_t got = ::read(fd.get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return cannot_read(path, strerrordesc_np(errno));
-    if (got == 0) break;
-    size += static_cast<std::size_t>(got);
+    if (got == 0) return content;
+    content.append(block.data(), static_cast<std::size_t>(got));
   }
-  if (size > kLargestConfigFile) {
-    return cannot_read(path, "it is larger than 1 MiB; split it with include");
-  }
-  content.resize(size);
-  return content;
+  return cannot_read(path, "it is larger than 1 MiB; split it with include");
 }
 
 }  // namespace drover

@@ -146,6 +146,10 @@ TEST(ConfigFile, TellsADirectiveCutOffByAComment) {
   EXPECT_THAT(errors_of("[a]\nworkers ;= 4\n"), ElementsAre(HasSubstr("f:2:")));
 }
 
+TEST(ConfigFile, RefusesAValueThatBeginsAsACommentWould) {
+  EXPECT_THAT(errors_of("[a]\nb =;c\n"), ElementsAre(HasSubstr("f:2: the value of \"b =;c\"")));
+}
+
 TEST(ConfigFile, KeepsAnEmptyValue) {
   EXPECT_THAT(read("[a]\nb =\nc = ;x\n"), ElementsAre("1 [a]", "2 a/b=", "3 a/c="));
 }
