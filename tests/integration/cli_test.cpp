@@ -49,7 +49,7 @@ INSTANTIATE_TEST_SUITE_P(
         CommandLine{"unknown_flag", {"-Z"}, 2, "drover -h"},
         CommandLine{"unknown_argument", {"now"}, 2, "now"},
         CommandLine{"unknown_command", {"-s", "explode"}, 2, "reload"},
-        CommandLine{"bad_override", {"-t", "-g", "workers"}, 2, "section.key=value"},
+        CommandLine{"bad_override", {"-t", "-g", "workers"}, 2, "-g"},
         CommandLine{"no_config", {"-c", "/nonexistent/drover.conf", "-t"}, 1, "No such file"}),
     [](const auto& row) { return row.param.name; });
 

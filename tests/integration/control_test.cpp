@@ -62,7 +62,7 @@ TEST(Control, StatusCountsConnectionsAndNamesServers) {
   EXPECT_EQ(now.pid, daemon.master_pid());
   const CommandResult for_people = daemon.run_command({"-s", "status"});
   EXPECT_EQ(for_people.status, 0);
-  EXPECT_NE(for_people.output.find("echo"), std::string::npos) << for_people.output;
+  EXPECT_NE(for_people.output.find("generation 1 serving"), std::string::npos) << for_people.output;
 }
 
 TEST(Control, QuitLetsConnectionsEnd) {
@@ -182,8 +182,9 @@ TEST_P(SecondStartTest, SaysWhatIsInTheWay) {
 
   ASSERT_TRUE(wait_until([&] { return second.program_status().has_value(); })) << second.log();
   EXPECT_EQ(second.program_status(), 1);
-  const std::string message =
+  std::string message =
       replace_all(GetParam().message, "{pid}", std::to_string(first.master_pid()));
+  message = replace_all(message, "{taken}", std::to_string(first.port()));
   EXPECT_TRUE(second.log_contains(message)) << second.log();
   EXPECT_EQ(answer(first), "hello");
   EXPECT_EQ(first.status().serving()->number, 1U);
