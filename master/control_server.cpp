@@ -86,6 +86,7 @@ ControlServer::ControlServer(event_base* base, UniqueFd fd, std::string path, Lo
 ControlServer::~ControlServer() {
   for (const auto& session : sessions_) {
     evbuffer* output = bufferevent_get_output(session->stream);
+    evbuffer_unfreeze(output, 1);  // a bufferevent keeps the front of its output to itself
     pollfd ready{session->fd.get(), POLLOUT, 0};
     while (evbuffer_get_length(output) > 0 && poll(&ready, 1, 1000) > 0) {
       if (evbuffer_write(output, session->fd.get()) <= 0) break;
