@@ -143,6 +143,7 @@ void Channel::on_event(short what) {
 
 void Channel::receive_all() {
   const bool* destroyed = destroyed_;
+  listener_->before_receive();
   while (receive_one()) {
     if (*destroyed) return;
   }

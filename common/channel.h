@@ -43,6 +43,8 @@ class Channel {
  public:
   struct Listener {
     virtual void on_message(Message message) = 0;
+    // A packet may be about to be read, perhaps with descriptors: make room for them.
+    virtual void before_receive() {}
     virtual void on_channel_closed() = 0;  // the peer is gone, or sent what it must not
 
    protected:

@@ -1,5 +1,6 @@
-// DROVER_CHECK(condition): an invariant. When it does not hold the process stops (SIGABRT) with file and line;
-// the master starts another. Check freely: a worker that stops is better than one that goes on wrong.
+// DROVER_CHECK(condition): an invariant. When it does not hold the process stops (SIGABRT) with
+// file and line; the master starts another. Check freely: a worker that stops is better than one
+// that goes on wrong.
 #pragma once
 
 namespace drover {

@@ -1,11 +1,11 @@
-// libevent as owned values. An event lives as long as its member does, calls a member function of its owner, and is
-// deleted from the loop by its destructor:
+// libevent as owned values. An event lives as long as its member does, calls a member function of
+// its owner, and is deleted from the loop by its destructor:
 //
 //   Event<&Connection::on_readable> readable_;   // embeds struct event, no allocation
 //   Timer<&Connection::on_idle> idle_;
 //
-// The C callback behind each is made at compile time and noexcept. Never destroy an event's owner inside its callback
-// unless nothing of the owner is touched afterwards.
+// The C callback behind each is made at compile time and noexcept. Never destroy an event's owner
+// inside its callback unless nothing of the owner is touched afterwards.
 #pragma once
 
 #include <event2/event.h>
@@ -48,7 +48,8 @@ using OwnerOf = typename MemberOf<decltype(Callback)>::type;
 }
 }  // namespace detail
 
-// What all three kinds share: an embedded struct event, neither copied nor moved because libevent holds its address.
+// What all three kinds share: an embedded struct event, neither copied nor moved because libevent
+// holds its address.
 class EventBaseMember {
  public:
   EventBaseMember() = default;
@@ -78,7 +79,8 @@ class Event : public EventBaseMember {
   // `what` is EV_READ and/or EV_WRITE. Replaces what was watched before.
   void start(event_base* base, int fd, short what, Owner* owner) {
     stop();
-    DROVER_CHECK(event_assign(&event_, base, fd, static_cast<short>(what | EV_PERSIST), &call, owner) == 0);
+    DROVER_CHECK(
+        event_assign(&event_, base, fd, static_cast<short>(what | EV_PERSIST), &call, owner) == 0);
     DROVER_CHECK(event_add(&event_, nullptr) == 0);
   }
 

@@ -1,6 +1,7 @@
-// The fault switch of test builds. DROVER_FAULT=fork:2,enfile:3,ready:timeout makes named error branches happen;
-// DROVER_PAUSE=acceptor.accepted:3 stops a process (SIGSTOP to itself) the third time it passes a named line.
-// The daemon that ships links fault_none.cpp, in which both do nothing.
+// The fault switch of test builds. DROVER_FAULT=fork:2,enfile:3,ready:timeout makes named error
+// branches happen; DROVER_PAUSE=acceptor.accepted:3 stops a process (SIGSTOP to itself) the third
+// time it passes a named line. The daemon that ships links fault_none.cpp, in which both do
+// nothing.
 #pragma once
 
 #include <string_view>

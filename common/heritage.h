@@ -1,6 +1,6 @@
-// What a process is born with: with common/protocol.h the whole treaty between the master and its children. A child
-// is forked, not exec'ed, so it reads these values where the master had written them; the descriptors named here are
-// the only ones it has beside 0, 1 and 2.
+// What a process is born with: with common/protocol.h the whole treaty between the master and its
+// children. A child is forked, not exec'ed, so it reads these values where the master had written
+// them; the descriptors named here are the only ones it has beside 0, 1 and 2.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,10 @@ namespace drover {
 enum class Role { kValidator, kWorker, kAcceptor };
 [[nodiscard]] const char* to_string(Role role);
 
-// One listening socket. A `listen` line is a group of `active` members (one, or one per slot with reuseport), indexed
-// by the order in which they joined the kernel's reuseport group. Members at and above `active` are surplus: kept open
-// until their queues have run dry, accepted from by slot member % slots.
+// One listening socket. A `listen` line is a group of `active` members (one, or one per slot with
+// reuseport), indexed by the order in which they joined the kernel's reuseport group. Members at
+// and above `active` are surplus: kept open until their queues have run dry, accepted from by slot
+// member % slots.
 struct ListenerHeritage {
   std::uint32_t id = 0;  // unique for the master's life
   int fd = -1;
@@ -29,8 +30,8 @@ struct ListenerHeritage {
   std::uint16_t active = 1;
 };
 
-// accept = acceptor: the two ends of a slot's SOCK_SEQPACKET pair. The master keeps both, so that descriptors queued
-// to a dead worker are read by its successor or by a neighbour.
+// accept = acceptor: the two ends of a slot's SOCK_SEQPACKET pair. The master keeps both, so that
+// descriptors queued to a dead worker are read by its successor or by a neighbour.
 struct PassingPair {
   int send_fd = -1;
   int receive_fd = -1;
@@ -54,14 +55,14 @@ struct Heritage {
   int channel_fd = -1;
   Scoreboard* scoreboard = nullptr;
   LimitTable* limits = nullptr;
-  ConnectionLedger* ledger = nullptr;           // this process's, workers only
-  std::vector<ListenerHeritage> listeners;      // all of the generation's
-  std::vector<int> doorbells;                   // eventfd by slot
-  std::vector<PassingPair> passing;             // by slot; empty without an acceptor server
+  ConnectionLedger* ledger = nullptr;       // this process's, workers only
+  std::vector<ListenerHeritage> listeners;  // all of the generation's
+  std::vector<int> doorbells;               // eventfd by slot
+  std::vector<PassingPair> passing;         // by slot; empty without an acceptor server
   std::vector<ModuleImageHeritage> modules;
-  std::vector<int> access_log_fds;              // by server, -1: off
-  std::int64_t worker_connections = 0;          // resolved
-  Log* log = nullptr;                           // already the child's own
+  std::vector<int> access_log_fds;      // by server, -1: off
+  std::int64_t worker_connections = 0;  // resolved
+  Log* log = nullptr;                   // already the child's own
 
   [[nodiscard]] Seat& my_seat() const { return scoreboard->seats[static_cast<std::size_t>(seat)]; }
   [[nodiscard]] Board& board() const { return scoreboard->board_of(generation); }

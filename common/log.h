@@ -1,6 +1,6 @@
-// The error log: one line an event, "time level role[pid]: message", fixed words first, then key=value. The master
-// opens the file; children inherit the descriptor and get a new one at reopen. Anything a client can cause is
-// rate-limited by the caller with a RateLimit.
+// The error log: one line an event, "time level role[pid]: message", fixed words first, then
+// key=value. The master opens the file; children inherit the descriptor and get a new one at
+// reopen. Anything a client can cause is rate-limited by the caller with a RateLimit.
 #pragma once
 
 #include <fmt/format.h>
@@ -16,11 +16,13 @@ namespace drover {
 
 class Log {
  public:
-  // How a line is dressed: with time and level for a file, "<N>" under journald (JOURNAL_STREAM), via syslog(3).
+  // How a line is dressed: with time and level for a file, "<N>" under journald (JOURNAL_STREAM),
+  // via syslog(3).
   enum class Style { kPlain, kJournal, kSyslog };
 
   Log() = default;  // stderr, info
-  Log(UniqueFd fd, Style style, LogLevel level) : fd_(std::move(fd)), style_(style), level_(level) {}
+  Log(UniqueFd fd, Style style, LogLevel level)
+      : fd_(std::move(fd)), style_(style), level_(level) {}
 
   // Printed in each line, for example "worker 3 gen 7". Set once at birth.
   void set_role(std::string role) { role_ = std::move(role); }
@@ -39,19 +41,22 @@ class Log {
   }
   template <class... Args>
   void notice(fmt::format_string<Args...> text, Args&&... args) {
-    if (is_enabled(LogLevel::kNotice)) write(LogLevel::kNotice, fmt::format(text, std::forward<Args>(args)...));
+    if (is_enabled(LogLevel::kNotice))
+      write(LogLevel::kNotice, fmt::format(text, std::forward<Args>(args)...));
   }
   template <class... Args>
   void info(fmt::format_string<Args...> text, Args&&... args) {
-    if (is_enabled(LogLevel::kInfo)) write(LogLevel::kInfo, fmt::format(text, std::forward<Args>(args)...));
+    if (is_enabled(LogLevel::kInfo))
+      write(LogLevel::kInfo, fmt::format(text, std::forward<Args>(args)...));
   }
   template <class... Args>
   void debug(fmt::format_string<Args...> text, Args&&... args) {
-    if (is_enabled(LogLevel::kDebug)) write(LogLevel::kDebug, fmt::format(text, std::forward<Args>(args)...));
+    if (is_enabled(LogLevel::kDebug))
+      write(LogLevel::kDebug, fmt::format(text, std::forward<Args>(args)...));
   }
 
-  // One line, control characters of the message escaped. Never blocks longer than the descriptor does; a failing
-  // write is not reported anywhere.
+  // One line, control characters of the message escaped. Never blocks longer than the descriptor
+  // does; a failing write is not reported anywhere.
   void write(LogLevel level, std::string_view message);
 
  private:
@@ -65,7 +70,8 @@ class Log {
 class RateLimit {
  public:
   RateLimit(int burst, Millis window) : burst_(burst), window_(window) {}
-  // True when the event may be logged. `suppressed()` says how many were not since the last one that was.
+  // True when the event may be logged. `suppressed()` says how many were not since the last one
+  // that was.
   bool allow(Millis now);
   [[nodiscard]] int suppressed() const { return suppressed_; }
 

@@ -1,6 +1,7 @@
-// The messages between the master and its children over their channel (SOCK_SEQPACKET, one message a packet, descriptors
-// attached where noted). Within one master's life both sides are the same binary, so bodies are fixed structs or text;
-// every length is checked by Channel and by the reader, because the master treats what a child sends as hostile.
+// The messages between the master and its children over their channel (SOCK_SEQPACKET, one message
+// a packet, descriptors attached where noted). Within one master's life both sides are the same
+// binary, so bodies are fixed structs or text; every length is checked by Channel and by the
+// reader, because the master treats what a child sends as hostile.
 #pragma once
 
 #include <cstddef>
@@ -10,21 +11,26 @@ namespace drover {
 
 enum class MessageType : std::uint16_t {
   // child -> master
-  kReady = 1,         // no body. A worker: modules loaded, nothing accepted yet. A validator: the configuration is good
-  kFailed = 2,        // text: why the child cannot become ready; it exits after it
-  kLeaving = 3,       // no body. A worker that got SIGTERM: it drains by itself, its slot may be refilled
+  kReady = 1,   // no body. A worker: modules loaded, nothing accepted yet. A validator: the
+                // configuration is good
+  kFailed = 2,  // text: why the child cannot become ready; it exits after it
+  kLeaving =
+      3,  // no body. A worker that got SIGTERM: it drains by itself, its slot may be refilled
   kLogsReopened = 4,  // body: ReopenBody, the same as in the request
-  kStopAccepting = 5, // no body. An acceptor that has drained: everything it accepted has been passed on
+  kStopAccepting =
+      5,  // no body. An acceptor that has drained: everything it accepted has been passed on
 
   // master -> child
-  kServe = 32,         // no body: all are READY, begin to accept
-  kDrain = 33,         // body: DrainBody, followed by `removed` uint32 listener ids
-  kReopenLogs = 34,    // body: ReopenBody; descriptors: error log, then one for each server with an access log, in order
-  kCloseListener = 35, // body: CloseListenerBody
+  kServe = 32,       // no body: all are READY, begin to accept
+  kDrain = 33,       // body: DrainBody, followed by `removed` uint32 listener ids
+  kReopenLogs = 34,  // body: ReopenBody; descriptors: error log, then one for each server with an
+                     // access log, in order
+  kCloseListener = 35,  // body: CloseListenerBody
 };
 
-// Stop accepting, finish what is live, be gone by the deadline (CLOCK_MONOTONIC milliseconds). Listeners in the list
-// that follows are in no later generation: their queues are accepted to the end before they are closed.
+// Stop accepting, finish what is live, be gone by the deadline (CLOCK_MONOTONIC milliseconds).
+// Listeners in the list that follows are in no later generation: their queues are accepted to the
+// end before they are closed.
 struct DrainBody {
   std::int64_t deadline_ms;
   std::uint32_t removed;
@@ -35,7 +41,8 @@ struct ReopenBody {
   std::uint64_t serial;
 };
 
-// A surplus listener whose queue has run dry: accept what is left, close it. Unknown ids are ignored.
+// A surplus listener whose queue has run dry: accept what is left, close it. Unknown ids are
+// ignored.
 struct CloseListenerBody {
   std::uint32_t listener_id;
 };
@@ -43,7 +50,8 @@ struct CloseListenerBody {
 inline constexpr std::size_t kMaxMessageBody = 8192;
 inline constexpr std::size_t kMaxMessageFds = 250;  // SCM_MAX_FD is 253
 
-// What the acceptor sends to a worker with each batch of descriptors: the listener ids, in the order of the descriptors.
+// What the acceptor sends to a worker with each batch of descriptors: the listener ids, in the
+// order of the descriptors.
 inline constexpr std::size_t kMaxPassed = 64;
 struct PassedBatch {
   std::uint32_t count;

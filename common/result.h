@@ -33,7 +33,8 @@ class Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   [[nodiscard]] bool ok() const { return state_.index() == 0; }
@@ -64,16 +65,17 @@ using Status = Result<Done>;
 #define DROVER_CONCAT_(a, b) a##b
 #define DROVER_CONCAT(a, b) DROVER_CONCAT_(a, b)
 
-// DROVER_TRY(auto fd, open_file(path)); returns the error from the enclosing function, or goes on with the value.
-#define DROVER_TRY(declaration, expression)                  \
-  auto DROVER_CONCAT(result_, __LINE__) = (expression);      \
-  if (!DROVER_CONCAT(result_, __LINE__).ok()) {              \
+// DROVER_TRY(auto fd, open_file(path)); returns the error from the enclosing function, or goes on
+// with the value.
+#define DROVER_TRY(declaration, expression)                     \
+  auto DROVER_CONCAT(result_, __LINE__) = (expression);         \
+  if (!DROVER_CONCAT(result_, __LINE__).ok()) {                 \
     return std::move(DROVER_CONCAT(result_, __LINE__)).error(); \
-  }                                                          \
+  }                                                             \
   declaration = std::move(DROVER_CONCAT(result_, __LINE__)).value()
 
 // The same for a Status.
-#define DROVER_TRY_DO(expression)                              \
-  if (auto status_ = (expression); !status_.ok()) {            \
-    return std::move(status_).error();                         \
+#define DROVER_TRY_DO(expression)                   \
+  if (auto status_ = (expression); !status_.ok()) { \
+    return std::move(status_).error();              \
   }

@@ -1,5 +1,6 @@
-// What one configuration says, as plain values. The member initialisers are the defaults; directive tables
-// (common/directives.cpp) give each its name, range and help. Read-only once a generation has been made from it.
+// What one configuration says, as plain values. The member initialisers are the defaults; directive
+// tables (common/directives.cpp) give each its name, range and help. Read-only once a generation
+// has been made from it.
 #pragma once
 
 #include <sys/types.h>
@@ -48,7 +49,7 @@ struct ListenSettings {
   int rcvbuf = 0;  // bytes, 0: the kernel's default
   int sndbuf = 0;
   bool v6only = true;
-  int mode = 0666;  // unix sockets
+  int mode = 0666;    // unix sockets
   std::string owner;  // unix sockets; empty: the process's
   std::string group;
   bool proxy_protocol = false;
@@ -72,12 +73,12 @@ struct ServerSettings {
   std::vector<ListenSettings> listens;  // may be empty: a server for another server's streams
   AcceptStrategy accept = AcceptStrategy::kExclusive;
   AcceptorBalance acceptor_balance = AcceptorBalance::kLeastLoaded;
-  std::string protocol;  // a module's name
-  Millis idle_timeout{0};        // 0: none
-  Millis first_byte_timeout{0};  // from accept to the first byte of the client, 0: none
-  Millis write_timeout{60'000};  // without progress while output is pending, 0: none
-  Millis proxy_timeout{5'000};   // for the PROXY header
-  Millis linger_timeout{5'000};  // after our FIN, for the peer's
+  std::string protocol;              // a module's name
+  Millis idle_timeout{0};            // 0: none
+  Millis first_byte_timeout{0};      // from accept to the first byte of the client, 0: none
+  Millis write_timeout{60'000};      // without progress while output is pending, 0: none
+  Millis proxy_timeout{5'000};       // for the PROXY header
+  Millis linger_timeout{5'000};      // after our FIN, for the peer's
   std::int64_t max_connections = 0;  // over all workers, 0: no limit
   std::int64_t limit_per_ip = 0;
   std::vector<AccessRule> access;  // first match wins, default allow
@@ -109,11 +110,12 @@ struct CpuAffinity {
 };
 
 struct Settings {
-  std::string user;   // only when started as root; empty: stay
-  std::string group;  // empty: the user's
-  int workers = 0;    // 0: auto, the CPUs this process may use
+  std::string user;                     // only when started as root; empty: stay
+  std::string group;                    // empty: the user's
+  int workers = 0;                      // 0: auto, the CPUs this process may use
   std::int64_t worker_connections = 0;  // 0: auto, nofile minus a reserve
-  std::optional<LogTarget> error_log;   // default: stderr in the foreground, else a file under the prefix
+  std::optional<LogTarget>
+      error_log;        // default: stderr in the foreground, else a file under the prefix
   std::string pid;      // path; empty: none
   std::string control;  // path; empty: none
   std::string module_dir;
@@ -132,7 +134,8 @@ struct Settings {
   std::vector<ZoneSettings> zones;
 };
 
-// `workers`, resolved: the setting or the CPUs of the affinity mask and the cgroup's quota, between 1 and kMaxSlots.
+// `workers`, resolved: the setting or the CPUs of the affinity mask and the cgroup's quota, between
+// 1 and kMaxSlots.
 [[nodiscard]] int resolve_workers(const Settings& settings);
 
 inline constexpr int kMaxSlots = 256;
