@@ -128,7 +128,7 @@ bool Connection::is_over() const { return is_broken_ || (fin_sent_ && peer_ended
 void Connection::watch() {
   const short want = wanted();
   if (want == static_cast<short>(watched_)) return;
-  watched_ = static_cast<unsigned>(want) & (EV_READ | EV_WRITE);
+  watched_ = static_cast<unsigned>(want) & 0x3fU;
   if (want == 0) {
     event_.stop();
   } else {
@@ -138,8 +138,10 @@ void Connection::watch() {
 
 short Connection::wanted() const {
   const bool holds_back = state_ == State::kServing && (is_paused_ || is_throttled_);
-  const int read = peer_ended_ || holds_back ? 0 : EV_READ;
-  return static_cast<short>(read | (output_ != nullptr ? EV_WRITE : 0));
+  if (output_ != nullptr) return peer_ended_ || holds_back ? EV_WRITE : EV_READ | EV_WRITE;
+  // Edge-triggered, or the end of stream would be told for ever; what is still to come is a reset.
+  if (peer_ended_) return EV_READ | EV_ET;
+  return holds_back ? 0 : EV_READ;
 }
 
 // What the connection waits for now decides how long it may.

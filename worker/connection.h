@@ -114,7 +114,7 @@ class alignas(std::max_align_t) Connection {
   PeerAddress peer_;
   State state_ : 2 = State::kServing;
   drover_close_reason reason_ : 4 = DROVER_CLOSED_BY_PEER;  // once kClosing or broken
-  unsigned watched_ : 3 = 0;                                // EV_READ | EV_WRITE
+  unsigned watched_ : 6 = 0;                                // EV_READ, EV_WRITE, EV_ET
   bool is_open_ : 1 = false;                                // on_open has been called
   bool is_broken_ : 1 = false;                              // ends at the next settle()
   bool is_settling_later_ : 1 = false;                      // in the core's list

@@ -2,6 +2,7 @@
 // unconsumed.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cstring>
@@ -16,6 +17,12 @@ namespace {
 void rearm_quickack(int fd) {
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);  // a unix socket refuses: no matter
+}
+
+// After the peer's end of stream recv() says 0 for ever, also when a reset has followed.
+bool is_hung_up(int fd) {
+  pollfd state{fd, 0, 0};
+  return poll(&state, 1, 0) == 1;  // POLLERR or POLLHUP, which are always told
 }
 
 }  // namespace
@@ -107,6 +114,10 @@ void Connection::keep(std::string_view rest) {
 }
 
 void Connection::on_end_of_stream() {
+  if (peer_ended_) {
+    if (is_hung_up(fd_.get())) break_with(DROVER_RESET);
+    return;
+  }
   peer_ended_ = true;
   leftover_.reset();
   if (state_ == State::kProxyHeader) return refuse();
