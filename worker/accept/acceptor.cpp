@@ -42,7 +42,7 @@ class AcceptorStrategy final : public QueueStrategy {
   enum class Reading { kNothingWaits, kNoRoom, kTaken };
 
   void on_pair_readable();
-  void read_all_pairs();
+  bool read_all_pairs();
   Reading read_pair(int slot);
   void take_over(Passed passed);
   [[nodiscard]] const ListenerHeritage* find_listener(std::uint32_t id) const;
@@ -51,7 +51,7 @@ class AcceptorStrategy final : public QueueStrategy {
   }
 
   const bool reads_pairs_;
-  bool finishing_ = false;  // close_all(): what is still in the pairs is read as room comes
+  bool unfinished_ = false;  // closed, but something is in a pair for which there was no room
   Event<&AcceptorStrategy::on_pair_readable> pair_;
 };
 
@@ -67,7 +67,7 @@ void AcceptorStrategy::pause() {
 }
 
 void AcceptorStrategy::on_heartbeat(Millis /*now*/) {
-  if (finishing_) return read_all_pairs();
+  if (unfinished_) unfinished_ = !read_all_pairs();
   if (!is_paused()) resume();  // on_pair_readable() may have stopped
 }
 
@@ -89,8 +89,7 @@ void AcceptorStrategy::take_all(const std::vector<std::uint32_t>& listener_ids) 
 
 void AcceptorStrategy::close_all() {
   QueueStrategy::close_all();
-  finishing_ = true;
-  read_all_pairs();
+  unfinished_ = !read_all_pairs();
 }
 
 // A batch for which there is no room now stays where it is until the heartbeat looks again.
@@ -102,12 +101,16 @@ void AcceptorStrategy::on_pair_readable() {
   }
 }
 
-void AcceptorStrategy::read_all_pairs() {
-  if (!reads_pairs_) return;
-  for (int slot = 0; slot < heritage().slots; ++slot) {
-    while (read_pair(slot) == Reading::kTaken) {
-    }
+// False: something had to stay where it is.
+bool AcceptorStrategy::read_all_pairs() {
+  if (!reads_pairs_) return true;
+  Reading reading = Reading::kTaken;
+  for (int slot = 0; slot < heritage().slots && reading != Reading::kNoRoom; ++slot) {
+    do {
+      reading = read_pair(slot);
+    } while (reading == Reading::kTaken);
   }
+  return reading != Reading::kNoRoom;
 }
 
 AcceptorStrategy::Reading AcceptorStrategy::read_pair(int slot) {

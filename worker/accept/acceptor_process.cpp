@@ -224,9 +224,6 @@ void AcceptorProcess::update_watching() {
 
 void AcceptorProcess::beat() {
   Seat& seat = heritage_.my_seat();
-  const bool draining = phase_ == Phase::kDraining || phase_ == Phase::kDone;
-  const SeatState state = draining ? SeatState::kDraining : SeatState::kReady;
-  seat.state.store(state, std::memory_order_relaxed);
   seat.live.store(live(), std::memory_order_relaxed);
   seat.heartbeat_ms.store(monotonic_now().count(), std::memory_order_relaxed);
 }
