@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <string_view>
 
 namespace drover {
@@ -22,16 +23,22 @@ bool is_plain_name(const char* name) {
              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == std::string_view::npos;
 }
 
+struct Close {
+  void operator()(void* object) const { dlclose(object); }
+};
+
 Result<LoadedModule> open_image(const ModuleImageHeritage& image) {
   const std::string path = fmt::format("/proc/self/fd/{}", image.fd);
-  void* object = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  // What is refused is closed: dlopen compares names first, and the next image may get this number.
+  std::unique_ptr<void, Close> object(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL));
   if (object == nullptr) return Error(dlerror());
-  const void* symbol = dlsym(object, "drover_module");
+  const void* symbol = dlsym(object.get(), "drover_module");
   if (symbol == nullptr) {
     return Error("exports no drover_module; a module ends with DROVER_MODULE(...)");
   }
   LoadedModule loaded;
   DROVER_TRY(loaded.table, check_module_table(*static_cast<const ModuleTable*>(symbol)));
+  loaded.object = object.release();
   return loaded;
 }
 
@@ -68,6 +75,7 @@ Result<LoadedModule> load_module(const ModuleImageHeritage& image) {
 
 Result<std::string> describe_module(const ModuleImageHeritage& image) {
   DROVER_TRY(const LoadedModule loaded, load_module(image));
+  const std::unique_ptr<void, Close> object(loaded.object);
   return fmt::format("{} {} abi={} build-id={} file={}", loaded.table.name, loaded.table.version,
                      loaded.table.abi, image.build_id.empty() ? "none" : image.build_id,
                      image.origin);

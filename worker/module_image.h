@@ -19,6 +19,7 @@ using ModuleTable = struct ::drover_module;
 // may lie in it.
 struct LoadedModule {
   ModuleTable table{};
+  void* object = nullptr;  // dlopen's
 };
 
 // An error names the module, its file and what is wrong: not a shared object, no symbol, other ABI,

@@ -96,8 +96,9 @@ class Glue {
   };
 
   static constexpr bool kHasState = sizeof...(S) > 0;
-  static_assert((std::is_nothrow_default_constructible_v<S> && ...));
-  static_assert(((alignof(S) <= alignof(std::max_align_t)) && ...));
+  static_assert((std::is_nothrow_default_constructible_v<S> && ...), "State() must be noexcept");
+  static_assert(((alignof(S) <= alignof(std::max_align_t)) && ...),
+                "State is aligned too strictly");
 
   static constexpr bool kHasOpen = requires(T & m, drover_conn c, S&... s) { m.on_open(c, s...); };
   static constexpr bool kHasData = requires(T & m, drover_conn c, S&... s, std::string_view b) {

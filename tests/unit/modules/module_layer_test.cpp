@@ -1,0 +1,140 @@
+// The C++ layer: which hooks a class gets, states, and that no exception passes.
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "modules/sdk/module.hpp"
+
+// The opaque type of the contract, here: what was done with the host.
+struct drover_context {
+  std::string written;
+  std::vector<drover_conn> closed;
+  std::vector<std::string> logged;
+};
+
+namespace {
+
+const drover_host kHost{
+    .size = sizeof(drover_host),
+    .abi = DROVER_ABI,
+    .write =
+        [](drover_context* c, drover_conn, drover_slice bytes) {
+          c->written.append(static_cast<const char*>(bytes.data), bytes.size);
+        },
+    .half_close = nullptr,
+    .close = [](drover_context* c, drover_conn conn) { c->closed.push_back(conn); },
+    .pause_reading = nullptr,
+    .resume_reading = nullptr,
+    .pending_output = nullptr,
+    .peer_name = nullptr,
+    .log = [](drover_context* c, drover_log_level,
+              const char* text) { c->logged.emplace_back(text); }};
+
+drover_slice slice(std::string_view text) { return {text.data(), text.size()}; }
+
+struct Plain {
+  explicit Plain(drover::Host h) : host(h) {}
+  void on_data(drover_conn conn, std::string_view bytes) {
+    if (bytes == "throw") throw std::runtime_error("on purpose");
+    if (bytes == "odd") throw 7;
+    host.write(conn, bytes);
+  }
+  void on_drain(drover_conn) { throw std::runtime_error("while draining"); }
+  drover::Host host;
+};
+
+struct Counting {
+  struct State {
+    int messages = 100;
+    std::string text;
+  };
+  explicit Counting(drover::Host h) : host(h) {}
+  std::size_t on_data(drover_conn conn, State& state, std::string_view bytes) {
+    state.text.assign(100, 'x');  // needs memory of its own
+    host.write(conn, std::to_string(++state.messages));
+    return bytes.size() / 2;
+  }
+  drover::Host host;
+};
+
+struct Refusing {
+  explicit Refusing(drover::Host) { throw std::runtime_error("no memory for me"); }
+  void on_open(drover_conn) {}
+};
+
+constexpr auto kPlain = drover::detail::make_module<Plain>("plain", "1");
+constexpr auto kCounting = drover::detail::make_module<Counting>("counting");
+constexpr auto kRefusing = drover::detail::make_module<Refusing>("refusing");
+
+class ModuleLayer : public testing::Test {
+ protected:
+  void* start(const struct drover_module& module) { return module.worker_init(&kHost, &context_); }
+  drover_context context_;
+};
+
+TEST_F(ModuleLayer, HasNullForHooksThatTheClassLacks) {
+  EXPECT_NE(kPlain.on_data, nullptr);
+  EXPECT_NE(kPlain.on_drain, nullptr);
+  EXPECT_EQ(kPlain.on_open, nullptr);
+  EXPECT_EQ(kPlain.on_eof, nullptr);
+  EXPECT_EQ(kPlain.on_writable, nullptr);
+  EXPECT_EQ(kPlain.on_close, nullptr);
+  EXPECT_EQ(kPlain.conn_state_size, 0U);
+}
+
+TEST_F(ModuleLayer, ConsumesAllWhenOnDataReturnsNothing) {
+  void* instance = start(kPlain);
+
+  EXPECT_EQ(kPlain.on_data(instance, 1, nullptr, slice("hello")), 5);
+
+  EXPECT_EQ(context_.written, "hello");
+  kPlain.worker_exit(instance);
+}
+
+TEST_F(ModuleLayer, TurnsAnExceptionIntoAFailureAndOneLine) {
+  void* instance = start(kPlain);
+
+  EXPECT_EQ(kPlain.on_data(instance, 1, nullptr, slice("throw")), DROVER_FAIL);
+  EXPECT_EQ(kPlain.on_data(instance, 1, nullptr, slice("odd")), DROVER_FAIL);
+
+  EXPECT_EQ(context_.logged, std::vector<std::string>{"exception: on purpose"});
+  kPlain.worker_exit(instance);
+}
+
+TEST_F(ModuleLayer, ClosesTheConnectionWhenAHookWithoutAnswerThrows) {
+  void* instance = start(kPlain);
+
+  kPlain.on_drain(instance, 42, nullptr);
+
+  EXPECT_EQ(context_.closed, std::vector<drover_conn>{42});
+  kPlain.worker_exit(instance);
+}
+
+TEST_F(ModuleLayer, BuildsAndDestroysTheStateOfEachConnection) {
+  void* instance = start(kCounting);
+  ASSERT_EQ(kCounting.conn_state_size, sizeof(Counting::State));
+  alignas(std::max_align_t) char one[sizeof(Counting::State)];
+  alignas(std::max_align_t) char two[sizeof(Counting::State)];
+  kCounting.on_open(instance, 1, one);
+  kCounting.on_open(instance, 2, two);
+
+  EXPECT_EQ(kCounting.on_data(instance, 1, one, slice("abcd")), 2);
+  EXPECT_EQ(kCounting.on_data(instance, 2, two, slice("abcd")), 2);
+  EXPECT_EQ(kCounting.on_data(instance, 1, one, slice("abcd")), 2);
+
+  EXPECT_EQ(context_.written, "101101102");
+  kCounting.on_close(instance, 1, one,
+                     DROVER_CLOSED_BY_PEER);  // a leak here is told by the sanitizer
+  kCounting.on_close(instance, 2, two, DROVER_CLOSED_BY_PEER);
+  kCounting.worker_exit(instance);
+}
+
+TEST_F(ModuleLayer, DoesNotStartWhenTheConstructorThrows) {
+  EXPECT_EQ(start(kRefusing), nullptr);
+
+  EXPECT_EQ(context_.logged, std::vector<std::string>{"no memory for me"});
+}
+
+}  // namespace

@@ -1,0 +1,106 @@
+// What is refused as a module, and with which words.
+#include "worker/module_image.h"
+
+#include <dlfcn.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include "common/unique_fd.h"
+
+namespace drover {
+namespace {
+
+using testing::HasSubstr;
+
+ModuleTable good_table() {
+  ModuleTable table{};
+  table.size = sizeof table;
+  table.abi = DROVER_ABI;
+  table.name = "good";
+  table.version = "1";
+  return table;
+}
+
+struct BadTable {
+  const char* name;
+  void (*spoil)(ModuleTable&);
+  const char* error;
+};
+class BadTableTest : public testing::TestWithParam<BadTable> {};
+
+TEST_P(BadTableTest, IsRefusedWithTheReason) {
+  ModuleTable table = good_table();
+  GetParam().spoil(table);
+
+  const auto checked = check_module_table(table);
+
+  ASSERT_FALSE(checked.ok());
+  EXPECT_THAT(checked.error().message(), HasSubstr(GetParam().error));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, BadTableTest,
+    testing::Values(BadTable{"abi", [](ModuleTable& table) { table.abi = 99; },
+                             "built for ABI 99, this drover has ABI 1"},
+                    BadTable{"short", [](ModuleTable& table) { table.size = 8; },
+                             "says it has 8 bytes"},
+                    BadTable{"huge", [](ModuleTable& table) { table.size = 1U << 20; },
+                             "says it has 1048576 bytes"},
+                    BadTable{"nameless", [](ModuleTable& table) { table.name = nullptr; },
+                             "its name is missing"},
+                    BadTable{"odd_name", [](ModuleTable& table) { table.name = "a b"; },
+                             "its name is missing or not"},
+                    BadTable{"state", [](ModuleTable& table) { table.conn_state_size = 1U << 30; },
+                             "of state a connection"}),
+    [](const auto& row) { return row.param.name; });
+
+TEST(ModuleTable, OfAnOlderSdkHasNullForWhatItLacks) {
+  ModuleTable table = good_table();
+  table.on_close = [](void*, drover_conn, void*, drover_close_reason) {};
+  table.size = offsetof(ModuleTable, on_close);
+
+  const auto checked = check_module_table(table);
+
+  ASSERT_TRUE(checked.ok());
+  EXPECT_EQ(checked.value().on_close, nullptr);
+}
+
+TEST(ModuleImage, SaysWhichFileIsNoSharedObject) {
+  const UniqueFd file(memfd_create("text", MFD_CLOEXEC));
+  ASSERT_EQ(write(file.get(), "hello", 5), 5);
+
+  const auto loaded = load_module({"web", "/usr/lib/web.so", "", file.get()});
+
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_THAT(loaded.error().message(), HasSubstr("module web (/usr/lib/web.so): "));
+}
+
+TEST(ModuleImage, SaysWhichObjectExportsNoModule) {
+  Dl_info library_info{};  // a shared object that is certainly here
+  ASSERT_NE(dladdr(reinterpret_cast<void*>(&event_base_new), &library_info), 0);
+  const UniqueFd library(open(library_info.dli_fname, O_RDONLY));
+
+  const auto loaded = load_module({"event", "libevent.so", "", library.get()});
+
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_THAT(loaded.error().message(),
+              HasSubstr("module event (libevent.so): exports no drover_module"));
+}
+
+TEST(ModuleImage, DescribesItselfInOneLine) {
+  const std::string path = DROVER_BUILD_DIR "/modules/echo.so";
+  // A number that no test before had: libevent, which is never unloaded, may bear the name of
+  // theirs.
+  const UniqueFd file(fcntl(UniqueFd(open(path.c_str(), O_RDONLY)).get(), F_DUPFD, 200));
+
+  const auto line = describe_module({"echo", path, "ab12", file.get()});
+
+  ASSERT_TRUE(line.ok()) << line.error().message();
+  EXPECT_EQ(line.value(), "echo 1.0 abi=1 build-id=ab12 file=" + path);
+}
+
+}  // namespace
+}  // namespace drover
