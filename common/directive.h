@@ -57,89 +57,88 @@ struct Directive {
 
 // A row from a parser of (text, context) and a printer of the member.
 template <class Section, class Value, class Parse, class Print>
-Directive<Section> custom(std::string name, std::string type, std::string range,
-                          Value Section::*member, Parse parse, Print print, std::string help) {
+Directive<Section> custom(const std::string& name, const std::string& type,
+                          const std::string& range, Value Section::*member, Parse parse,
+                          Print print, const std::string& help) {
   Directive<Section> row;
   row.name = name;
-  row.type = std::move(type);
-  row.range = std::move(range);
-  row.help = std::move(help);
+  row.type = type;
+  row.range = range;
+  row.help = help;
   row.set = [member, parse](Section& section, const std::string& text,
                             const ValueContext& context) -> Status {
     DROVER_TRY(auto value, parse(text, context));
     section.*member = static_cast<Value>(std::move(value));
     return Done{};
   };
-  row.get = [name = std::move(name), member, print](const Section& section) {
+  row.get = [name, member, print](const Section& section) {
     return std::vector<NamedValue>{{name, print(section.*member)}};
   };
   return row;
 }
 
 template <class Section, class Value>
-Directive<Section> number(std::string name, Value Section::*member, NumberRange range,
-                          std::string help) {
+Directive<Section> number(const std::string& name, Value Section::*member, NumberRange range,
+                          const std::string& help) {
   return custom(
-      std::move(name), "number", describe(range), member,
+      name, "number", describe(range), member,
       [range](const std::string& text, const ValueContext&) {
         return parse_number_in(text, range);
       },
-      [range](Value value) { return print_number(value, range); }, std::move(help));
+      [range](Value value) { return print_number(value, range); }, help);
 }
 
 template <class Section, class Value>
-Directive<Section> size(std::string name, Value Section::*member, SizeRange range,
-                        std::string help) {
+Directive<Section> size(const std::string& name, Value Section::*member, SizeRange range,
+                        const std::string& help) {
   return custom(
-      std::move(name), "size", describe(range), member,
+      name, "size", describe(range), member,
       [range](const std::string& text, const ValueContext&) { return parse_size_in(text, range); },
-      [](Value value) { return format_size(value); }, std::move(help));
+      [](Value value) { return format_size(value); }, help);
 }
 
 template <class Section>
-Directive<Section> duration(std::string name, Millis Section::*member, DurationRange range,
-                            std::string help) {
+Directive<Section> duration(const std::string& name, Millis Section::*member, DurationRange range,
+                            const std::string& help) {
   return custom(
-      std::move(name), "duration", describe(range), member,
+      name, "duration", describe(range), member,
       [range](const std::string& text, const ValueContext&) {
         return parse_duration_in(text, range);
       },
-      [](Millis value) { return format_duration(value); }, std::move(help));
+      [](Millis value) { return format_duration(value); }, help);
 }
 
 template <class Section>
-Directive<Section> flag(std::string name, bool Section::*member, std::string help) {
+Directive<Section> flag(const std::string& name, bool Section::*member, const std::string& help) {
   return custom(
-      std::move(name), "flag", "on or off", member,
+      name, "flag", "on or off", member,
       [](const std::string& text, const ValueContext&) { return parse_flag(text); },
-      [](bool value) { return std::string(value ? "on" : "off"); }, std::move(help));
+      [](bool value) { return std::string(value ? "on" : "off"); }, help);
 }
 
 // One word; `empty_word` is how an empty one is written.
 template <class Section>
-Directive<Section> word(std::string name, std::string Section::*member, std::string empty_word,
-                        std::string help) {
+Directive<Section> word(const std::string& name, std::string Section::*member,
+                        const std::string& empty_word, const std::string& help) {
   return custom(
-      std::move(name), "word", empty_word.empty() ? "" : "a name, or " + empty_word, member,
+      name, "word", empty_word.empty() ? "" : "a name, or " + empty_word, member,
       [empty_word](const std::string& text, const ValueContext&) -> Result<std::string> {
         if (text == empty_word) return std::string{};
         return parse_word(text);
       },
-      [empty_word](const std::string& value) { return value.empty() ? empty_word : value; },
-      std::move(help));
+      [empty_word](const std::string& value) { return value.empty() ? empty_word : value; }, help);
 }
 
 template <class Section>
-Directive<Section> path(std::string name, std::string Section::*member, std::string empty_word,
-                        std::string help) {
+Directive<Section> path(const std::string& name, std::string Section::*member,
+                        const std::string& empty_word, const std::string& help) {
   return custom(
-      std::move(name), "path", "a path, or " + empty_word, member,
+      name, "path", "a path, or " + empty_word, member,
       [empty_word](const std::string& text, const ValueContext& context) -> Result<std::string> {
         if (text == empty_word) return std::string{};
         return parse_path(text, context.prefix);
       },
-      [empty_word](const std::string& value) { return value.empty() ? empty_word : value; },
-      std::move(help));
+      [empty_word](const std::string& value) { return value.empty() ? empty_word : value; }, help);
 }
 
 // One of a few words.
@@ -149,12 +148,13 @@ struct Choice {
   Value value;
 };
 template <class Section, class Value>
-Directive<Section> choice(std::string name, Value Section::*member,
-                          std::vector<Choice<Value>> choices, std::string help) {
+Directive<Section> choice(const std::string& name, Value Section::*member,
+                          std::vector<Choice<Value>> choices, const std::string& help) {
   std::vector<std::string> names;
+  names.reserve(choices.size());
   for (const Choice<Value>& entry : choices) names.push_back(entry.name);
   return custom(
-      std::move(name), "choice", join_choices(names), member,
+      name, "choice", join_choices(names), member,
       [choices, names](const std::string& text, const ValueContext&) -> Result<Value> {
         for (const Choice<Value>& entry : choices) {
           if (entry.name == text) return entry.value;
@@ -167,18 +167,18 @@ Directive<Section> choice(std::string name, Value Section::*member,
         }
         return std::string{};
       },
-      std::move(help));
+      help);
 }
 
 // A row that may be given many times: `add` takes one line, `get` gives all.
 template <class Section, class Add, class Get>
-Directive<Section> repeated(std::string name, std::string type, std::string range, Add add, Get get,
-                            std::string help) {
+Directive<Section> repeated(const std::string& name, const std::string& type,
+                            const std::string& range, Add add, Get get, const std::string& help) {
   Directive<Section> row;
-  row.name = std::move(name);
-  row.type = std::move(type);
-  row.range = std::move(range);
-  row.help = std::move(help);
+  row.name = name;
+  row.type = type;
+  row.range = range;
+  row.help = help;
   row.repeats = true;
   row.set = std::move(add);
   row.get = std::move(get);
@@ -197,6 +197,7 @@ const Directive<Section>* find_directive(const std::vector<Directive<Section>>& 
 template <class Section>
 std::vector<std::string> names_of(const std::vector<Directive<Section>>& table) {
   std::vector<std::string> names;
+  names.reserve(table.size());
   for (const Directive<Section>& row : table) names.push_back(row.name);
   return names;
 }
