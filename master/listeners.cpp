@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "master/listen_socket.h"
 #include "master/steering.h"
@@ -165,8 +166,13 @@ void Listeners::steer(const Board* board) {
   for (auto& [address, group] : groups_) group->steer(board);
 }
 
-void Listeners::unlink_paths() {
-  for (auto& [address, group] : groups_) group->unlink_path();
+std::vector<std::uint32_t> Listeners::close_all() {
+  std::vector<std::uint32_t> ids;
+  for (auto& [address, group] : std::exchange(groups_, {})) {
+    for (const ListenGroup::Member& member : group->members()) ids.push_back(member.id);
+    group->unlink_path();
+  }
+  return ids;
 }
 
 }  // namespace drover

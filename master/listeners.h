@@ -88,8 +88,8 @@ class Listeners {
   Result<std::vector<std::uint32_t>> commit(const ListenPlan& plan, Millis steer_linger);
   // Follows the board's steered-around slots.
   void steer(const Board* board);
-  // At the master's end: removes the files of unix sockets.
-  void unlink_paths();
+  // At the master's end: nobody is to connect any more. Returns the ids, for the drain.
+  std::vector<std::uint32_t> close_all();
 
  private:
   void drop_surplus();

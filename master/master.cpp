@@ -54,7 +54,6 @@ int Master::run() {
   }
   begin_generation(std::move(first_settings_));
   event_base_dispatch(base_.get());
-  listeners_.unlink_paths();
   pid_file_.reset();
   for (const Reply& reply : stop_askers_) reply(0, "stopped\n");
   control_.reset();
@@ -275,8 +274,9 @@ void Master::stop(Millis timeout, const Reply& reply) {
     answer_reload(1, "not reloaded: the daemon is stopping\n");
   }
   if (current_ != nullptr) leaving_.push_back(std::move(current_));
+  const std::vector<std::uint32_t> closed = listeners_.close_all();
   for (const auto& generation : leaving_) {
-    if (generation->state() != Generation::State::kFailed) generation->drain(timeout, {});
+    if (generation->state() != Generation::State::kFailed) generation->drain(timeout, closed);
   }
   leave_when_empty();
 }
