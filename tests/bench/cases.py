@@ -8,7 +8,7 @@ import time
 
 import servers
 
-ROUNDS = 5
+ROUNDS = 9
 SECONDS = 1.2  # of a run
 CONNECTIONS = 64
 IDLE = 15_000
@@ -56,9 +56,10 @@ def echo(build):
 def connections(build):
     """{server: CPU us per connection}"""
     with servers.Drover(build) as drover, servers.Bare(build) as bare, \
+            servers.Drover(build, protocol="return") as returning, \
             servers.Nginx("stream") as nginx, servers.Haproxy() as haproxy:
         entries = [("bare epoll loop", (bare, "echo")), ("Drover echo", (drover, "echo")),
-                   ("nginx stream return", (nginx, "return")), ("HAProxy http-request return", (haproxy, "http"))]
+                   ("Drover return", (returning, "return")), ("nginx stream return", (nginx, "return")), ("HAProxy http-request return", (haproxy, "http"))]
         return interleaved(entries, lambda e: conn_once(build, *e, SECONDS))
 
 

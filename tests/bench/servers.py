@@ -104,18 +104,19 @@ class Bare(Server):
 class Drover(Server):
     name = "Drover"
 
-    def __init__(self, build, accept="exclusive", workers=1):
+    def __init__(self, build, accept="exclusive", workers=1, protocol="echo"):
         super().__init__()
         self.binary = str(build / "drover")
         self.pin = workers == 1
+        module = "echo" if protocol == "echo" else build / f"bench-modules/{protocol}.so"
         self.config = self.write("drover.conf", f"""[drover]
 workers = {workers}
 control = {{dir}}/control.sock
-load = echo
+load = {module}
 [server echo]
 listen = 127.0.0.1:{{port}}
 accept = {accept}
-protocol = echo
+protocol = {protocol}
 """)
 
     def drover(self, *arguments):
