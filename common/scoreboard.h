@@ -47,7 +47,8 @@ struct CrashReport {
 
 struct alignas(64) Seat {
   std::atomic<SeatState> state{SeatState::kFree};
-  std::atomic<std::int32_t> slot{-1};
+  std::atomic<std::int32_t> slot{
+      -1};  // -1: not a worker; what an acceptor takes is counted again by workers
   std::atomic<std::uint32_t> generation{0};
   std::atomic<std::int32_t> pid{0};
   std::atomic<std::int64_t> heartbeat_ms{0};  // CLOCK_MONOTONIC, each loop turn and every 250 ms

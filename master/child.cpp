@@ -90,7 +90,7 @@ Result<std::unique_ptr<Child>> Child::spawn(MasterContext& context, Seats& seats
   heritage.scoreboard = context.scoreboard;
   heritage.limits = context.limits;
   heritage.log = context.log;
-  seat->slot = heritage.slot;
+  seat->slot = serves ? heritage.slot : -1;
   seat->generation = heritage.generation;
   seat->heartbeat_ms = monotonic_now().count();
   seat->state = SeatState::kStarting;

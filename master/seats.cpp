@@ -27,7 +27,7 @@ Result<Seats::Lease> Seats::take(std::size_t connections) {
 void Seats::release(int index) {
   const auto i = static_cast<std::size_t>(index);
   at(index).state.store(SeatState::kFree);
-  retired_.add(at(index).counters);
+  if (at(index).slot >= 0) retired_.add(at(index).counters);
   is_taken_[i] = false;
   if (ledgers_[i] == nullptr) return;
   ledgers_[i].reset();

@@ -118,7 +118,9 @@ double balance_of(const Generation& generation) {
 Totals grand_total(const StatusSource& source) {
   Totals totals = source.retired;
   for (const Generation* generation : source.generations) {
-    for (const Child* child : generation->pool().children()) totals.add(child->seat()->counters);
+    for (const auto& post : generation->pool().workers()) {
+      for (const Child* child : post->children()) totals.add(child->seat()->counters);
+    }
   }
   return totals;
 }
