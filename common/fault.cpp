@@ -1,10 +1,12 @@
 // Reads the two environment variables once per process image; counters are per process and are
 // copied by fork, so that "each worker fails twice" and "the master fails twice" are both one
-// setting.
+// setting. A file of rules is looked at whenever a point is passed: slow, and only in test builds.
 #include "common/fault.h"
 
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 
@@ -26,9 +28,8 @@ Rule parse_rule(std::string_view value) {
   return {kAlways, std::string(value)};
 }
 
-Rules parse_rules(const char* text) {
+Rules parse_rules(std::string_view rest) {
   Rules rules;
-  std::string_view rest = text == nullptr ? "" : text;
   while (!rest.empty()) {
     const std::string_view item = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), item.size() + 1));
@@ -39,33 +40,70 @@ Rules parse_rules(const char* text) {
   return rules;
 }
 
+// The rules of one environment variable.
+class RuleBook {
+ public:
+  explicit RuleBook(const char* variable) {
+    const char* value = std::getenv(variable);
+    const std::string_view text = value == nullptr ? "" : value;
+    if (text.starts_with('@')) {
+      path_ = text.substr(1);
+    } else {
+      rules_ = parse_rules(text);
+    }
+  }
+
+  Rules& rules() {
+    if (!path_.empty()) read_again();
+    return rules_;
+  }
+
+ private:
+  // A file that cannot be read changes nothing: the point may be there because descriptors ran out.
+  void read_again() {
+    std::ifstream file(path_);
+    if (!file) return;
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    if (text == text_) return;
+    text_ = text;
+    rules_ = parse_rules(text_);
+  }
+
+  std::string path_;
+  std::string text_;
+  Rules rules_;
+};
+
 Rules& faults() {
-  static Rules rules = parse_rules(std::getenv("DROVER_FAULT"));
-  return rules;
+  static RuleBook book("DROVER_FAULT");
+  return book.rules();
 }
 
 Rules& pauses() {
-  static Rules rules = parse_rules(std::getenv("DROVER_PAUSE"));
-  return rules;
+  static RuleBook book("DROVER_PAUSE");
+  return book.rules();
 }
 
 }  // namespace
 
 bool fault(std::string_view point) noexcept {
-  const auto rule = faults().find(point);
-  if (rule == faults().end() || rule->second.left == 0) return false;
+  Rules& rules = faults();
+  const auto rule = rules.find(point);
+  if (rule == rules.end() || rule->second.left == 0) return false;
   if (rule->second.left > 0) --rule->second.left;
   return true;
 }
 
 std::string_view fault_mode(std::string_view point) noexcept {
-  const auto rule = faults().find(point);
-  return rule == faults().end() ? std::string_view{} : std::string_view{rule->second.mode};
+  const Rules& rules = faults();
+  const auto rule = rules.find(point);
+  return rule == rules.end() ? std::string_view{} : std::string_view{rule->second.mode};
 }
 
 void pause_point(std::string_view point) noexcept {
-  const auto rule = pauses().find(point);
-  if (rule == pauses().end()) return;
+  Rules& rules = pauses();
+  const auto rule = rules.find(point);
+  if (rule == rules.end()) return;
   if (rule->second.left == kAlways || --rule->second.left == 0) std::raise(SIGSTOP);
 }
 

@@ -1,7 +1,8 @@
 // The fault switch of test builds. DROVER_FAULT=fork:2,enfile:3,ready:timeout makes named error
 // branches happen; DROVER_PAUSE=acceptor.accepted:3 stops a process (SIGSTOP to itself) the third
-// time it passes a named line. The daemon that ships links fault_none.cpp, in which both do
-// nothing.
+// time it passes a named line. "@path" instead of rules is a file of them: a test writes it while
+// the daemon runs, and a changed text starts the counts anew. The daemon that ships links
+// fault_none.cpp, in which all this does nothing.
 #pragma once
 
 #include <string_view>
