@@ -44,7 +44,7 @@ TEST_P(ServeTest, EchoesEveryByteOnce) {
   const Payload payload(7);
   std::uint64_t offset = 0;
 
-  for (const size_t size : {1, 2, 63, 64, 4096, 65536, 100'000}) {
+  for (const size_t size : {1U, 2U, 63U, 64U, 4096U, 65536U, 100'000U}) {
     EXPECT_EQ(client.exchange(payload.bytes(offset, size)), payload.bytes(offset, size)) << size;
     offset += size;
   }
