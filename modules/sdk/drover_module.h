@@ -33,8 +33,8 @@ struct drover_slice {
 
 /* Why a connection ended, told to on_close. */
 enum drover_close_reason {
-  DROVER_CLOSED_BY_MODULE = 0,  /* the module called close, or the default after the peer's end of stream */
-  DROVER_CLOSED_BY_PEER = 1,    /* end of stream from the peer */
+  DROVER_CLOSED_BY_MODULE = 0,  /* the module called close */
+  DROVER_CLOSED_BY_PEER = 1,    /* end of stream from the peer, and ours: half_close, or no on_eof */
   DROVER_RESET = 2,             /* reset by the peer, or another socket error */
   DROVER_TIMEOUT = 3,           /* one of the server's timeouts */
   DROVER_DRAINED = 4,           /* worker_shutdown_timeout, or the worker stops */
