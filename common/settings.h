@@ -115,7 +115,7 @@ struct Settings {
   int workers = 0;                      // 0: auto, the CPUs this process may use
   std::int64_t worker_connections = 0;  // 0: auto, nofile minus a reserve
   std::optional<LogTarget>
-      error_log;        // default: stderr in the foreground, else a file under the prefix
+      error_log;        // default: stderr in the foreground, else syslog
   std::string pid;      // path; empty: none
   std::string control;  // path; empty: none
   std::string module_dir;

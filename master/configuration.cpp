@@ -15,12 +15,12 @@ std::string default_module_dir() {
   return std::filesystem::is_directory(beside, error) ? beside.string() : kInstalledModules;
 }
 
-LogTarget target_from(const std::string& text) {
+LogTarget target_from(const std::string& text, const std::string& prefix) {
   LogTarget target;
   target.kind = text == "stderr"   ? LogTarget::Kind::kStderr
                 : text == "syslog" ? LogTarget::Kind::kSyslog
                                    : LogTarget::Kind::kFile;
-  target.path = text;
+  target.path = std::filesystem::path(prefix) / text;
   return target;
 }
 
@@ -32,7 +32,7 @@ ConfigResult load_settings(const Options& options) {
   if (settings.module_dir.empty()) settings.module_dir = default_module_dir();
   if (options.error_log.empty()) return config;
   const LogLevel level = settings.error_log ? settings.error_log->level : LogLevel::kInfo;
-  settings.error_log = target_from(options.error_log);
+  settings.error_log = target_from(options.error_log, options.config.prefix);
   settings.error_log->level = level;
   return config;
 }

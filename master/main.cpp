@@ -39,7 +39,16 @@ bool load(const Options& options, Settings& settings) {
   return config.errors.empty();
 }
 
+// A daemon goes to working_directory, and must find its files again at reload.
+void make_absolute(ConfigRequest& config) {
+  const std::filesystem::path prefix =
+      std::filesystem::absolute(config.prefix.empty() ? "." : config.prefix);
+  config.path = (prefix / config.path).lexically_normal();
+  config.prefix = prefix.lexically_normal();
+}
+
 int serve(Options options, const RoleMains& roles, Settings settings) {
+  make_absolute(options.config);
   const LogTarget target = error_log_target(settings, options.is_foreground);
   Result<Log> log = open_error_log(target);
   if (!log) return complain(log.error().message());

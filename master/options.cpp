@@ -112,6 +112,7 @@ std::string usage() {
          "  -s CMD     stop (fast), quit (graceful), reload, reopen (logs), status [--json]\n"
          "  -m         list the modules of module_dir\n"
          "  -F         stay in the foreground\n"
+         "  -h         this text (also --help)\n"
          "  -v, -V     version; with what it was built\n"
          "  --directives  list every directive with its default\n";
 }
