@@ -6,7 +6,7 @@
 namespace drover {
 namespace {
 
-constexpr std::size_t kFlushAt = 32 * 1024;
+constexpr std::size_t kFlushAt = std::size_t{32} * 1024;
 
 }  // namespace
 

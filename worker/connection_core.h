@@ -37,10 +37,11 @@ class ConnectionCore {
     ~Listener() = default;
   };
 
-  static constexpr std::size_t kReadBuffer = 256 * 1024;
-  static constexpr std::size_t kMaxLeftover = 128 * 1024;
-  static constexpr std::size_t kHighWater = 256 * 1024;  // pending output: reading stops
-  static constexpr std::size_t kLowWater = 64 * 1024;    // and goes on
+  static constexpr std::size_t kReadBuffer = std::size_t{256} * 1024;
+  static constexpr std::size_t kMaxLeftover = std::size_t{128} * 1024;
+  static constexpr std::size_t kHighWater =
+      std::size_t{256} * 1024;                                      // pending output: reading stops
+  static constexpr std::size_t kLowWater = std::size_t{64} * 1024;  // and goes on
 
   // `listener` may be null; it and what the options name must outlive the core.
   ConnectionCore(const CoreOptions& options, Listener* listener);

@@ -5,8 +5,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <cstring>
-
 #include "worker/connection_hooks.h"
 #include "worker/proxy_protocol.h"
 
@@ -50,7 +48,7 @@ void Connection::receive() {
   if (output_ == nullptr && state_ == State::kServing) is_touched_ = true;
   if (quickack_) rearm_quickack(fd_.get());
   if (kept > 0) {
-    std::memcpy(buffer, leftover_->data(), kept);
+    leftover_->copy(buffer, kept);
     leftover_.reset();
   }
   on_bytes({buffer, kept + size_bytes});

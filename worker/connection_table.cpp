@@ -8,6 +8,7 @@ namespace drover {
 // touched.
 template <class T>
 ConnectionTable::Array<T> ConnectionTable::make_zeroed(std::size_t count) {
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): one array is of pointers
   Array<T> array(static_cast<T*>(std::calloc(count, sizeof(T))));
   DROVER_CHECK(array != nullptr);
   return array;

@@ -14,7 +14,7 @@ namespace {
 // The fields of the first ABI up to the one constructor; what a later SDK adds may be missing.
 constexpr std::size_t kLeastSize = offsetof(ModuleTable, worker_init) + sizeof(void*);
 constexpr std::size_t kLargestSize = 4096;  // beyond it `size` is no size
-constexpr std::size_t kLargestState = 1024 * 1024;
+constexpr std::size_t kLargestState = std::size_t{1024} * 1024;
 
 bool is_plain_name(const char* name) {
   if (name == nullptr || *name == '\0') return false;

@@ -29,6 +29,7 @@ void check_protocol(const ServerSettings& server, const std::vector<LoadedModule
                     std::vector<std::string>& errors) {
   if (!is_loaded(modules, server.protocol)) {
     std::vector<std::string_view> names;
+    names.reserve(modules.size());
     for (const LoadedModule& module : modules) names.emplace_back(module.table.name);
     errors.push_back(
         fmt::format("{}: protocol {} is not loaded (loaded: {})", where(server), server.protocol,

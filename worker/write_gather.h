@@ -34,7 +34,7 @@ class WriteGather {
   [[nodiscard]] std::size_t size() const { return size_bytes_; }
 
  private:
-  static constexpr std::size_t kArena = 32 * 1024;
+  static constexpr std::size_t kArena = std::size_t{32} * 1024;
 
   [[nodiscard]] bool is_stable(std::string_view bytes) const;
 
