@@ -15,7 +15,7 @@
 
 namespace drover {
 
-class Child : private Channel::Listener {
+class Child final : private Channel::Listener {
  public:
   enum class State { kStarting, kReady, kServing, kDraining };
 

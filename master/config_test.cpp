@@ -13,7 +13,7 @@ namespace drover {
 namespace {
 
 // A generation that goes no further than its validator.
-class ConfigTest : private Generation::Owner {
+class ConfigTest final : private Generation::Owner {
  public:
   explicit ConfigTest(const RoleMains& roles)
       : base_(make_event_base()),

@@ -9,15 +9,28 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <span>
+#include <string_view>
 
 namespace drover {
 namespace {
 
-// A child is forked, not exec'ed, so an address in the binary or a library means the same here. A
-// module's address is nothing here: it is printed as it is.
-std::string symbolise(std::uint64_t address) {
+// A module is not loaded here: of it there is what the worker noted when it loaded it.
+std::string place_in_module(std::uint64_t address, const CrashReport& report) {
+  const auto count = static_cast<std::size_t>(std::clamp(report.module_count, 0, kCrashModules));
+  for (const ModuleRange& module : std::span(report.modules).first(count)) {
+    if (address < module.start || address >= module.end) continue;
+    const std::size_t length = strnlen(module.name.data(), module.name.size());
+    return fmt::format("{}+{:#x}", std::string_view(module.name.data(), length),
+                       address - module.start);
+  }
+  return "in a module";
+}
+
+// A child is forked, not exec'ed, so an address in the binary or a library means the same here.
+std::string symbolise(std::uint64_t address, const CrashReport& report) {
   Dl_info info{};
-  if (dladdr(reinterpret_cast<void*>(address), &info) == 0) return "in a module";
+  if (dladdr(reinterpret_cast<void*>(address), &info) == 0) return place_in_module(address, report);
   if (info.dli_sname == nullptr) {
     return fmt::format("{}+{:#x}", info.dli_fname,
                        address - reinterpret_cast<std::uint64_t>(info.dli_fbase));
@@ -40,7 +53,7 @@ void log_crash(Log& log, const std::string& who, const CrashReport& report) {
   const int frames = std::clamp(report.frame_count, 0, kCrashFrames);
   for (int i = 0; i < frames; ++i) {
     const std::uint64_t address = report.frames[static_cast<std::size_t>(i)];
-    log.error("{} crashed: frame={} address={:#x} {}", who, i, address, symbolise(address));
+    log.error("{} crashed: frame={} address={:#x} {}", who, i, address, symbolise(address, report));
   }
 }
 

@@ -204,11 +204,6 @@ void Generation::ring_all() const {
   for (const UniqueFd& bell : doorbells_) eventfd_write(bell.get(), 1);  // full: it rings already
 }
 
-Status Generation::reopen_access_logs() {
-  DROVER_TRY(access_logs_, open_access_logs(settings_));
-  return Done{};
-}
-
 std::vector<int> Generation::access_log_fds() const {
   std::vector<int> fds;
   for (const UniqueFd& log : access_logs_) {

@@ -14,7 +14,7 @@
 
 namespace drover {
 
-class Generation : private WorkerPool::Owner {
+class Generation final : private WorkerPool::Owner {
  public:
   enum class State { kValidating, kStarting, kServing, kDraining, kFailed };
   [[nodiscard]] static const char* to_string(State state);
@@ -59,7 +59,7 @@ class Generation : private WorkerPool::Owner {
   [[nodiscard]] Board& board() const { return context_.scoreboard->board_of(number_); }
   [[nodiscard]] const std::vector<ModuleImage>& images() const { return images_; }
   void ring_all() const;
-  Status reopen_access_logs();
+  void set_access_logs(std::vector<UniqueFd> logs) { access_logs_ = std::move(logs); }
   [[nodiscard]] std::vector<int> access_log_fds() const;  // of servers that have one, in order
   [[nodiscard]] std::vector<std::string> warnings() const { return warnings_; }
 

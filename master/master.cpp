@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <tuple>
 
 #include "common/process.h"
 #include "master/configuration.h"
@@ -27,6 +28,7 @@ Master::Master(Options options, RoleMains roles, Settings settings, Log log, Sta
     : options_(std::move(options)),
       log_(std::move(log)),
       report_(std::move(report)),
+      log_target_(error_log_target(settings, options_.is_foreground)),
       first_settings_(std::move(settings)),
       base_(make_event_base()),
       scoreboard_(make_scoreboard()),
@@ -132,18 +134,42 @@ void Master::reload(const Reply& reply) {
     log_.error("reload refused: the configuration is not valid, the running one goes on");
     return answer_reload(1, text + "reload refused: the running configuration goes on\n");
   }
+  if (Status opened = take_error_log_of(config.settings); !opened) {
+    log_.error("reload refused: {}", opened.error().message());
+    return answer_reload(
+        1, opened.error().message() + "\nreload refused: the running configuration goes on\n");
+  }
   begin_generation(std::move(config.settings));
 }
 
+// Processes are born with the log in force, so a new one is in force before the generation that
+// names it; if that fails, the former one is put back.
+Status Master::take_error_log_of(const Settings& settings) {
+  former_log_.reset();
+  const LogTarget target = error_log_target(settings, options_.is_foreground);
+  if (target == log_target_) return Done{};
+  DROVER_TRY(Log log, open_error_log(target));
+  former_log_.emplace(std::exchange(log_, std::move(log)), std::exchange(log_target_, target));
+  return Done{};
+}
+
+void Master::put_former_error_log_back() {
+  if (!former_log_) return;
+  std::tie(log_, log_target_) = std::move(*former_log_);
+  former_log_.reset();
+}
+
+// The hard limit is only ever raised: once lowered, no later reload could have more.
+void Master::limit_descriptors(rlim_t wanted) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit = {wanted, std::max(wanted, limit.rlim_max)};
+  if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
+  log_.warning("rlimit_nofile = {} cannot be had: {}", wanted, strerrordesc_np(errno));
+}
+
 void Master::begin_generation(Settings settings) {
-  if (settings.rlimit_nofile > 0) {
-    const auto limit = static_cast<rlim_t>(settings.rlimit_nofile);
-    const rlimit wanted{limit, limit};
-    if (setrlimit(RLIMIT_NOFILE, &wanted) != 0) {
-      log_.warning("rlimit_nofile = {} cannot be had: {}", settings.rlimit_nofile,
-                   strerrordesc_np(errno));
-    }
-  }
+  if (settings.rlimit_nofile > 0) limit_descriptors(static_cast<rlim_t>(settings.rlimit_nofile));
   Generation::Owner* me = this;
   coming_ = std::make_unique<Generation>(context_, seats_, listeners_, next_generation_++,
                                          std::move(settings), me);
@@ -174,6 +200,7 @@ void Master::on_generation_ready(Generation& generation) {
   log_.notice("serving: generation={} workers={} servers={}", current_->number(),
               current_->pool().workers().size(), settings.servers.size());
   life_ = Life::kRunning;
+  former_log_.reset();
   report_.succeed();
   answer_reload(0, fmt::format("reloaded: generation {}\n", current_->number()));
 }
@@ -204,6 +231,7 @@ void Master::cut_oldest_beyond_limit() {
 
 void Master::on_generation_failed(Generation& generation, const std::string& why) {
   const bool is_first = current_ == nullptr && life_ == Life::kStarting;
+  put_former_error_log_back();
   log_.error("generation {} failed: {}", generation.number(), why);
   leaving_.push_back(std::move(coming_));
   burial_.start(base_.get(), Millis{0}, this);
@@ -230,18 +258,12 @@ void Master::on_generation_steering_changed(Generation& generation) {
 }
 
 void Master::reopen_logs(const Reply& reply) {
-  const LogTarget target =
-      error_log_target(current_ ? current_->settings() : first_settings_, options_.is_foreground);
-  Result<Log> log = open_error_log(target);
-  if (!log)
-    return log_.error("reopen: {}", log.error().message()), reply(1, log.error().message() + "\n");
-  log_ = std::move(log).value();
+  if (Status opened = open_logs_again(); !opened) {
+    log_.error("reopen: {}", opened.error().message());
+    return reply(1, opened.error().message() + "\n");
+  }
   std::set<int> pids;
-  for (Generation* generation : all_generations()) {
-    if (Status reopened = generation->reopen_access_logs(); !reopened) {
-      log_.error("reopen: {}", reopened.error().message());
-      return reply(1, reopened.error().message() + "\n");
-    }
+  for (const Generation* generation : all_generations()) {
     for (const Child* child : generation->pool().children()) pids.insert(child->pid());
   }
   const std::uint64_t serial = reopening_.begin(pids, reply);
@@ -250,6 +272,22 @@ void Master::reopen_logs(const Reply& reply) {
     for (const int fd : generation->access_log_fds()) fds.push_back(fd);
     for (Child* child : generation->pool().children()) child->reopen_logs(serial, fds);
   }
+}
+
+// All of them or none: a log that stayed behind would be one that logrotate compresses under us.
+Status Master::open_logs_again() {
+  const std::vector<Generation*> generations = all_generations();
+  DROVER_TRY(Log log, open_error_log(log_target_));
+  std::vector<std::vector<UniqueFd>> access_logs;
+  for (const Generation* generation : generations) {
+    DROVER_TRY(std::vector<UniqueFd> opened, open_access_logs(generation->settings()));
+    access_logs.push_back(std::move(opened));
+  }
+  log_ = std::move(log);
+  for (std::size_t i = 0; i < generations.size(); ++i) {
+    generations[i]->set_access_logs(std::move(access_logs[i]));
+  }
+  return Done{};
 }
 
 void Master::on_logs_reopened(int pid, std::uint64_t serial) {

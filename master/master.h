@@ -2,9 +2,12 @@
 // socket. It never reads a client's byte and never loads a module.
 #pragma once
 
+#include <sys/resource.h>
+
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "master/control_server.h"
@@ -17,7 +20,7 @@
 
 namespace drover {
 
-class Master : private Generation::Owner, private Watchdog::Owner {
+class Master final : private Generation::Owner, private Watchdog::Owner {
  public:
   Master(Options options, RoleMains roles, Settings settings, Log log, StartReport report);
   Master(const Master&) = delete;
@@ -35,8 +38,12 @@ class Master : private Generation::Owner, private Watchdog::Owner {
   void on_signal(int number);
   void on_command(const std::string& command, const Reply& reply);
   void reload(const Reply& reply);
+  Status take_error_log_of(const Settings& settings);
+  void put_former_error_log_back();
+  void limit_descriptors(rlim_t wanted);
   void begin_generation(Settings settings);
   void reopen_logs(const Reply& reply);
+  Status open_logs_again();
   void drain_workers();
   void stop(Millis timeout, const Reply& reply);
   [[nodiscard]] std::string status(bool is_json) const;
@@ -61,6 +68,8 @@ class Master : private Generation::Owner, private Watchdog::Owner {
   Options options_;
   Log log_;
   StartReport report_;
+  LogTarget log_target_;
+  std::optional<std::pair<Log, LogTarget>> former_log_;  // while the generation with log_ is built
   Settings first_settings_;
   EventBase base_;
   ScoreboardMapping scoreboard_;

@@ -12,7 +12,7 @@
 
 namespace drover {
 
-class Post : private Child::Keeper {
+class Post final : private Child::Keeper {
  public:
   struct Owner {
     virtual Result<std::unique_ptr<Child>> spawn_for(Post& post, Child::Keeper* keeper) = 0;

@@ -11,7 +11,7 @@
 
 namespace drover {
 
-class Validation : private Child::Keeper {
+class Validation final : private Child::Keeper {
  public:
   // Called once: empty `why`: the configuration is good.
   using OnDone = std::function<void(const std::string& why)>;

@@ -12,7 +12,7 @@
 
 namespace drover {
 
-class WorkerPool : private Post::Owner {
+class WorkerPool final : private Post::Owner {
  public:
   struct Owner {
     // Everything a child is born with but what Child::spawn adds.
