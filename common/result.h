@@ -65,6 +65,7 @@ using Status = Result<Done>;
 #define DROVER_CONCAT_(a, b) a##b
 #define DROVER_CONCAT(a, b) DROVER_CONCAT_(a, b)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration cannot stand in parentheses
 // DROVER_TRY(auto fd, open_file(path)); returns the error from the enclosing function, or goes on
 // with the value.
 #define DROVER_TRY(declaration, expression)                     \
@@ -73,6 +74,8 @@ using Status = Result<Done>;
     return std::move(DROVER_CONCAT(result_, __LINE__)).error(); \
   }                                                             \
   declaration = std::move(DROVER_CONCAT(result_, __LINE__)).value()
+
+// NOLINTEND(bugprone-macro-parentheses)
 
 // The same for a Status.
 #define DROVER_TRY_DO(expression)                   \

@@ -30,6 +30,7 @@ void ConnectionCore::begin_batch() {
   if (in_batch_) return;
   in_batch_ = true;
   now_ = options_.clock();
+  turn_began_ = std::chrono::steady_clock::now();
   options_.seat->heartbeat_ms.store(now_.count(), std::memory_order_relaxed);
   end_of_batch_.activate();
 }
@@ -51,11 +52,11 @@ void ConnectionCore::settle_all() {
 
 void ConnectionCore::account_turn() {
   auto& longest = options_.seat->loop_max_us;
-  const Millis end = options_.clock();
+  const auto turn = std::chrono::steady_clock::now() - turn_began_;
   const auto turn_us = static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(end - now_).count());
-  const bool is_new_window = end - max_turn_since_ >= kTurnWindow;
-  if (is_new_window) max_turn_since_ = end;
+      std::chrono::duration_cast<std::chrono::microseconds>(turn).count());
+  const bool is_new_window = now_ - max_turn_since_ >= kTurnWindow;
+  if (is_new_window) max_turn_since_ = now_;
   if (is_new_window || turn_us > longest.load(std::memory_order_relaxed)) {
     longest.store(turn_us, std::memory_order_relaxed);
   }

@@ -99,6 +99,7 @@ class ConnectionCore {
   RateLimit client_log_{10, Millis{10'000}};
   bool in_batch_ = false;
   Millis now_;
+  std::chrono::steady_clock::time_point turn_began_;
   Millis max_turn_since_{0};
   Timer<&ConnectionCore::on_end_of_batch> end_of_batch_;
 };
