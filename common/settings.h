@@ -101,6 +101,7 @@ struct LogTarget {
   Kind kind = Kind::kStderr;
   std::string path;  // kFile
   LogLevel level = LogLevel::kInfo;
+  bool operator==(const LogTarget&) const = default;
 };
 
 struct CpuAffinity {
