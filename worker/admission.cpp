@@ -36,11 +36,15 @@ bool Admission::take_share(const PeerAddress& peer, LedgerEntry& entry) {
   const auto take = [this](std::uint64_t key, std::int64_t limit, std::uint64_t& held) {
     return limit == 0 || limits_->take(key, static_cast<std::uint64_t>(limit), held) == kGranted;
   };
-  if (!take(limits_->key(settings_.name), settings_.max_connections, entry.server_key))
+  // A refusal of the second leaves the first share in the ledger; give_back() returns both. For
+  // that moment others see one more, so the address comes first: one at its own limit must not cost
+  // another its place, while a server that is full is full for everybody.
+  const bool has_address = peer.family != AF_UNIX && peer.family != 0;
+  if (has_address &&
+      !take(limits_->key(settings_.name, peer.ip), settings_.limit_per_ip, entry.ip_key)) {
     return false;
-  if (peer.family == AF_UNIX || peer.family == 0) return true;  // no address to count by
-  // A refusal here leaves the server's share in the ledger; give_back() returns both.
-  return take(limits_->key(settings_.name, peer.ip), settings_.limit_per_ip, entry.ip_key);
+  }
+  return take(limits_->key(settings_.name), settings_.max_connections, entry.server_key);
 }
 
 bool Admission::give_back(std::uint32_t index) {
