@@ -182,10 +182,9 @@ void Channel::send_waiting() {
 }
 
 void Channel::watch() {
-  const short what = waiting_.empty() ? EV_READ : EV_READ | EV_WRITE;
-  if (!event_.is_pending(what)) event_.start(base_, fd_.get(), what, this);
-  if (waiting_.empty() && event_.is_pending(EV_WRITE))
-    event_.start(base_, fd_.get(), EV_READ, this);
+  const bool wants_write = !waiting_.empty();
+  if (event_.is_pending(EV_READ) && event_.is_pending(EV_WRITE) == wants_write) return;
+  event_.start(base_, fd_.get(), wants_write ? EV_READ | EV_WRITE : EV_READ, this);
 }
 
 void Channel::fail() {
