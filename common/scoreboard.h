@@ -18,6 +18,7 @@ inline constexpr int kMaxSeats = 2048;
 inline constexpr int kBoards = 32;  // generations alive at once, a ring by generation number
 inline constexpr int kMaxBoardServers = 128;
 inline constexpr int kCrashFrames = 48;
+inline constexpr int kCrashModules = 16;
 
 enum class SeatState : std::uint8_t { kFree, kStarting, kReady, kDraining };
 
@@ -37,12 +38,23 @@ struct SlotCounters {
   std::atomic<std::uint64_t> bytes_out{0};
 };
 
-// Written by the fatal-signal handler of a dying process; `signal` is stored last.
+// Where a module lies in a worker's memory, for the frames of a crash. The name may fill the array
+// without a NUL.
+struct ModuleRange {
+  std::uint64_t start = 0;
+  std::uint64_t end = 0;
+  std::array<char, 48> name{};
+};
+
+// Written by the fatal-signal handler of a dying process, but for the modules, which are written
+// before READY; `signal` is stored last.
 struct CrashReport {
   std::atomic<std::int32_t> signal{0};
   std::int32_t frame_count = 0;
   std::uint64_t fault_address = 0;
   std::array<std::uint64_t, kCrashFrames> frames{};
+  std::int32_t module_count = 0;
+  std::array<ModuleRange, kCrashModules> modules{};
 };
 
 struct alignas(64) Seat {
@@ -53,6 +65,7 @@ struct alignas(64) Seat {
   std::atomic<std::int32_t> pid{0};
   std::atomic<std::int64_t> heartbeat_ms{0};  // CLOCK_MONOTONIC, each loop turn and every 250 ms
   std::atomic<std::uint32_t> live{0};         // connections now
+  std::atomic<std::uint64_t> turns{0};        // of the loop, over; counted after `live` was stored
   std::atomic<std::uint32_t> capacity{0};     // worker_connections in force
   std::atomic<std::uint32_t> loop_max_us{0};  // longest turn of the loop in the last minute
   SlotCounters counters;

@@ -61,6 +61,7 @@ void ConnectionCore::account_turn() {
     longest.store(turn_us, std::memory_order_relaxed);
   }
   options_.seat->live.store(static_cast<std::uint32_t>(table_.size()), std::memory_order_relaxed);
+  options_.seat->turns.fetch_add(1, std::memory_order_release);
 }
 
 void ConnectionCore::sweep() {

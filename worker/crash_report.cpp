@@ -1,11 +1,13 @@
 #include "worker/crash_report.h"
 
 #include <execinfo.h>
+#include <link.h>
 
 #include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstddef>
+#include <optional>
 
 #include "common/check.h"
 
@@ -36,6 +38,25 @@ void on_fatal_signal(int number, siginfo_t* cause, void* /*context*/) {
   std::raise(number);                                      // SA_RESETHAND has restored the default
 }
 
+struct Search {
+  std::uint64_t address = 0;
+  std::optional<ModuleRange> found;
+};
+
+// Called by dl_iterate_phdr for each shared object.
+int look_into(dl_phdr_info* object, std::size_t /*size*/, void* context) {
+  auto& search = *static_cast<Search*>(context);
+  ModuleRange range;
+  range.start = range.end = object->dlpi_addr;
+  for (int i = 0; i < object->dlpi_phnum; ++i) {
+    const auto& segment = object->dlpi_phdr[i];
+    if (segment.p_type != PT_LOAD) continue;
+    range.end = std::max(range.end, range.start + segment.p_vaddr + segment.p_memsz);
+  }
+  if (search.address >= range.start && search.address < range.end) search.found = range;
+  return search.found ? 1 : 0;
+}
+
 void install_stack() {
   stack_t stack{};
   stack.ss_sp = handler_stack.data();
@@ -55,6 +76,16 @@ void install_crash_handler(CrashReport& report) {
   action.sa_flags = static_cast<int>(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER);
   sigemptyset(&action.sa_mask);
   for (const int number : kFatalSignals) DROVER_CHECK(sigaction(number, &action, nullptr) == 0);
+}
+
+void record_module(CrashReport& report, std::string_view path, const void* symbol) {
+  if (report.module_count == kCrashModules) return;
+  Search search{reinterpret_cast<std::uint64_t>(symbol), std::nullopt};
+  dl_iterate_phdr(look_into, &search);
+  if (!search.found) return;
+  const std::string_view file = path.substr(path.rfind('/') + 1);
+  std::ranges::copy(file.substr(0, search.found->name.size()), search.found->name.begin());
+  report.modules[static_cast<std::size_t>(report.module_count++)] = *search.found;
 }
 
 }  // namespace drover

@@ -2,6 +2,8 @@
 // its seat by a handler that touches nothing but that memory. The master symbolises and logs them.
 #pragma once
 
+#include <string_view>
+
 #include "common/scoreboard.h"
 
 namespace drover {
@@ -10,5 +12,9 @@ namespace drover {
 // as long as the process, and then kills the process as it would have without us. Once per process,
 // before it says READY: the first backtrace loads libgcc, which a signal handler must not do.
 void install_crash_handler(CrashReport& report);
+
+// Notes where the shared object that holds `symbol` lies, so that frames in it are told as its
+// file's name and offset, which addr2line(1) takes. Beyond kCrashModules they stay bare addresses.
+void record_module(CrashReport& report, std::string_view path, const void* symbol);
 
 }  // namespace drover

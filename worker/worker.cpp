@@ -117,6 +117,7 @@ Result<std::vector<LoadedModule>> Worker::load_modules() const {
   std::vector<LoadedModule> modules;
   for (const ModuleImageHeritage& image : heritage_.modules) {
     DROVER_TRY(LoadedModule loaded, load_module(image));
+    record_module(heritage_.my_seat().crash, image.origin, loaded.table.name);
     modules.push_back(loaded);
   }
   return modules;

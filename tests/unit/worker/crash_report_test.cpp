@@ -72,6 +72,18 @@ TEST_F(CrashReportTest, RecordsAFailedCheckAsAbort) {
   EXPECT_EQ(report().fault_address, 0U);
 }
 
+TEST_F(CrashReportTest, NotesWhereAModuleLies) {
+  const auto symbol = reinterpret_cast<std::uint64_t>(&std::exit);
+
+  record_module(report(), "/usr/lib/some.so", reinterpret_cast<const void*>(symbol));
+  record_module(report(), "nowhere.so", nullptr);
+
+  ASSERT_EQ(report().module_count, 1);
+  EXPECT_STREQ(report().modules[0].name.data(), "some.so");
+  EXPECT_LT(report().modules[0].start, symbol);
+  EXPECT_GT(report().modules[0].end, symbol);
+}
+
 TEST_F(CrashReportTest, LeavesTheReportEmptyWhenNothingHappened) {
   EXPECT_EQ(die_by([] {}), 0);
   EXPECT_EQ(report().signal, 0);
