@@ -19,6 +19,7 @@ namespace drover {
 namespace {
 
 constexpr Millis kHeartbeat{250};
+constexpr Millis kLookAgain{10};         // while no worker can take anything: all are full or dead
 constexpr int kTurnBudget = kMaxPassed;  // a full message, when it all goes to one worker
 
 class AcceptorProcess final : public AcceptHost,
@@ -46,6 +47,7 @@ class AcceptorProcess final : public AcceptHost,
   void on_channel_closed() override;
   void on_sigterm(int number);
   void on_heartbeat();
+  void on_look_again();
 
   void serve();
   void drain(const std::vector<std::uint32_t>& removed, Millis deadline);
@@ -68,6 +70,7 @@ class AcceptorProcess final : public AcceptHost,
   std::vector<std::unique_ptr<AcceptQueue>> queues_;
   std::unique_ptr<Channel> channel_;  // null: the master is gone
   Timer<&AcceptorProcess::on_heartbeat> heartbeat_;
+  Timer<&AcceptorProcess::on_look_again> look_again_;
   Signal<&AcceptorProcess::on_sigterm> sigterm_;
 };
 
@@ -123,6 +126,10 @@ void AcceptorProcess::on_queue_readable(AcceptQueue& queue) {
 
 void AcceptorProcess::on_heartbeat() {
   exhausted_ = false;
+  on_look_again();
+}
+
+void AcceptorProcess::on_look_again() {
   passer_.look();
   passer_.flush();
   update_watching();
@@ -220,6 +227,7 @@ void AcceptorProcess::close_listener(std::uint32_t id) {
 void AcceptorProcess::update_watching() {
   const bool watched = phase_ == Phase::kServing && has_room();
   for (const auto& queue : queues_) watched ? queue->watch() : queue->unwatch();
+  if (!passer_.has_room()) look_again_.start(base_.get(), kLookAgain, this);
 }
 
 void AcceptorProcess::beat() {

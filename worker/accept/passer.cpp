@@ -7,6 +7,17 @@
 #include "worker/accept/slots.h"
 
 namespace drover {
+namespace {
+
+// The turn that was under way when something was sent may have missed it, the next has not.
+// (Milliseconds of the heartbeat are too coarse: a worker serves several connections in one.)
+constexpr std::uint64_t kTurnsToSee = 2;
+
+std::uint64_t turns_of(const Seat* seat) {
+  return seat == nullptr ? 0 : seat->turns.load(std::memory_order_acquire);
+}
+
+}  // namespace
 
 Passer::Passer(const Heritage& heritage)
     : heritage_(heritage),
@@ -62,9 +73,10 @@ void Passer::send(std::size_t slot) {
   std::span<const Passed> rest = batch;
   while (!rest.empty()) {
     const auto part = rest.first(std::min(rest.size(), kMaxPassed));
+    const std::uint64_t turns = turns_of(seat_of_slot(heritage_, static_cast<int>(slot)));
     if (send_batch(heritage_.passing[slot].send_fd, part) != 0) break;
     unseen_[slot].count += static_cast<std::uint32_t>(part.size());
-    unseen_[slot].last = monotonic_now();
+    unseen_[slot].turns = turns;  // from before: the worker may be done already
     rest = rest.subspan(part.size());
   }
   if (rest.empty()) return;
@@ -78,7 +90,9 @@ WorkerLoad Passer::load_of(int slot) {
   const Seat* seat = seat_of_slot(heritage_, slot);
   if (seat == nullptr || !is_slot_usable(heritage_, slot)) return load;
   Unseen& unseen = unseen_[index];
-  if (seat->heartbeat_ms.load(std::memory_order_relaxed) > unseen.last.count()) unseen.count = 0;
+  const std::uint64_t turns = turns_of(seat);
+  unseen.turns = std::min(unseen.turns, turns);  // a successor counts from the beginning
+  if (turns - unseen.turns >= kTurnsToSee) unseen.count = 0;
   load.usable = true;
   load.live = seat->live.load(std::memory_order_relaxed) + unseen.count;
   load.capacity = seat->capacity.load(std::memory_order_relaxed);

@@ -7,7 +7,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "common/event.h"
 #include "common/heritage.h"
 #include "worker/accept/passing.h"
 #include "worker/accept/worker_choice.h"
@@ -29,10 +28,10 @@ class Passer {
   [[nodiscard]] std::size_t held() const { return held_.size(); }
 
  private:
-  // What was sent to a slot since its worker last went through its loop: not in its `live` yet.
+  // What was sent to a slot and may not be in its worker's `live` yet.
   struct Unseen {
     std::uint32_t count = 0;
-    Millis last{0};
+    std::uint64_t turns = 0;  // of the worker's loop when the last was sent
   };
 
   [[nodiscard]] WorkerLoad load_of(int slot);

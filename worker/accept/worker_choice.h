@@ -20,9 +20,15 @@ struct WorkerLoad {
   }
 };
 
-// An index into `loads` with room, -1: nobody has. kLeastLoaded takes the fewest live connections,
-// among equals the one that has waited longest for a connection, which spreads short sequential
-// ones evenly and lets a refilled worker join without catching up. kRoundRobin takes the one that
+// How much more than the least loaded a worker may have and still get its turn: what is known of
+// the loads is a loop turn old, and to follow it to the last connection would give most of them to
+// whoever happens to publish first.
+inline constexpr std::uint32_t kLoadSlack = 4;       // connections
+inline constexpr std::uint32_t kLoadSlackPart = 16;  // of the fewest live, where that is more
+
+// An index into `loads` with room, -1: nobody has. kLeastLoaded takes, of those within the slack of
+// the fewest live connections, the one that has waited longest for a connection: short sequential
+// ones are spread evenly, and a refilled worker catches up first. kRoundRobin takes the one that
 // has waited longest.
 [[nodiscard]] int choose_worker(AcceptorBalance balance, std::span<const WorkerLoad> loads);
 

@@ -10,10 +10,17 @@ namespace {
 constexpr auto kLeast = AcceptorBalance::kLeastLoaded;
 constexpr auto kRound = AcceptorBalance::kRoundRobin;
 
-WorkerLoad with(std::uint32_t live, std::uint64_t last_sent) { return {true, live, 10, last_sent}; }
+WorkerLoad with(std::uint32_t live, std::uint64_t last_sent) {
+  return {true, live, 1000, last_sent};
+}
 
 TEST(WorkerChoice, TakesTheLeastLoaded) {
-  EXPECT_EQ(choose_worker(kLeast, std::vector{with(5, 1), with(3, 9), with(4, 2)}), 1);
+  EXPECT_EQ(choose_worker(kLeast, std::vector{with(50, 1), with(3, 9), with(40, 2)}), 1);
+}
+
+TEST(WorkerChoice, LetsSmallDifferencesOfLoadNotDecide) {
+  EXPECT_EQ(choose_worker(kLeast, std::vector{with(0, 7), with(4, 5), with(5, 1)}), 1);
+  EXPECT_EQ(choose_worker(kLeast, std::vector{with(320, 7), with(340, 5), with(341, 1)}), 1);
 }
 
 TEST(WorkerChoice, AmongEqualsTakesTheOneThatWaitedLongest) {
@@ -28,14 +35,14 @@ TEST(WorkerChoice, SkipsTheFullAndTheUnusable) {
   WorkerLoad steered = with(0, 0);
   steered.usable = false;
   for (const AcceptorBalance balance : {kLeast, kRound}) {
-    EXPECT_EQ(choose_worker(balance, std::vector{steered, with(10, 0), with(9, 3)}), 2);
+    EXPECT_EQ(choose_worker(balance, std::vector{steered, with(1000, 0), with(9, 3)}), 2);
   }
 }
 
 TEST(WorkerChoice, TakesNobodyWhenAllAreFullOrNotStarted) {
   WorkerLoad starting = with(0, 0);
   starting.capacity = 0;
-  EXPECT_EQ(choose_worker(kLeast, std::vector{with(10, 0), starting}), -1);
+  EXPECT_EQ(choose_worker(kLeast, std::vector{with(1000, 0), starting}), -1);
   EXPECT_EQ(choose_worker(kRound, {}), -1);
 }
 
