@@ -76,7 +76,8 @@ void AcceptorStrategy::take_stranded() {
   if (!reads_pairs_) return;
   for (int slot = 0; slot < heritage().slots; ++slot) {
     const bool orphaned = slot != heritage().slot && heritage().board().is_steered_around(slot);
-    if (orphaned) read_pair(slot);
+    const bool taken = orphaned && read_pair(slot) == Reading::kTaken;
+    if (taken) host_.ring(heritage().slot);  // there may be more: next turn
   }
 }
 
