@@ -16,16 +16,25 @@ namespace {
 constexpr int kAlways = -1;
 
 struct Rule {
+  int passes = 0;  // before the first failure
   int left = kAlways;
   std::string mode;
 };
 using Rules = std::map<std::string, Rule, std::less<>>;
 
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 Rule parse_rule(std::string_view value) {
-  const bool is_number =
-      !value.empty() && value.find_first_not_of("0123456789") == std::string_view::npos;
-  if (is_number) return {std::atoi(std::string(value).c_str()), {}};
-  return {kAlways, std::string(value)};
+  const size_t plus = value.find('+');
+  if (plus != std::string_view::npos && is_number(value.substr(0, plus))) {
+    Rule rule = parse_rule(value.substr(plus + 1));
+    rule.passes = std::atoi(std::string(value).c_str());
+    return rule;
+  }
+  if (is_number(value)) return {0, std::atoi(std::string(value).c_str()), {}};
+  return {0, kAlways, std::string(value)};
 }
 
 Rules parse_rules(std::string_view rest) {
@@ -90,6 +99,7 @@ bool fault(std::string_view point) noexcept {
   Rules& rules = faults();
   const auto rule = rules.find(point);
   if (rule == rules.end() || rule->second.left == 0) return false;
+  if (rule->second.passes > 0) return --rule->second.passes, false;
   if (rule->second.left > 0) --rule->second.left;
   return true;
 }

@@ -9,7 +9,8 @@
 
 namespace drover {
 
-// True when the point is to fail now: "name:N" fails N times in this process, "name" always.
+// True when the point is to fail now: "name:N" fails N times in this process, "name:M+N" after M
+// times that do not fail, "name" always.
 [[nodiscard]] bool fault(std::string_view point) noexcept;
 
 // The word after the colon for a point that has one ("ready:timeout" -> "timeout"), else empty.

@@ -35,6 +35,11 @@ TEST(Fault, HappensAsOftenAsTheNumberSays) {
   });
 }
 
+TEST(Fault, HappensAfterThePassesThatAreNamed) {
+  expect_with("fork:2+1",
+              [] { return !fault("fork") && !fault("fork") && fault("fork") && !fault("fork"); });
+}
+
 TEST(Fault, TellsTheModeOfAPoint) {
   expect_with("fork:2,ready:timeout", [] {
     return fault_mode("ready") == "timeout" && fault_mode("fork").empty() &&
