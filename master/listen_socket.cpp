@@ -26,9 +26,7 @@ Status apply_tcp_options(int fd, const ListenSettings& settings) {
       set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, settings.deferred ? 1 : 0, "deferred"));
   DROVER_TRY_DO(
       set_option(fd, SOL_SOCKET, SO_KEEPALIVE, settings.keepalive.enabled ? 1 : 0, "keepalive"));
-  if (settings.fastopen > 0) {
-    DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, settings.fastopen, "fastopen"));
-  }
+  DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, settings.fastopen, "fastopen"));
   const KeepaliveSettings& keepalive = settings.keepalive;
   if (keepalive.idle_s > 0) {
     DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive.idle_s, "keepalive"));
@@ -40,6 +38,18 @@ Status apply_tcp_options(int fd, const ListenSettings& settings) {
     DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive.count, "keepalive"));
   }
   return Done{};
+}
+
+// The kernel takes it before bind() only, and this socket may have been kept from before a reload.
+Status check_v6only(int fd, bool wanted) {
+  int is_set = 0;
+  socklen_t size = sizeof is_set;
+  if (getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &is_set, &size) != 0) {
+    return Error::from_errno("v6only");
+  }
+  if ((is_set != 0) == wanted) return Done{};
+  return Error(
+      "v6only cannot change while the socket is open; restart, or reload without it first");
 }
 
 // A unix socket's file is still there after its daemon died; one that nobody answers is in nobody's
@@ -99,7 +109,7 @@ Status bind_unix(int fd, const ListenSettings& settings) {
   DROVER_TRY_DO(remove_stale_socket(settings.address));
   if (bind(fd, settings.address.get(), settings.address.size()) != 0)
     return bind_error(settings.address);
-  return set_ownership(settings);
+  return Done{};
 }
 
 }  // namespace
@@ -122,7 +132,8 @@ Status apply_listen_options(int fd, const ListenSettings& settings) {
     DROVER_TRY_DO(set_option(fd, SOL_SOCKET, SO_RCVBUF, settings.rcvbuf, "rcvbuf"));
   if (settings.sndbuf > 0)
     DROVER_TRY_DO(set_option(fd, SOL_SOCKET, SO_SNDBUF, settings.sndbuf, "sndbuf"));
-  if (settings.address.is_unix()) return Done{};
+  if (settings.address.is_unix()) return set_ownership(settings);
+  if (settings.address.family() == AF_INET6) DROVER_TRY_DO(check_v6only(fd, settings.v6only));
   return apply_tcp_options(fd, settings);
 }
 
