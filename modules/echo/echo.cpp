@@ -9,7 +9,7 @@ class Echo {
   explicit Echo(drover::Host host) : host_(host) {}
 
   void on_data(drover_conn conn, std::string_view bytes) { host_.write(conn, bytes); }
-  void on_eof(drover_conn conn) { host_.close(conn); }
+  void on_eof(drover_conn conn) { host_.half_close(conn); }
 
  private:
   drover::Host host_;
