@@ -168,11 +168,15 @@ Result<std::vector<std::uint32_t>> Generation::serve() {
   return removed;
 }
 
-void Generation::drain(Millis timeout, std::vector<std::uint32_t> removed_listeners) {
+bool Generation::drain(Millis timeout, std::vector<std::uint32_t> removed_listeners) {
+  const Millis deadline = monotonic_now() + timeout;
+  if (deadline >= drain_deadline_) return false;
+  drain_deadline_ = deadline;
   state_ = State::kDraining;
-  pool_->drain(monotonic_now() + timeout, std::move(removed_listeners));
+  pool_->drain(deadline, removed_listeners);
   plan_.uses.clear();  // what no later generation has is closed here; the workers close theirs
   overdue_.start(context_.base, timeout + kOverdueGrace, this);
+  return true;
 }
 
 void Generation::on_drain_overdue() {

@@ -44,7 +44,8 @@ class Generation final : private WorkerPool::Owner {
   // Lets the listeners listen and everybody accept. Returns the listeners this generation has no
   // longer.
   Result<std::vector<std::uint32_t>> serve();
-  void drain(Millis timeout, std::vector<std::uint32_t> removed_listeners);
+  // A later call may shorten the time, never lengthen it. False: it had no more than that already.
+  bool drain(Millis timeout, std::vector<std::uint32_t> removed_listeners);
   // Kills what there is and gives up what was not committed.
   void abort();
   bool on_exit(pid_t pid, int wait_status);
@@ -99,6 +100,7 @@ class Generation final : private WorkerPool::Owner {
   Validation validation_;
   std::unique_ptr<WorkerPool> pool_;
   Timer<&Generation::on_not_ready_in_time> ready_timeout_;
+  Millis drain_deadline_ = Millis::max();
   Timer<&Generation::on_drain_overdue> overdue_;
 };
 

@@ -25,7 +25,8 @@ std::string where(const ListenSettings& settings) {
 
 }  // namespace
 
-Status ListenGroup::bind_up_to(int count, const ListenSettings& settings, std::uint32_t& next_id) {
+Status ListenGroup::plan(int count, const ListenSettings& settings, std::uint32_t& next_id) {
+  planned_ = count;
   while (static_cast<int>(members_.size()) < count) {
     Result<UniqueFd> fd = bind_socket(settings, !members_.empty());
     if (!fd) return std::move(fd).error().in(where(settings));
@@ -35,13 +36,15 @@ Status ListenGroup::bind_up_to(int count, const ListenSettings& settings, std::u
   return Done{};
 }
 
-void ListenGroup::drop_uncommitted() {
+void ListenGroup::drop_planned() {
+  planned_ = 0;
   std::erase_if(members_, [](const Member& member) { return !member.is_committed; });
   steer(nullptr);
 }
 
 void ListenGroup::commit(int count) {
   active_ = count;
+  planned_ = 0;
   for (Member& member : members_) member.is_committed = true;
   steer(nullptr);
 }
@@ -115,7 +118,7 @@ Result<ListenPlan> Listeners::open(const Settings& settings, int slots) {
       const int active = server.accept == AcceptStrategy::kReuseport ? slots : 1;
       plan.uses.push_back(
           {static_cast<std::uint16_t>(s), static_cast<std::uint16_t>(l), group, active, &listen});
-      if (Status bound = group->bind_up_to(active, listen, next_id_); !bound) {
+      if (Status bound = group->plan(active, listen, next_id_); !bound) {
         abandon(plan);
         return std::move(bound).error();
       }
@@ -126,11 +129,12 @@ Result<ListenPlan> Listeners::open(const Settings& settings, int slots) {
 
 void Listeners::abandon(const ListenPlan& plan) {
   for (const ListenPlan::Use& use : plan.uses) {
-    use.group->drop_uncommitted();
+    use.group->drop_planned();
     if (!use.group->members().empty()) continue;
     use.group->unlink_path();
     groups_.erase(use.group->address().to_string());
   }
+  drop_surplus_later();  // the time may have come while the plan counted on it
 }
 
 Result<std::vector<std::uint32_t>> Listeners::commit(const ListenPlan& plan, Millis steer_linger) {
@@ -149,10 +153,15 @@ Result<std::vector<std::uint32_t>> Listeners::commit(const ListenPlan& plan, Mil
     entry.second->unlink_path();
     return true;
   });
+  steer_linger_ = steer_linger;
+  drop_surplus_later();
+  return removed;
+}
+
+void Listeners::drop_surplus_later() {
   const bool lingers = std::any_of(groups_.begin(), groups_.end(),
                                    [](const auto& entry) { return entry.second->has_surplus(); });
-  if (lingers) linger_.start(context_.base, steer_linger, this);
-  return removed;
+  if (lingers) linger_.start(context_.base, steer_linger_, this);
 }
 
 void Listeners::drop_surplus() {

@@ -4,6 +4,7 @@
 // back; commit() lets it listen, when the generation is sure.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -34,14 +35,16 @@ class ListenGroup {
   [[nodiscard]] const Address& address() const { return address_; }
   [[nodiscard]] int active() const { return active_; }
 
-  Status bind_up_to(int count, const ListenSettings& settings, std::uint32_t& next_id);
+  // Binds up to `count` members for a generation that is being built; they stay until it is
+  // committed or dropped.
+  Status plan(int count, const ListenSettings& settings, std::uint32_t& next_id);
   // Gives up what was bound for a generation that is not to be.
-  void drop_uncommitted();
+  void drop_planned();
   Status listen_all(const ListenSettings& settings);
   // The first `count` members get new connections from now on; the others are surplus.
   void commit(int count);
   [[nodiscard]] bool has_surplus() const {
-    return members_.size() > static_cast<std::size_t>(active_);
+    return members_.size() > static_cast<std::size_t>(std::max(active_, planned_));
   }
   // Takes the surplus out; the ids of what was closed.
   std::vector<std::uint32_t> close_surplus();
@@ -55,6 +58,7 @@ class ListenGroup {
   Address address_;
   std::vector<Member> members_;  // in the order in which they joined the kernel's group
   int active_ = 0;
+  int planned_ = 0;  // what a generation that is being built counts on
   bool is_steered_ = false;
   std::uint64_t path_inode_ = 0;
 };
@@ -92,12 +96,14 @@ class Listeners {
   std::vector<std::uint32_t> close_all();
 
  private:
+  void drop_surplus_later();
   void drop_surplus();
 
   MasterContext& context_;
   std::function<void(std::uint32_t)> close_everywhere_;
   std::map<std::string, std::shared_ptr<ListenGroup>> groups_;
   std::uint32_t next_id_ = 1;
+  Millis steer_linger_{0};  // of the generation that serves
   Timer<&Listeners::drop_surplus> linger_;
 };
 

@@ -20,6 +20,7 @@ namespace {
 constexpr Millis kFastStop{1'000};  // what -s stop gives the workers to leave
 constexpr Millis kCut{10'000};      // what a generation beyond max_draining is given
 
+const std::string kGoesOn = "reload refused: the running configuration goes on\n";
 const Reply kNobody = [](int, const std::string&) {};
 
 }  // namespace
@@ -132,12 +133,11 @@ void Master::reload(const Reply& reply) {
       text += error + "\n";
     }
     log_.error("reload refused: the configuration is not valid, the running one goes on");
-    return answer_reload(1, text + "reload refused: the running configuration goes on\n");
+    return answer_reload(1, text + kGoesOn);
   }
   if (Status opened = take_error_log_of(config.settings); !opened) {
     log_.error("reload refused: {}", opened.error().message());
-    return answer_reload(
-        1, opened.error().message() + "\nreload refused: the running configuration goes on\n");
+    return answer_reload(1, opened.error().message() + "\n" + kGoesOn);
   }
   begin_generation(std::move(config.settings));
 }
@@ -170,6 +170,13 @@ void Master::limit_descriptors(rlim_t wanted) {
 
 void Master::begin_generation(Settings settings) {
   if (settings.rlimit_nofile > 0) limit_descriptors(static_cast<rlim_t>(settings.rlimit_nofile));
+  // A number whose board a generation of long ago still uses is passed over.
+  const std::uint32_t first = next_generation_;
+  while (!is_board_free(next_generation_)) {
+    if (++next_generation_ - first < kBoards) continue;
+    log_.error("reload refused: {} generations still drain", leaving_.size());
+    return answer_reload(1, "too many generations still drain\n" + kGoesOn);
+  }
   Generation::Owner* me = this;
   coming_ = std::make_unique<Generation>(context_, seats_, listeners_, next_generation_++,
                                          std::move(settings), me);
@@ -178,6 +185,13 @@ void Master::begin_generation(Settings settings) {
     generation.abort();
     on_generation_failed(generation, validating.error().message());
   }
+}
+
+bool Master::is_board_free(std::uint32_t number) const {
+  const std::vector<Generation*> all = all_generations();
+  return std::none_of(all.begin(), all.end(), [number](const Generation* generation) {
+    return generation->number() % kBoards == number % kBoards;
+  });
 }
 
 void Master::on_generation_validated(Generation& generation) {
@@ -223,9 +237,9 @@ void Master::cut_oldest_beyond_limit() {
   for (const auto& generation : leaving_) {
     if (draining <= most) return;
     if (generation->state() != Generation::State::kDraining || generation->is_over()) continue;
-    log_.warning("generation {} cut: more than max_draining={} drain", generation->number(), most);
-    generation->drain(kCut, {});
     --draining;
+    if (!generation->drain(kCut, {})) continue;
+    log_.warning("generation {} cut: more than max_draining={} drain", generation->number(), most);
   }
 }
 
@@ -235,7 +249,7 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
   log_.error("generation {} failed: {}", generation.number(), why);
   leaving_.push_back(std::move(coming_));
   burial_.start(base_.get(), Millis{0}, this);
-  answer_reload(1, fmt::format("{}\nreload refused: the running configuration goes on\n", why));
+  answer_reload(1, fmt::format("{}\n{}", why, kGoesOn));
   if (!is_first) return;
   exit_status_ = 1;
   report_.fail("drover: " + why + "\n");

@@ -42,6 +42,7 @@ class Master final : private Generation::Owner, private Watchdog::Owner {
   void put_former_error_log_back();
   void limit_descriptors(rlim_t wanted);
   void begin_generation(Settings settings);
+  [[nodiscard]] bool is_board_free(std::uint32_t number) const;
   void reopen_logs(const Reply& reply);
   Status open_logs_again();
   void drain_workers();

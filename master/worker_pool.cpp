@@ -50,10 +50,11 @@ void WorkerPool::let_serve(Post& post) {
   child->serve();
 }
 
-void WorkerPool::drain(Millis deadline, std::vector<std::uint32_t> removed_listeners) {
+void WorkerPool::drain(Millis deadline, const std::vector<std::uint32_t>& removed_listeners) {
   state_ = State::kDraining;
   drain_deadline_ = deadline;
-  removed_listeners_ = std::move(removed_listeners);
+  removed_listeners_.insert(removed_listeners_.end(), removed_listeners.begin(),
+                            removed_listeners.end());
   for (Post* post : posts()) post->close();
   if (acceptor_ != nullptr) {
     for (Child* child : acceptor_->children()) child->drain(deadline, removed_listeners_);

@@ -34,7 +34,7 @@ class WorkerPool final : private Post::Owner {
   Status start();
   void serve();
   // The acceptor first; the workers when it has passed on all it had.
-  void drain(Millis deadline, std::vector<std::uint32_t> removed_listeners);
+  void drain(Millis deadline, const std::vector<std::uint32_t>& removed_listeners);
   // Nobody is replaced any more, everybody is killed.
   void abort();
   bool on_exit(pid_t pid, int wait_status);
