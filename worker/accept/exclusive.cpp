@@ -13,6 +13,18 @@ class ExclusiveStrategy final : public QueueStrategy {
   ExclusiveStrategy(AcceptHost& host, std::uint16_t server)
       : QueueStrategy(host, server), epoll_(host.base()) {}
 
+  void resume() override {
+    has_waited_ = true;
+    QueueStrategy::resume();
+  }
+
+  void close_all() override {
+    pause();
+    // A wake-up that came together with the order to leave was the only one for its connection.
+    if (has_waited_) take_stranded();
+    QueueStrategy::close_all();
+  }
+
  protected:
   [[nodiscard]] int owner_of_active(const ListenerHeritage& /*listener*/) const override {
     return kEveryone;
@@ -34,6 +46,7 @@ class ExclusiveStrategy final : public QueueStrategy {
 
   ExclusiveEpoll epoll_;
   bool possible_ = true;
+  bool has_waited_ = false;
 };
 
 }  // namespace

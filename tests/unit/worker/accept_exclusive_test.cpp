@@ -86,5 +86,18 @@ TEST(ExclusiveEpoll, FindsTheNewDescriptorAfterTheBaseWasReinitialised) {
   EXPECT_EQ(status, 0);
 }
 
+// The kernel woke this worker for it and will wake no other.
+TEST(ExclusiveStrategy, TakesWhatItWasWokenForBeforeItLeaves) {
+  AcceptWorld world(AcceptStrategy::kExclusive, 1);
+  const std::uint16_t port = world.add_listener();
+  FakeWorker worker(world, 0);
+  worker.strategy().resume();
+  const UniqueFd client = connect_to(port);
+
+  worker.strategy().close_all();
+
+  EXPECT_EQ(worker.live(), 1U);
+}
+
 }  // namespace
 }  // namespace drover::test
