@@ -6,10 +6,10 @@
 #include <filesystem>
 #include <set>
 
+#include "tests/integration/strategies.h"
 #include "tests/support/crowd.h"
 #include "tests/support/daemon.h"
 #include "tests/support/proc.h"
-#include "tests/integration/strategies.h"
 
 namespace drover::test {
 namespace {
