@@ -50,7 +50,11 @@ class MutexStrategy final : public QueueStrategy {
 
 void MutexStrategy::resume() {
   QueueStrategy::resume();
-  if (!holding_) claim_if_free(monotonic_now());
+  if (holding_) return;
+  const Lease current = lease();
+  const Millis now = monotonic_now();
+  // A predecessor that was killed may have left it to this slot.
+  is_mine(current) ? go_on(current, now) : claim_if_free(now);
 }
 
 void MutexStrategy::pause() {

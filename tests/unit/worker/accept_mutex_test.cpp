@@ -168,6 +168,17 @@ TEST_F(MutexTest, StaysWithAHolderThatHasRoomWhenAllOthersAreBusy) {
   EXPECT_TRUE(worker(0).rung.empty());
 }
 
+TEST_F(MutexTest, ASuccessorGoesOnWithTheLeaseOfItsKilledPredecessor) {
+  set_lease(0, monotonic_now() + kLeaseLength);
+  connect(1);
+
+  worker(0).strategy().resume();
+  worker(0).turn();
+
+  EXPECT_EQ(worker(0).held(), 1U);
+  EXPECT_EQ(holder(), 0);
+}
+
 TEST_F(MutexTest, AProcessThatLeavesDoesNotTouchItsSuccessorsLease) {
   worker(0).strategy().resume();
   worker(0).strategy().pause();
