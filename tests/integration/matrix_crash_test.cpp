@@ -11,6 +11,12 @@ namespace drover::test {
 namespace {
 
 constexpr int kWaiting = 20;
+// 100 ms are promised; less than a heartbeat (250 ms) shows that nobody waits for one.
+#ifdef __SANITIZE_ADDRESS__
+constexpr Millis kServesAgain{1000};
+#else
+constexpr Millis kServesAgain{200};
+#endif
 
 // What the death of `pid` may end: the connections it has accepted. It is stopped first, so that
 // the set is exact.
@@ -67,7 +73,7 @@ TEST_P(CrashMatrix, TheSlotOfAKilledWorkerServesAgainWithin100Ms) {
   }
 
   std::cout << GetParam() << ": served " << best.count() << " ms after the kill\n";
-  EXPECT_LT(best, Millis{100 + 100});  // half of it for a busy machine
+  EXPECT_LT(best, kServesAgain);
   EXPECT_TRUE(daemon.wait_for_log("worker 0 gen 1 ready"));
 }
 

@@ -222,7 +222,12 @@ class Traced {
   }
   Traced(const Traced&) = delete;
   Traced& operator=(const Traced&) = delete;
-  ~Traced() { ::ptrace(PTRACE_DETACH, pid_, nullptr, nullptr); }
+  // One that was killed all the same waits for its tracer to notice.
+  ~Traced() {
+    if (::ptrace(PTRACE_DETACH, pid_, nullptr, nullptr) != 0) {
+      ::waitpid(pid_, nullptr, __WALL | WNOHANG);
+    }
+  }
 
  private:
   pid_t pid_;
