@@ -4,7 +4,8 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
+#include <sstream>
+#include <utility>
 
 #include "tests/support/failure.h"
 
@@ -23,8 +24,10 @@ TempDir::~TempDir() {
 }
 
 std::string read_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  const std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();  // unlike an iterator this does not throw when a process is gone at the read
+  return std::move(text).str();
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text) {
