@@ -20,6 +20,7 @@ struct PacketHeader {
 
 constexpr std::size_t kMaxPacket = sizeof(PacketHeader) + kMaxMessageBody;
 constexpr std::size_t kMaxWaiting = 1024;
+constexpr int kMessagesPerTurn = 64;  // a peer that talks without end must not keep the loop
 
 // SCM_RIGHTS as a vector of owned descriptors, and back.
 struct ControlBuffer {
@@ -144,7 +145,7 @@ void Channel::on_event(short what) {
 void Channel::receive_all() {
   const bool* destroyed = destroyed_;
   listener_->before_receive();
-  while (receive_one()) {
+  for (int i = 0; i < kMessagesPerTurn && receive_one(); ++i) {
     if (*destroyed) return;
   }
 }

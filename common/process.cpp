@@ -1,5 +1,6 @@
 #include "common/process.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
@@ -8,6 +9,8 @@
 
 #include <algorithm>
 #include <cstring>
+
+#include "common/unique_fd.h"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX asks for it
 
@@ -73,8 +76,13 @@ void shed_parent(event_base* parents_base, std::vector<int> keep) {
   event_reinit(parents_base);
   event_base_free(parents_base);
   reset_signals();  // after libevent, which puts back the handlers it had found
-  closelog();  // its descriptor is about to be closed and its number to be used again
+  closelog();       // its descriptor is about to be closed and its number to be used again
   close_all_but(std::move(keep));
+}
+
+void leave_terminal() {
+  const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null.get(), fd);
 }
 
 Status drop_privileges(const std::string& user, const std::string& group) {

@@ -24,6 +24,9 @@ void set_process_title(std::string_view title);
 // pair), every descriptor closed but 0, 1, 2 and `keep`. Leaves the signals blocked.
 void shed_parent(event_base* parents_base, std::vector<int> keep);
 
+// Points 0, 1 and 2 to /dev/null.
+void leave_terminal();
+
 // Changes to the user and group, supplementary groups too; stays dumpable so that /proc/self/fd can
 // be opened for module images (proc(5)). Empty user: no effect.
 Status drop_privileges(const std::string& user, const std::string& group);

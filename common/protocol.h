@@ -17,8 +17,6 @@ enum class MessageType : std::uint16_t {
   kLeaving =
       3,  // no body. A worker that got SIGTERM: it drains by itself, its slot may be refilled
   kLogsReopened = 4,  // body: ReopenBody, the same as in the request
-  kStopAccepting =
-      5,  // no body. An acceptor that has drained: everything it accepted has been passed on
 
   // master -> child
   kServe = 32,       // no body: all are READY, begin to accept

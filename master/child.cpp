@@ -60,6 +60,7 @@ RoleMain main_of(const RoleMains& roles, Role role) {
 // code.
 [[noreturn]] void live(MasterContext& context, const Heritage& heritage) {
   shed_parent(context.base, heritage.descriptors());
+  if (context.is_daemon) leave_terminal();
   const std::string title = title_of(heritage);
   set_process_title("drover: " + title);
   heritage.log->set_role(title);

@@ -22,6 +22,7 @@ struct MasterContext {
   Scoreboard* scoreboard = nullptr;
   LimitTable* limits = nullptr;
   RoleMains roles;
+  bool is_daemon = false;  // children let go of the terminal they were started from
 };
 
 }  // namespace drover

@@ -51,7 +51,8 @@ Generation::Generation(MasterContext& context, Seats& seats, Listeners& listener
   mine.slots = static_cast<std::uint32_t>(slots_);
   for (auto& seat : mine.seat_of_slot) seat = -1;
   WorkerPool::Owner* me = this;
-  pool_ = std::make_unique<WorkerPool>(context, seats, mine, slots_, has_acceptor(), me);
+  pool_ = std::make_unique<WorkerPool>(context, seats, mine, slots_, has_acceptor(),
+                                       settings_.ready_timeout, me);
 }
 
 Generation::~Generation() = default;
@@ -130,6 +131,13 @@ Heritage Generation::heritage_for(Role role, int slot) {
   for (const ModuleImage& image : images_) heritage.modules.push_back(image.heritage());
   if (role == Role::kValidator) return heritage;
   heritage.listeners = plan_.heritage();
+  if (role == Role::kAcceptor) {
+    // A socket that it never reads must not stay open because of it.
+    std::erase_if(heritage.listeners, [this](const ListenerHeritage& listener) {
+      return settings_.servers[listener.server].accept != AcceptStrategy::kAcceptor ||
+             listener.member >= listener.active;
+    });
+  }
   for (const UniqueFd& bell : doorbells_) heritage.doorbells.push_back(bell.get());
   for (const SocketPair& pair : passing_)
     heritage.passing.push_back({pair.first.get(), pair.second.get()});

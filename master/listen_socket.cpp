@@ -1,5 +1,6 @@
 #include "master/listen_socket.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
 #include <netinet/in.h>
@@ -67,8 +68,20 @@ Status remove_stale_socket(const Address& address) {
   return Done{};
 }
 
+// Through a descriptor of the file itself: in a folder that others may write, the path could point
+// elsewhere by now. A file that is gone or is no socket any more is left alone.
+Status change_file(const std::string& path, mode_t mode, uid_t uid, gid_t gid) {
+  const UniqueFd file(open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (!file.is_open() || fstat(file.get(), &status) != 0 || !S_ISSOCK(status.st_mode))
+    return Done{};
+  const std::string itself = fmt::format("/proc/self/fd/{}", file.get());
+  if (chmod(itself.c_str(), mode) != 0) return Error::from_errno("mode");
+  if (fchownat(file.get(), "", uid, gid, AT_EMPTY_PATH) != 0) return Error::from_errno("owner");
+  return Done{};
+}
+
 Status set_ownership(const ListenSettings& settings) {
-  const std::string path = settings.address.path();
   uid_t uid = static_cast<uid_t>(-1);
   gid_t gid = static_cast<gid_t>(-1);
   if (!settings.owner.empty()) {
@@ -81,10 +94,7 @@ Status set_ownership(const ListenSettings& settings) {
     if (entry == nullptr) return Error("group=" + settings.group + ": no such group");
     gid = entry->gr_gid;
   }
-  if (chmod(path.c_str(), static_cast<mode_t>(settings.mode)) != 0)
-    return Error::from_errno("mode");
-  if (chown(path.c_str(), uid, gid) != 0) return Error::from_errno("owner");
-  return Done{};
+  return change_file(settings.address.path(), static_cast<mode_t>(settings.mode), uid, gid);
 }
 
 Error bind_error(const Address& address) {

@@ -14,6 +14,8 @@
 namespace drover {
 namespace {
 
+constexpr std::size_t kMaxSockets = 1024;  // their ids must fit into one kDrain message
+
 std::uint64_t inode_of(const Address& address) {
   struct stat status {};
   return address.is_unix() && lstat(address.path().c_str(), &status) == 0 ? status.st_ino : 0;
@@ -39,20 +41,20 @@ Status ListenGroup::plan(int count, const ListenSettings& settings, std::uint32_
 void ListenGroup::drop_planned() {
   planned_ = 0;
   std::erase_if(members_, [](const Member& member) { return !member.is_committed; });
-  steer(nullptr);
+  if (is_steered_) steer(board_);
 }
 
 void ListenGroup::commit(int count) {
   active_ = count;
   planned_ = 0;
   for (Member& member : members_) member.is_committed = true;
-  steer(nullptr);
+  steer(nullptr);  // the generation that begins to serve is whole
 }
 
 // New members join while the group is steered to the old ones, so that nothing reaches them before
 // commit().
 Status ListenGroup::listen_all(const ListenSettings& settings) {
-  if (active_ > 0) steer(nullptr);
+  if (active_ > 0) steer(board_);
   for (Member& member : members_) {
     Status applied = apply_listen_options(member.fd.get(), settings);
     if (!applied) return std::move(applied).error().in(where(settings));
@@ -72,19 +74,20 @@ std::vector<std::uint32_t> ListenGroup::close_surplus() {
   return ids;
 }
 
+// Once steered, a group stays steered: a process that is stopped may hold a socket open that
+// everybody else has closed, and the kernel's own hash would go on giving it its share.
 void ListenGroup::steer(const Board* board) {
-  if (members_.size() < 2) return;
+  board_ = board;
+  if (members_.size() < 2 && !is_steered_) return;
+  std::vector<int> everyone;
   std::vector<int> wanted;
   for (int member = 0; member < active_; ++member) {
     const bool is_avoided = active_ > 1 && board != nullptr && board->is_steered_around(member);
+    everyone.push_back(member);
     if (!is_avoided) wanted.push_back(member);
   }
-  const bool is_everyone = wanted.empty() || wanted.size() == members_.size();
-  if (is_everyone) {
-    if (is_steered_) steer_to_all(members_.front().fd.get());
-    is_steered_ = false;
-    return;
-  }
+  if (wanted.empty()) wanted = everyone;
+  if (wanted.empty() || (!is_steered_ && wanted.size() == members_.size())) return;
   is_steered_ = true;
   if (Status steered = steer_to(members_.front().fd.get(), wanted); !steered) {
     context_.log->warning("listen {}: {}", address_.to_string(), steered.error().message());
@@ -123,6 +126,12 @@ Result<ListenPlan> Listeners::open(const Settings& settings, int slots) {
         return std::move(bound).error();
       }
     }
+  }
+  if (plan.heritage().size() > kMaxSockets) {
+    abandon(plan);
+    return Error(fmt::format(
+        "more than {} listening sockets: fewer servers, or fewer workers with accept = reuseport",
+        kMaxSockets));
   }
   return plan;
 }
@@ -167,7 +176,6 @@ void Listeners::drop_surplus_later() {
 void Listeners::drop_surplus() {
   for (auto& [address, group] : groups_) {
     for (const std::uint32_t id : group->close_surplus()) close_everywhere_(id);
-    group->steer(nullptr);
   }
 }
 

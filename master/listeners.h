@@ -33,7 +33,6 @@ class ListenGroup {
 
   [[nodiscard]] const std::vector<Member>& members() const { return members_; }
   [[nodiscard]] const Address& address() const { return address_; }
-  [[nodiscard]] int active() const { return active_; }
 
   // Binds up to `count` members for a generation that is being built; they stay until it is
   // committed or dropped.
@@ -60,6 +59,7 @@ class ListenGroup {
   int active_ = 0;
   int planned_ = 0;  // what a generation that is being built counts on
   bool is_steered_ = false;
+  const Board* board_ = nullptr;  // of the last steer()
   std::uint64_t path_inode_ = 0;
 };
 

@@ -34,7 +34,8 @@ Master::Master(Options options, RoleMains roles, Settings settings, Log log, Sta
       base_(make_event_base()),
       scoreboard_(make_scoreboard()),
       limits_(make_limit_table()),
-      context_{base_.get(), &log_, scoreboard_.get(), limits_.get(), roles},
+      context_{base_.get(),   &log_, scoreboard_.get(),
+               limits_.get(), roles, !options_.is_foreground},
       seats_(context_),
       listeners_(context_,
                  [this](std::uint32_t id) {
@@ -174,6 +175,7 @@ void Master::begin_generation(Settings settings) {
   const std::uint32_t first = next_generation_;
   while (!is_board_free(next_generation_)) {
     if (++next_generation_ - first < kBoards) continue;
+    put_former_error_log_back();
     log_.error("reload refused: {} generations still drain", leaving_.size());
     return answer_reload(1, "too many generations still drain\n" + kGoesOn);
   }
@@ -245,7 +247,11 @@ void Master::cut_oldest_beyond_limit() {
 
 void Master::on_generation_failed(Generation& generation, const std::string& why) {
   const bool is_first = current_ == nullptr && life_ == Life::kStarting;
+  if (is_first) life_ = Life::kStopping;
   put_former_error_log_back();
+  if (current_ != nullptr && current_->settings().rlimit_nofile > 0) {
+    limit_descriptors(static_cast<rlim_t>(current_->settings().rlimit_nofile));
+  }
   log_.error("generation {} failed: {}", generation.number(), why);
   leaving_.push_back(std::move(coming_));
   burial_.start(base_.get(), Millis{0}, this);
@@ -253,14 +259,17 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
   if (!is_first) return;
   exit_status_ = 1;
   report_.fail("drover: " + why + "\n");
-  life_ = Life::kStopping;
   leave_when_empty();
 }
 
 void Master::answer_reload(int status, const std::string& text) {
   for (const Reply& reply : std::exchange(reload_askers_, {})) reply(status, text);
-  if (next_reload_askers_.empty() || life_ == Life::kStopping) return;
   std::vector<Reply> next = std::exchange(next_reload_askers_, {});
+  if (life_ == Life::kStopping) {
+    for (const Reply& reply : next) reply(1, "not reloaded: the daemon is stopping\n");
+    return;
+  }
+  if (next.empty()) return;
   reload_askers_.assign(next.begin() + 1, next.end());
   reload(next.front());
 }
@@ -323,8 +332,8 @@ void Master::stop(Millis timeout, const Reply& reply) {
   if (coming_ != nullptr) {
     coming_->abort();
     leaving_.push_back(std::move(coming_));
-    answer_reload(1, "not reloaded: the daemon is stopping\n");
   }
+  answer_reload(1, "not reloaded: the daemon is stopping\n");
   if (current_ != nullptr) leaving_.push_back(std::move(current_));
   const std::vector<std::uint32_t> closed = listeners_.close_all();
   for (const auto& generation : leaving_) {

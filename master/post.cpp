@@ -92,7 +92,15 @@ void Post::on_refill() {
   if (is_closed_ || child_ != nullptr) return;
   ++restarts_;
   Status filled = fill();
-  if (!filled) after_end(std::nullopt, filled.error().message());
+  if (!filled) return after_end(std::nullopt, filled.error().message());
+  not_ready_.start(context_.base, ready_timeout_, this);
+}
+
+void Post::on_not_ready_in_time() {
+  if (child_ == nullptr || child_->state() != Child::State::kStarting) return;
+  context_.log->error("{} not ready: pid={} after {} ms, killing it", child_->name(), child_->pid(),
+                      ready_timeout_.count());
+  child_->kill(SIGKILL);
 }
 
 void Post::on_child_ready(Child& child) {

@@ -25,8 +25,9 @@ class Post final : private Child::Keeper {
     ~Owner() = default;
   };
 
-  Post(MasterContext& context, Role role, int slot, Owner* owner)
-      : context_(context), role_(role), slot_(slot), owner_(owner) {}
+  // Who takes the place of another and is not READY within `ready_timeout` is killed.
+  Post(MasterContext& context, Role role, int slot, Millis ready_timeout, Owner* owner)
+      : context_(context), role_(role), slot_(slot), ready_timeout_(ready_timeout), owner_(owner) {}
   Post(const Post&) = delete;
   Post& operator=(const Post&) = delete;
 
@@ -46,7 +47,6 @@ class Post final : private Child::Keeper {
   [[nodiscard]] bool is_serving() const {
     return child_ != nullptr && child_->state() == Child::State::kServing;
   }
-  [[nodiscard]] bool is_backing_off() const { return child_ == nullptr && !is_closed_; }
   [[nodiscard]] int restarts() const { return restarts_; }
   // Of the processes this post has had and that are gone.
   [[nodiscard]] const Totals& past() const { return past_; }
@@ -57,12 +57,14 @@ class Post final : private Child::Keeper {
   void on_child_leaving(Child& child) override;
   void on_child_reopened_logs(Child& child, std::uint64_t serial) override;
   void on_refill();
+  void on_not_ready_in_time();
   void after_end(std::optional<Millis> served, const std::string& why);
   void log_end(const Child& child, int wait_status);
 
   MasterContext& context_;
   Role role_;
   int slot_;
+  Millis ready_timeout_;
   Owner* owner_;
   std::unique_ptr<Child> child_;
   std::vector<std::unique_ptr<Child>> leaving_;
@@ -73,6 +75,7 @@ class Post final : private Child::Keeper {
   Totals past_;
   RateLimit log_rate_{10, Millis{60'000}};
   Timer<&Post::on_refill> refill_;
+  Timer<&Post::on_not_ready_in_time> not_ready_;
 };
 
 }  // namespace drover

@@ -13,7 +13,6 @@ class RestartPolicy {
   // `served` is how long the process had been READY, nothing when it never was. Returns how long to
   // wait.
   [[nodiscard]] Millis after_death(std::optional<Millis> served);
-  [[nodiscard]] bool is_backing_off() const { return wait_ > Millis{0}; }
 
   static constexpr Millis kFirstWait{100};
   static constexpr Millis kLongestWait{30'000};

@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "common/process.h"
+
 namespace drover {
 namespace {
 
@@ -56,8 +58,7 @@ void StartReport::succeed() {
   has_parent_ = false;
   write_all(pipe_.get(), "0");
   pipe_.reset();
-  const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null.get(), fd);
+  leave_terminal();
 }
 
 void StartReport::fail(const std::string& why) {

@@ -37,10 +37,4 @@ Status steer_to(int member_fd, const std::vector<int>& wanted) {
   return Error::from_errno("SO_ATTACH_REUSEPORT_CBPF");
 }
 
-void steer_to_all(int member_fd) {
-  const int ignored = 0;
-  setsockopt(member_fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &ignored,
-             sizeof ignored);  // ENOENT: none was there
-}
-
 }  // namespace drover

@@ -13,7 +13,4 @@ namespace drover {
 // to listen, at most 256.
 Status steer_to(int member_fd, const std::vector<int>& wanted);
 
-// Back to the kernel's own hash over all members. No effect when nothing was attached.
-void steer_to_all(int member_fd);
-
 }  // namespace drover

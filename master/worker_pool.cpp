@@ -6,13 +6,14 @@
 namespace drover {
 
 WorkerPool::WorkerPool(MasterContext& context, Seats& seats, Board& board, int slots,
-                       bool with_acceptor, Owner* owner)
+                       bool with_acceptor, Millis ready_timeout, Owner* owner)
     : context_(context), seats_(seats), board_(board), owner_(owner) {
   Post::Owner* me = this;
   for (int slot = 0; slot < slots; ++slot) {
-    workers_.push_back(std::make_unique<Post>(context, Role::kWorker, slot, me));
+    workers_.push_back(std::make_unique<Post>(context, Role::kWorker, slot, ready_timeout, me));
   }
-  if (with_acceptor) acceptor_ = std::make_unique<Post>(context, Role::kAcceptor, 0, me);
+  if (with_acceptor)
+    acceptor_ = std::make_unique<Post>(context, Role::kAcceptor, 0, ready_timeout, me);
 }
 
 std::vector<Post*> WorkerPool::posts() const {

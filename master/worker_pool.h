@@ -29,7 +29,7 @@ class WorkerPool final : private Post::Owner {
   };
 
   WorkerPool(MasterContext& context, Seats& seats, Board& board, int slots, bool with_acceptor,
-             Owner* owner);
+             Millis ready_timeout, Owner* owner);
 
   Status start();
   void serve();

@@ -71,7 +71,7 @@ bool Accepting::has_room() const {
 std::uint32_t Accepting::live() const { return static_cast<std::uint32_t>(core_.table().size()); }
 
 std::uint32_t Accepting::capacity() const {
-  return static_cast<std::uint32_t>(heritage_.worker_connections);
+  return static_cast<std::uint32_t>(core_.table().size() + core_.table().room());
 }
 
 // Brings the strategies to what the worker can take now.

@@ -29,6 +29,8 @@ class ConnectionTable {
   // All handles of the connection are stale from here on.
   void remove(std::uint32_t index);
   void recycle(std::uint32_t index) { free_.push_back(index); }
+  // How many more there may be now: a removed one counts again when it has been recycled.
+  [[nodiscard]] std::size_t room() const { return free_.size() + (capacity_ - used_); }
 
   // The name of the connection that modules use: generation << 32 | index + 1.
   [[nodiscard]] drover_conn handle(std::uint32_t index) const {

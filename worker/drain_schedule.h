@@ -26,6 +26,7 @@ class DrainSchedule {
     return live > may_live ? live - may_live : 0;
   }
 
+  [[nodiscard]] Millis deadline() const { return deadline_; }
   // How often to ask.
   [[nodiscard]] Millis interval() const {
     return std::clamp(quarter_ / 20, Millis{10}, Millis{250});

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "common/channel.h"
 #include "common/event.h"
 #include "common/fault.h"
+#include "worker/accept/drain_order.h"
 #include "worker/accepting.h"
 #include "worker/connection.h"
 #include "worker/connection_core.h"
@@ -150,7 +150,7 @@ void Worker::on_message(Message message) {
   core_.begin_batch();
   switch (message.type) {
     case MessageType::kServe:
-      return accepting_->begin();
+      return drain_ ? void() : accepting_->begin();
     case MessageType::kDrain:
       return on_drain_message(message);
     case MessageType::kCloseListener:
@@ -169,15 +169,9 @@ void Worker::on_message(Message message) {
 }
 
 void Worker::on_drain_message(const Message& message) {
-  const auto body = message.body_as<DrainBody>();
-  DROVER_CHECK(body.ok() && message.body.size() ==
-                                sizeof(DrainBody) + body.value().removed * sizeof(std::uint32_t));
-  std::vector<std::uint32_t> removed(body.value().removed);
-  if (!removed.empty()) {
-    std::memcpy(removed.data(), message.body.data() + sizeof(DrainBody),
-                removed.size() * sizeof(std::uint32_t));
-  }
-  begin_drain(Millis{body.value().deadline_ms}, removed);
+  const auto order = parse_drain(message.body);
+  DROVER_CHECK(order.ok());
+  begin_drain(order.value().deadline, order.value().removed);
 }
 
 void Worker::on_close_listener(const Message& message) {
@@ -198,9 +192,10 @@ void Worker::on_term(int /*number*/) {
   begin_drain(core_.now() + heritage_.settings->worker_shutdown_timeout, {});
 }
 
-// A later order only moves the deadline: what drains already goes on draining.
+// A later order can only bring the deadline nearer: what drains already goes on draining.
 void Worker::begin_drain(Millis deadline, const std::vector<std::uint32_t>& removed) {
   const bool is_first = !drain_.has_value();
+  if (!is_first && deadline >= drain_->deadline()) return;
   drain_.emplace(core_.now(), deadline);
   drain_turn_.start_every(base_.get(), drain_->interval(), this);
   if (!is_first) return;

@@ -34,9 +34,11 @@ Outcome judge(int error_number) {
     case ENETUNREACH:
     case ETIMEDOUT:
       return Outcome::kPeerGone;
-    default:
-      DROVER_CHECK(error_number == 0);  // EBADF, EINVAL, ENOTSOCK: only a bug gets here
+    case 0:
       return Outcome::kTaken;
+    default:  // such as EACCES from a security module; it is this connection's trouble
+      DROVER_CHECK(error_number != EBADF && error_number != EINVAL && error_number != ENOTSOCK);
+      return Outcome::kPeerGone;
   }
 }
 

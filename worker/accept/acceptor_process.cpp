@@ -207,7 +207,6 @@ void AcceptorProcess::finish_when_flushed() {
                          passer_.held());
     exit_status_ = 1;
   }
-  if (channel_) channel_->send(MessageType::kStopAccepting);
   phase_ = Phase::kDone;
 }
 
