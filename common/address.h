@@ -18,27 +18,30 @@ class Address {
   Address() = default;
   Address(const sockaddr* address, socklen_t size);
 
-  // "127.0.0.1:7007", "[::1]:7007", "*:7007" (0.0.0.0), "[::]:7007", "unix:/run/x.sock". Names are not resolved;
-  // "unix:@abstract" is refused because an abstract socket has no permissions.
+  // "127.0.0.1:7007", "[::1]:7007", "*:7007" (0.0.0.0), "[::]:7007", "unix:/run/x.sock". Names are
+  // not resolved; "unix:@abstract" is refused because an abstract socket has no permissions.
   static Result<Address> parse(std::string_view text);
 
   [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage_); }
   [[nodiscard]] socklen_t size() const { return size_; }
   [[nodiscard]] int family() const { return storage_.ss_family; }
   [[nodiscard]] bool is_unix() const { return family() == AF_UNIX; }
-  [[nodiscard]] std::uint16_t port() const;       // 0 for unix
-  [[nodiscard]] std::string path() const;         // unix only, else empty
+  [[nodiscard]] std::uint16_t port() const;  // 0 for unix
+  [[nodiscard]] std::string path() const;    // unix only, else empty
   // The form that parse() reads back; "unix:" for an unnamed peer.
   [[nodiscard]] std::string to_string() const;
 
-  friend bool operator==(const Address& a, const Address& b) { return a.to_string() == b.to_string(); }
+  friend bool operator==(const Address& a, const Address& b) {
+    return a.to_string() == b.to_string();
+  }
 
  private:
   sockaddr_storage storage_{};
   socklen_t size_ = 0;
 };
 
-// An IP peer in 20 bytes, for the record of a connection: v4 is kept as v4-mapped v6, a unix peer as all zero.
+// An IP peer in 20 bytes, for the record of a connection: v4 is kept as v4-mapped v6, a unix peer
+// as all zero.
 struct PeerAddress {
   std::array<std::uint8_t, 16> ip{};
   std::uint16_t port = 0;    // host order
@@ -58,9 +61,9 @@ class Cidr {
 
  private:
   std::array<std::uint8_t, 16> prefix_{};
-  int bits_ = 0;                 // of the v4-mapped form: 96..128 for v4
-  bool any_family_ = false;      // "all"
-  bool unix_only_ = false;       // "unix:"
+  int bits_ = 0;             // of the v4-mapped form: 96..128 for v4
+  bool any_family_ = false;  // "all"
+  bool unix_only_ = false;   // "unix:"
 };
 
 }  // namespace drover
