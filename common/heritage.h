@@ -55,7 +55,7 @@ struct Heritage {
   int channel_fd = -1;
   Scoreboard* scoreboard = nullptr;
   LimitTable* limits = nullptr;
-  ConnectionLedger* ledger = nullptr;       // this process's, workers only
+  ConnectionLedger* ledger = nullptr;       // this worker's; null when no server has limits
   std::vector<ListenerHeritage> listeners;  // all of the generation's
   std::vector<int> doorbells;               // eventfd by slot
   std::vector<PassingPair> passing;         // by slot; empty without an acceptor server

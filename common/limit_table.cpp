@@ -1,19 +1,20 @@
 // The shards: linear probing in a fixed array, an entry removed by moving its followers back, so
-// that no tombstones pile up. Whoever finds the mutex of a killed process declares it consistent
-// and goes on: every probe is bounded, so damage costs accuracy only, and only until the master has
-// counted again.
+// that no tombstones pile up. Damage by a killed process costs accuracy only, and only until the
+// master has counted again. A robust mutex would do for the killed ones, but its unlock writes
+// through pointers that lie in the mutex itself: a worker that has been taken over would write
+// where it likes in the master. So the lock is a word.
 #include "common/limit_table.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <new>
 #include <optional>
@@ -28,14 +29,11 @@ constexpr std::size_t kPage = 4096;
 constexpr std::size_t kEntries =
     65'536;  // a shard: a million keys in all, 16 MiB if every page is touched
 constexpr std::size_t kFull = kEntries / 8 * 7;
+// An entry lies no farther from its home: a full shard seldom needs half of that, and a worker that
+// piles its keys up cannot keep the others, or the master, searching.
+constexpr std::size_t kLongestProbe = 2048;
 constexpr Millis kLongestWait{20};
-
-void* map_shared(std::size_t size_bytes) {
-  void* memory = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  DROVER_CHECK(memory != MAP_FAILED);
-  return memory;
-}
+constexpr Millis kMasterWait{2};  // for each of all shards, and it can try again
 
 // SipHash-2-4 (Aumasson, Bernstein 2012), fed in pieces.
 class SipHash {
@@ -98,17 +96,16 @@ struct alignas(kPage) LimitTable::Shard {
     std::uint64_t count;
   };
 
-  pthread_mutex_t mutex;
+  std::atomic<std::int32_t> owner;  // a pid, 0: not locked
   std::uint64_t used;
   alignas(kPage)
       std::array<Entry, kEntries> entries;  // its own pages, so that clear() can give them back
 
-  void init();
-  bool lock();
-  void unlock() { pthread_mutex_unlock(&mutex); }
+  bool lock(Millis longest);
+  void unlock() { owner.store(0, std::memory_order_release); }
   void clear();
   static std::size_t home_of(std::uint64_t key) { return key % kEntries; }
-  // The key's entry, or the free one where it belongs; none when the shard is full of others.
+  // The key's entry, or the free one where it belongs; none when others fill the way to it.
   std::optional<std::size_t> find(std::uint64_t key);
   bool add(std::uint64_t key);
   void subtract(std::uint64_t key);
@@ -121,7 +118,8 @@ namespace {
 template <class Shard>
 class ShardLock {
  public:
-  explicit ShardLock(Shard& shard) : shard_(shard), owns_(shard.lock()) {}
+  explicit ShardLock(Shard& shard, Millis longest = kLongestWait)
+      : shard_(shard), owns_(shard.lock(longest)) {}
   ShardLock(const ShardLock&) = delete;
   ShardLock& operator=(const ShardLock&) = delete;
   ~ShardLock() {
@@ -141,23 +139,15 @@ struct Secret {
 
 }  // namespace
 
-void LimitTable::Shard::init() {
-  pthread_mutexattr_t attributes;
-  pthread_mutexattr_init(&attributes);
-  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-  DROVER_CHECK(pthread_mutex_init(&mutex, &attributes) == 0);
-  pthread_mutexattr_destroy(&attributes);
-}
-
-bool LimitTable::Shard::lock() {
-  const auto attempt = [this] {
-    const int code = pthread_mutex_trylock(&mutex);
-    if (code == EOWNERDEAD) pthread_mutex_consistent(&mutex);
-    return code == 0 || code == EOWNERDEAD;
+bool LimitTable::Shard::lock(Millis longest) {
+  const std::int32_t me = getpid();
+  const auto attempt = [&] {
+    std::int32_t expected = 0;
+    return owner.compare_exchange_strong(expected, me, std::memory_order_acquire,
+                                         std::memory_order_relaxed);
   };
   if (attempt()) return true;
-  for (const Millis end = monotonic_now() + kLongestWait; monotonic_now() < end;) {
+  for (const Millis end = monotonic_now() + longest; monotonic_now() < end;) {
     sched_yield();
     if (attempt()) return true;
   }
@@ -174,7 +164,7 @@ void LimitTable::Shard::clear() {
 
 std::optional<std::size_t> LimitTable::Shard::find(std::uint64_t key) {
   std::size_t at = home_of(key);
-  for (std::size_t probes = 0; probes < kEntries; ++probes, at = (at + 1) % kEntries) {
+  for (std::size_t probes = 0; probes < kLongestProbe; ++probes, at = (at + 1) % kEntries) {
     if (entries[at].key == key || entries[at].key == 0) return at;
   }
   return std::nullopt;
@@ -247,19 +237,35 @@ bool LimitTable::give_back(std::uint64_t& held) {
   return true;
 }
 
+void LimitTable::release_locks_of(int pid) {
+  // The caller is locking nothing now, so its own pid is as false as that of nobody.
+  const auto is_dead = [pid](std::int32_t owner) {
+    return owner == pid || owner < 0 || owner == getpid() ||
+           (kill(owner, 0) != 0 && errno == ESRCH);
+  };
+  for (std::uint64_t i = 0; i < kShards; ++i) {
+    std::atomic<std::int32_t>& word = shard_of(i << 48).owner;
+    std::int32_t owner = word.load(std::memory_order_relaxed);
+    if (owner != 0 && is_dead(owner))
+      word.compare_exchange_strong(owner, 0, std::memory_order_acq_rel);
+  }
+}
+
+// Shard by shard, although each pass reads all ledgers: to read them once all shards would have to
+// be locked meanwhile, and the workers would refuse connections for it.
 bool LimitTable::recount(std::span<ConnectionLedger* const> ledgers) {
   for (std::uint64_t i = 0; i < kShards; ++i) {
     Shard& shard = shard_of(i << 48);
-    const ShardLock lock(shard);
+    const ShardLock lock(shard, kMasterWait);
     if (!lock.owns()) return false;
     shard.clear();
     const auto count_in = [&](std::uint64_t& held) {
-      const std::uint64_t key =
-          load(held);  // another shard's key may be changing under us; it is not ours to count
+      // Another shard's key may be changing under us; it is not ours to count.
+      const std::uint64_t key = load(held);
       if (key != 0 && &shard_of(key) == &shard) static_cast<void>(shard.add(key));
     };
     for (ConnectionLedger* ledger : ledgers) {
-      for (LedgerEntry& entry : std::span(ledger->entries, ledger->capacity)) {
+      for (LedgerEntry& entry : ledger->used()) {
         count_in(entry.server_key);
         count_in(entry.ip_key);
       }
@@ -270,7 +276,8 @@ bool LimitTable::recount(std::span<ConnectionLedger* const> ledgers) {
 
 std::uint64_t LimitTable::count(std::uint64_t key) {
   Shard& shard = shard_of(key);
-  const ShardLock lock(shard);  // not had: the number is read as it is, for it is only shown
+  // Not had: the number is read as it is, for it is only shown.
+  const ShardLock lock(shard, kMasterWait);
   const auto at = shard.find(key);
   return at && shard.entries[*at].key == key ? shard.entries[*at].count : 0;
 }
@@ -285,28 +292,17 @@ std::uint64_t LimitTable::key(std::string_view server, std::span<const std::uint
 }
 
 LimitTableMapping make_limit_table() {
-  void* memory = map_shared(kPage + LimitTable::kShards * sizeof(LimitTable::Shard));
+  void* memory = mmap(nullptr, kPage + LimitTable::kShards * sizeof(LimitTable::Shard),
+                      PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  DROVER_CHECK(memory != MAP_FAILED);  // once, at the start of the master
   LimitTableMapping table(new (memory) LimitTable);
   auto* secret = new (memory) Secret;
   DROVER_CHECK(getrandom(secret, sizeof *secret, 0) == sizeof *secret);
-  for (std::uint64_t i = 0; i < LimitTable::kShards; ++i) table->shard_of(i << 48).init();
   return table;
 }
 
 void LimitTableUnmap::operator()(LimitTable* table) const {
   munmap(static_cast<void*>(table), kPage + LimitTable::kShards * sizeof(LimitTable::Shard));
-}
-
-// The record itself is private memory: a worker that has gone wild cannot move the master's idea of
-// where the entries are.
-LedgerMapping make_ledger(std::size_t capacity) {
-  void* entries = map_shared(std::max(capacity, std::size_t{1}) * sizeof(LedgerEntry));
-  return LedgerMapping(new ConnectionLedger{capacity, static_cast<LedgerEntry*>(entries)});
-}
-
-void LedgerUnmap::operator()(ConnectionLedger* ledger) const {
-  munmap(ledger->entries, std::max(ledger->capacity, std::size_t{1}) * sizeof(LedgerEntry));
-  delete ledger;
 }
 
 }  // namespace drover

@@ -1,9 +1,11 @@
 // Exact limits over all workers: how many connections a key (a server, or a server and an address)
-// has now. Totals lie in shared memory under robust process-shared mutexes, one per shard; what
+// has now. Totals lie in shared memory in shards, each under a lock that is its owner's pid; what
 // each process has taken stands in its ledger. A process killed at any instruction leaves a shard
-// whose total may be off by one: the master, when it reaps the process, counts all shards again
-// from the ledgers of the living. Nobody ever blocks on a shard: a worker that cannot have the lock
-// within a few milliseconds (its holder was stopped) refuses the connection and counts it.
+// that is busy and whose total may be off by one: the master, when it has reaped the process, frees
+// its locks and counts all shards again from the ledgers of the living. Nobody ever blocks on a
+// shard: a worker that cannot have the lock within a few milliseconds refuses the connection. What
+// lies here holds no pointer, and every walk through it is bounded, because any worker may write
+// it.
 #pragma once
 
 #include <cstddef>
@@ -12,24 +14,9 @@
 #include <span>
 #include <string_view>
 
+#include "common/connection_ledger.h"
+
 namespace drover {
-
-// What one process holds, indexed by connection; written by it alone, under the shard's lock. Made
-// by the master before the fork, unmapped when the process has been reaped.
-struct LedgerEntry {
-  std::uint64_t server_key = 0;  // 0: nothing held
-  std::uint64_t ip_key = 0;
-};
-struct ConnectionLedger {
-  std::size_t capacity = 0;
-  LedgerEntry* entries = nullptr;
-};
-
-struct LedgerUnmap {
-  void operator()(ConnectionLedger* ledger) const;
-};
-using LedgerMapping = std::unique_ptr<ConnectionLedger, LedgerUnmap>;
-[[nodiscard]] LedgerMapping make_ledger(std::size_t capacity);
 
 class LimitTable;
 struct LimitTableUnmap {
@@ -54,8 +41,11 @@ class LimitTable {
   // nothing changed, the caller tries again later (its ledger entry must not be reused before).
   // Worker.
   [[nodiscard]] bool give_back(std::uint64_t& held);
+  // Frees the shards that this process had locked when it died, and those locked in the name of
+  // nobody. Master, after it reaped the process and before it forks the next (a pid may come back).
+  void release_locks_of(int pid);
   // Counts every shard again from these ledgers. False: a shard was busy, try again later. Master,
-  // after a process died.
+  // after release_locks_of().
   [[nodiscard]] bool recount(std::span<ConnectionLedger* const> ledgers);
   // How many the key has now. Any process.
   [[nodiscard]] std::uint64_t count(std::uint64_t key);

@@ -81,6 +81,7 @@ struct ServerSettings {
   Millis linger_timeout{5'000};      // after our FIN, for the peer's
   std::int64_t max_connections = 0;  // over all workers, 0: no limit
   std::int64_t limit_per_ip = 0;
+  [[nodiscard]] bool has_limits() const { return max_connections > 0 || limit_per_ip > 0; }
   std::vector<AccessRule> access;  // first match wins, default allow
   std::vector<Cidr> proxy_from;    // who may send a PROXY header
   std::string access_log;          // path, empty: off

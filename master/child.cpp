@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 
@@ -77,13 +78,20 @@ RoleMain main_of(const RoleMains& roles, Role role) {
   std::exit(main_of(context.roles, heritage.role)(heritage));
 }
 
+// For how many connections a process notes what it holds of the limits: where nobody has set any,
+// there is nothing to note, and nothing to count when it ends.
+std::size_t ledger_capacity(const Heritage& heritage) {
+  const bool notes = heritage.role == Role::kWorker &&
+                     std::ranges::any_of(heritage.settings->servers, &ServerSettings::has_limits);
+  return notes ? static_cast<std::size_t>(heritage.worker_connections) : 0;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Child>> Child::spawn(MasterContext& context, Seats& seats, Heritage heritage,
                                             Keeper* keeper) {
   const bool serves = heritage.role == Role::kWorker;
-  DROVER_TRY(Seats::Lease seat,
-             seats.take(serves ? static_cast<std::size_t>(heritage.worker_connections) : 0));
+  DROVER_TRY(Seats::Lease seat, seats.take(ledger_capacity(heritage)));
   DROVER_TRY(SocketPair pair, make_seqpacket_pair());
   heritage.seat = seat.index();
   heritage.ledger = seat.ledger();
@@ -102,6 +110,7 @@ Result<std::unique_ptr<Child>> Child::spawn(MasterContext& context, Seats& seats
   if (pid == 0) live(context, heritage);
   setpgid(pid, pid);  // both sides, so that it is done whoever runs first
   seat->pid = pid;
+  seat.give_to(pid);
   return std::unique_ptr<Child>(
       new Child(context, heritage, pid, std::move(pair.first), std::move(seat), keeper));
 }

@@ -1,9 +1,12 @@
 // Who sits where on the scoreboard, and the ledger that goes with a seat. A seat is given back when
 // its process has been reaped; its counters go to the totals, and the limits are counted again
-// without it.
+// without it, once for all that left in one turn of the loop.
 #pragma once
 
+#include <sys/types.h>
+
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "common/limit_table.h"
@@ -30,6 +33,8 @@ class Seats {
     [[nodiscard]] ConnectionLedger* ledger() const {
       return seats_->ledgers_[static_cast<std::size_t>(index_)].get();
     }
+    // Says who sits here. (The pid on the scoreboard is the process's to overwrite.)
+    void give_to(pid_t pid) const { seats_->pids_[static_cast<std::size_t>(index_)] = pid; }
 
    private:
     Seats* seats_;
@@ -38,7 +43,8 @@ class Seats {
 
   explicit Seats(MasterContext& context);
 
-  // A cleared seat with a ledger for so many connections (0: none). An error when all are taken.
+  // A cleared seat with a ledger for so many connections (0: none). An error when all are taken, or
+  // when there is no memory for the ledger.
   Result<Lease> take(std::size_t connections);
 
   // Sums of all seats that were given back.
@@ -52,10 +58,11 @@ class Seats {
   void recount();
 
   MasterContext& context_;
-  std::vector<LedgerMapping> ledgers_;  // by seat, null where there is none
+  std::vector<std::unique_ptr<ConnectionLedger>> ledgers_;  // by seat, null where there is none
+  std::vector<pid_t> pids_;                                 // by seat, 0 before the fork
   std::vector<bool> is_taken_;
   Totals retired_;
-  Timer<&Seats::recount> again_;
+  Timer<&Seats::recount> recount_;
 };
 
 }  // namespace drover

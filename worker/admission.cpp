@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "common/check.h"
-
 namespace drover {
 
 bool is_allowed(std::span<const AccessRule> rules, const PeerAddress& peer) {
@@ -16,8 +14,7 @@ Admission::Admission(const ServerSettings& settings, LimitTable* limits, Connect
     : settings_(settings),
       limits_(limits),
       ledger_(ledger),
-      is_limited_(limits != nullptr && ledger != nullptr &&
-                  (settings.max_connections > 0 || settings.limit_per_ip > 0)) {}
+      is_limited_(limits != nullptr && ledger != nullptr && settings.has_limits()) {}
 
 bool Admission::may_send_proxy_header(const PeerAddress& peer) const {
   return std::ranges::any_of(settings_.proxy_from,
@@ -27,8 +24,7 @@ bool Admission::may_send_proxy_header(const PeerAddress& peer) const {
 Admission::Verdict Admission::admit(const PeerAddress& peer, std::uint32_t index) {
   if (!is_allowed(settings_.access, peer)) return Verdict::kDenied;
   if (!is_limited_) return Verdict::kAdmitted;
-  DROVER_CHECK(index < ledger_->capacity);
-  return take_share(peer, ledger_->entries[index]) ? Verdict::kAdmitted : Verdict::kAtLimit;
+  return take_share(peer, ledger_->at(index)) ? Verdict::kAdmitted : Verdict::kAtLimit;
 }
 
 bool Admission::take_share(const PeerAddress& peer, LedgerEntry& entry) {
@@ -49,7 +45,7 @@ bool Admission::take_share(const PeerAddress& peer, LedgerEntry& entry) {
 
 bool Admission::give_back(std::uint32_t index) {
   if (!is_limited_) return true;
-  LedgerEntry& entry = ledger_->entries[index];
+  LedgerEntry& entry = ledger_->at(index);
   const bool server_done = limits_->give_back(entry.server_key);
   return limits_->give_back(entry.ip_key) && server_done;
 }

@@ -16,7 +16,8 @@ class Admission {
  public:
   enum class Verdict { kAdmitted, kDenied, kAtLimit };
 
-  // `limits` and `ledger` may be null: nothing is counted. All must outlive this.
+  // `limits` and `ledger` may be null (no server has limits): nothing is counted. All must outlive
+  // this.
   Admission(const ServerSettings& settings, LimitTable* limits, ConnectionLedger* ledger);
 
   // Whether a balancer at this address may send a PROXY header.

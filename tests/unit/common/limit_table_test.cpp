@@ -8,6 +8,7 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ namespace drover {
 namespace {
 
 using Verdict = LimitTable::Verdict;
+using Ledger = std::unique_ptr<ConnectionLedger>;
 
 pid_t in_child(const std::function<void()>& body) {
   const pid_t pid = fork();
@@ -87,14 +89,14 @@ TEST(LimitTable, IsExactWhenFourProcessesRaceAtTheLimit) {
   constexpr std::size_t kLimit = 1000;
   constexpr std::size_t kTries = 800;
   const std::uint64_t key = table->key("web");
-  std::vector<LedgerMapping> ledgers;
-  for (int i = 0; i < 4; ++i) ledgers.push_back(make_ledger(kTries));
+  std::vector<Ledger> ledgers;
+  for (int i = 0; i < 4; ++i) ledgers.push_back(make_ledger(kTries).value());
 
   std::vector<pid_t> children;
   for (auto& ledger : ledgers) {
     children.push_back(in_child([&] {
       for (std::size_t i = 0; i < kTries; ++i) {
-        while (table->take(key, kLimit, ledger->entries[i].server_key) == Verdict::kBusy) {
+        while (table->take(key, kLimit, ledger->at(i).server_key) == Verdict::kBusy) {
         }
       }
     }));
@@ -103,8 +105,7 @@ TEST(LimitTable, IsExactWhenFourProcessesRaceAtTheLimit) {
 
   std::size_t granted = 0;
   for (auto& ledger : ledgers) {
-    for (std::size_t i = 0; i < kTries; ++i)
-      granted += ledger->entries[i].server_key == key ? 1 : 0;
+    for (const LedgerEntry& entry : ledger->used()) granted += entry.server_key == key ? 1 : 0;
   }
   EXPECT_EQ(granted, kLimit);
   EXPECT_EQ(table->count(key), kLimit);
@@ -112,13 +113,13 @@ TEST(LimitTable, IsExactWhenFourProcessesRaceAtTheLimit) {
 
 TEST(LimitTable, AKilledProcessesShareComesBackWithTheRecount) {
   auto table = make_limit_table();
-  auto mine = make_ledger(4);
-  auto theirs = make_ledger(4);
+  auto mine = make_ledger(4).value();
+  auto theirs = make_ledger(4).value();
   const std::uint64_t key = table->key("web");
-  ASSERT_EQ(table->take(key, 4, mine->entries[0].server_key), Verdict::kGranted);
+  ASSERT_EQ(table->take(key, 4, mine->at(0).server_key), Verdict::kGranted);
   wait_for(in_child([&] {
-    for (int i = 0; i < 3; ++i) {
-      static_cast<void>(table->take(key, 4, theirs->entries[i].server_key));
+    for (std::size_t i = 0; i < 3; ++i) {
+      static_cast<void>(table->take(key, 4, theirs->at(i).server_key));
     }
     raise(SIGKILL);
   }));
@@ -136,20 +137,21 @@ TEST(LimitTable, SurvivesProcessesKilledAtAnyInstruction) {
   auto table = make_limit_table();
   const std::array<std::uint64_t, 3> keys{table->key("a"), table->key("b"), table->key("c")};
   for (int round = 0; round < 200; ++round) {
-    auto ledger = make_ledger(3);
+    auto ledger = make_ledger(3).value();
     const pid_t child = in_child([&] {
       for (;;) {
         for (std::size_t i = 0; i < keys.size(); ++i) {
-          static_cast<void>(table->take(keys[i], 10, ledger->entries[i].server_key));
+          static_cast<void>(table->take(keys[i], 10, ledger->at(i).server_key));
         }
         for (std::size_t i = 0; i < keys.size(); ++i) {
-          static_cast<void>(table->give_back(ledger->entries[i].server_key));
+          static_cast<void>(table->give_back(ledger->at(i).server_key));
         }
       }
     });
     usleep(static_cast<useconds_t>(200 + round * 7));  // a different instruction each time
     kill(child, SIGKILL);
     wait_for(child);
+    table->release_locks_of(child);
     ASSERT_TRUE(table->recount({}));
   }
 
@@ -160,37 +162,128 @@ TEST(LimitTable, SurvivesProcessesKilledAtAnyInstruction) {
   }
 }
 
-TEST(LimitTable, AStoppedHolderMakesOthersBusyAndBlocksNobody) {
-  auto table = make_limit_table();
-  const std::uint64_t key = table->key("web");
-  const pid_t child = in_child([&] {
-    std::uint64_t held = 0;
+// Takes one and gives it back, for ever.
+pid_t in_busy_child(LimitTable& table, std::uint64_t key, std::uint64_t& held) {
+  return in_child([&] {
     for (;;) {
-      static_cast<void>(table->take(key, 10, held));
-      static_cast<void>(table->give_back(held));
+      static_cast<void>(table.take(key, 10, held));
+      static_cast<void>(table.give_back(held));
     }
   });
+}
 
-  bool was_busy = false;
-  std::uint64_t held = 0;
-  for (int round = 0; round < 2000 && !was_busy; ++round) {
+// Stops the child at an instruction where it has the lock of the key's shard; false when it never
+// was found there.
+bool stop_inside_the_lock(pid_t child, LimitTable& table, std::uint64_t key) {
+  for (int round = 0; round < 2000; ++round) {
     usleep(300);
     kill(child, SIGSTOP);
     int status = 0;
-    ASSERT_EQ(waitpid(child, &status, WUNTRACED), child);
-    const Verdict verdict = table->take(key, 10, held);
-    was_busy = verdict == Verdict::kBusy;
+    EXPECT_EQ(waitpid(child, &status, WUNTRACED), child);
+    std::uint64_t held = 0;
+    const Verdict verdict = table.take(key, 10, held);
     EXPECT_NE(verdict, Verdict::kAtLimit);
-    if (verdict == Verdict::kGranted) {
-      EXPECT_TRUE(table->give_back(held));
-    }
+    if (verdict == Verdict::kBusy) return true;
+    EXPECT_TRUE(table.give_back(held));
     kill(child, SIGCONT);
   }
+  return false;
+}
+
+// Dead, and not yet reaped.
+void kill_without_reaping(pid_t child) {
+  kill(child, SIGKILL);
+  siginfo_t end{};
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &end, WEXITED | WNOWAIT), 0);
+}
+
+TEST(LimitTable, AStoppedHolderMakesOthersBusyAndBlocksNobody) {
+  auto table = make_limit_table();
+  auto theirs = make_ledger(1).value();
+  const std::uint64_t key = table->key("web");
+  const pid_t child = in_busy_child(*table, key, theirs->at(0).server_key);
+  ASSERT_TRUE(stop_inside_the_lock(child, *table, key));
+
+  const std::array living{theirs.get()};
+  EXPECT_FALSE(table->recount(living));
+  EXPECT_LE(table->count(key), 1U);
+  std::uint64_t held = 0;
+  kill(child, SIGCONT);
+  while (table->take(key, 10, held) == Verdict::kBusy) {
+  }
+  EXPECT_EQ(held, key);
+
+  kill(child, SIGKILL);
+  wait_for(child);
+}
+
+TEST(LimitTable, AKilledHoldersShardIsBusyUntilItsLocksAreReleasedAndThenExact) {
+  auto table = make_limit_table();
+  auto mine = make_ledger(3).value();
+  auto theirs = make_ledger(1).value();
+  const std::uint64_t key = table->key("web");
+  ASSERT_EQ(table->take(key, 3, mine->at(0).server_key), Verdict::kGranted);
+  const pid_t child = in_busy_child(*table, key, theirs->at(0).server_key);
+  ASSERT_TRUE(stop_inside_the_lock(child, *table, key));
+  kill_without_reaping(child);
+
+  std::uint64_t held = 0;
+  EXPECT_EQ(table->take(key, 3, held), Verdict::kBusy);
+  EXPECT_FALSE(table->give_back(mine->at(0).server_key));
+  table->release_locks_of(child + 1);
+  EXPECT_EQ(table->take(key, 3, held), Verdict::kBusy) << "that was another's lock";
+  wait_for(child);
+  table->release_locks_of(child);
+  const std::array living{mine.get()};
+  EXPECT_TRUE(table->recount(living));
+
+  EXPECT_EQ(table->count(key), 1U);
+  EXPECT_EQ(table->take(key, 3, mine->at(1).server_key), Verdict::kGranted);
+  EXPECT_EQ(table->take(key, 3, mine->at(2).server_key), Verdict::kGranted);
+  EXPECT_EQ(table->take(key, 3, held), Verdict::kAtLimit);
+}
+
+TEST(LimitTable, ALockOfOneWhoIsGoneIsReleasedWithAnyOther) {
+  auto table = make_limit_table();
+  auto theirs = make_ledger(1).value();
+  const std::uint64_t key = table->key("web");
+  const pid_t child = in_busy_child(*table, key, theirs->at(0).server_key);
+  ASSERT_TRUE(stop_inside_the_lock(child, *table, key));
   kill(child, SIGKILL);
   wait_for(child);
 
-  EXPECT_TRUE(was_busy) << "the holder was never stopped inside the lock";
+  table->release_locks_of(1);
+
+  std::uint64_t held = 0;
   EXPECT_EQ(table->take(key, 10, held), Verdict::kGranted);
+}
+
+TEST(ConnectionLedger, ShowsWhatWasUsedAndNeverLess) {
+  auto ledger = make_ledger(100).value();
+  EXPECT_EQ(ledger->used().size(), 0U);
+
+  ledger->at(6).server_key = 1;
+  ledger->at(2).server_key = 1;
+
+  EXPECT_EQ(ledger->used().size(), 7U);
+}
+
+TEST(ConnectionLedger, AWildWorkersMarkLeadsNobodyBehindTheEnd) {
+  auto ledger = make_ledger(100).value();
+  const LedgerEntry* first = &ledger->at(0);
+  auto* mark = reinterpret_cast<std::uint64_t*>(const_cast<LedgerEntry*>(first - 1));
+  ASSERT_EQ(*mark, 1U);
+
+  *mark = ~std::uint64_t{0};
+
+  EXPECT_EQ(ledger->used().size(), 100U);
+}
+
+TEST(ConnectionLedger, IsRefusedWhenThereIsNoMemoryForIt) {
+  const auto ledger = make_ledger(std::size_t{1} << 52);
+
+  ASSERT_FALSE(ledger.ok());
+  EXPECT_EQ(ledger.error().message(), "mmap of a ledger of limits: Cannot allocate memory");
 }
 
 }  // namespace

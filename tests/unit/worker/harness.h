@@ -178,7 +178,7 @@ class ConnectionTest : public testing::Test {
   ModuleTable hooks_ = ScriptedHooks::table();
   ScriptedModule module_;
   LimitTableMapping limits_ = make_limit_table();
-  LedgerMapping ledger_ = make_ledger(kCapacity);
+  std::unique_ptr<ConnectionLedger> ledger_ = make_ledger(kCapacity).value();
   std::optional<ConnectionCore> core_;
   std::unique_ptr<Server> server_;
 };

@@ -150,7 +150,7 @@ class WorkerProcess : public testing::Test, private Channel::Listener {
   Log log_{UniqueFd(open("/dev/null", O_WRONLY)), Log::Style::kPlain, LogLevel::kDebug};
   ScoreboardMapping scoreboard_ = make_scoreboard();
   LimitTableMapping limits_ = make_limit_table();
-  LedgerMapping ledger_ = make_ledger(100);
+  std::unique_ptr<ConnectionLedger> ledger_ = make_ledger(100).value();
   UniqueFd doorbell_;
   UniqueFd listener_copy_;
   int listener_fd_ = -1;
