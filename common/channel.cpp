@@ -71,6 +71,7 @@ bool is_full(int error) { return error == EAGAIN || error == EWOULDBLOCK || erro
 
 std::vector<int> raw(const std::vector<UniqueFd>& fds) {
   std::vector<int> numbers;
+  numbers.reserve(fds.size());
   for (const UniqueFd& fd : fds) numbers.push_back(fd.get());
   return numbers;
 }
