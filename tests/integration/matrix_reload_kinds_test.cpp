@@ -61,6 +61,50 @@ TEST_P(KindsTest, HalfOpenConnectionsAreServedByFewerWorkers) {
   expect_lossless(load);
 }
 
+// After fewer workers nothing reaches the sockets that will be closed.
+TEST(ReuseportTest, NewConnectionsReachOnlyTheSocketsThatStay) {
+  const auto text = [](int workers) {
+    return config("workers = " + std::to_string(workers) + "\nsteer_linger = 1h\n",
+                  echo_server("reuseport"));
+  };
+  Daemon daemon({.config = text(5)});
+  expect_reloaded(daemon.reload(text(2)), 2);
+  EXPECT_TRUE(wait_until_gone(daemon, 1));
+  const Frozen frozen(daemon);
+
+  std::vector<Client> clients;
+  for (int i = 0; i < 100; ++i) clients.emplace_back(Endpoint::v4(daemon.port()));
+
+  EXPECT_EQ(queue_state(daemon.port()).listeners, 5);
+  EXPECT_EQ(queue_state(daemon.port()).queued, 100);
+  EXPECT_EQ(listeners_with_queue(daemon.port()), 2);
+}
+
+// The workers of the old generation leave only when their acceptor has passed on all it has taken.
+TEST(AcceptorTest, WithConnectionsInItsHandsPassesThemOnBeforeTheWorkersLeave) {
+  constexpr int kTaken = 20;
+  const std::string text =
+      config("workers = 2\nsteer_after = 1m\nhang_timeout = 5m\n", echo_server("acceptor"));
+  Daemon daemon({.config = text,
+                 .faulty = true,
+                 .environment = {{"DROVER_PAUSE", "acceptor.accepted:" + std::to_string(kTaken)}}});
+  std::vector<Client> clients;
+  for (int i = 0; i < kTaken; ++i) {
+    clients.emplace_back(Endpoint::v4(daemon.port()));
+    clients.back().send_all("first words");
+  }
+  const pid_t paused = daemon.wait_for_paused();
+
+  expect_reloaded(daemon.reload(text), 2);
+  EXPECT_TRUE(wait_until([&] { return daemon.workers_of(2).size() == 2; }));
+  EXPECT_EQ(daemon.workers_of(1).size(), 2U);
+  resume(paused);
+
+  for (Client& client : clients) EXPECT_EQ(client.receive(11), "first words");
+  clients.clear();
+  EXPECT_TRUE(wait_until_gone(daemon, 1));
+}
+
 TEST_P(KindsTest, ConnectionsLongerThanTheDeadlineAreCutInItsLastQuarterAndCounted) {
   constexpr Millis kDeadline{2'400};
   constexpr Millis kSlack{1'500};

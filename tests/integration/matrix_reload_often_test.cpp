@@ -45,13 +45,18 @@ TEST_P(OftenTest, TwentyReloadsInARowLoseAndLeakNothing) {
 }
 
 TEST_P(OftenTest, ASecondHupIsHeardWhileTheFirstReloads) {
+  const std::string slow = "[drover]\nload = " + built("test-modules/slow_start.so") +
+                           "\n[server slow]\nlisten = 127.0.0.1:{port2}\nprotocol = slow_start\n";
   Daemon daemon({.config = with_workers(2)});
   LoadGenerator load(reload_load({Endpoint::v4(daemon.port())}));
   ASSERT_TRUE(load.wait_for_completed(50));
 
   wait_for_loaded_moment(load, daemon.port());
-  daemon.rewrite_config(with_workers(3));
+  write_file(daemon.file("slow.conf"), daemon.expand(slow));
+  daemon.rewrite_config(
+      replace_all(with_workers(3), "load = echo\n", "load = echo\ninclude = {dir}/slow.conf\n"));
   daemon.signal_master(SIGHUP);
+  ASSERT_TRUE(wait_until([&] { return !daemon.workers_of(2).empty(); }));
   daemon.rewrite_config(with_workers(4));
   daemon.signal_master(SIGHUP);
 
@@ -60,7 +65,7 @@ TEST_P(OftenTest, ASecondHupIsHeardWhileTheFirstReloads) {
   }));
   EXPECT_TRUE(load.wait_for_completed(100));
   expect_lossless(load);
-  EXPECT_TRUE(wait_until([&] { return daemon.workers().size() == 4; }));
+  EXPECT_TRUE(wait_until([&] { return has_only(daemon, 3, 4); }));
 }
 
 // A connection of the generation that serves: one that was made right after a reload may have been

@@ -153,18 +153,14 @@ INSTANTIATE_TEST_SUITE_P(All, RefusalTest, ::testing::ValuesIn(kStrategies), str
 class OtherServerTest : public ::testing::TestWithParam<const char*> {
  protected:
   static constexpr int kHeld = 20;
+  static constexpr int kQueued = 500;  // more than three workers take in one turn of their loops
   [[nodiscard]] static std::string with_servers(const std::string& servers) {
     return config(drover_lines(3), servers);
   }
-  // Connections to {port2}: accepted ones, then ones that wait in its queue at the event.
-  [[nodiscard]] std::vector<Client> connect_to_other(bool accepted) {
+  [[nodiscard]] std::vector<Client> connect_to_other(int count) {
     std::vector<Client> clients;
-    for (int i = 0; i < kHeld; ++i) {
+    while (static_cast<int>(clients.size()) < count)
       clients.emplace_back(Endpoint::v4(daemon_.port(2)));
-      if (accepted) {
-        EXPECT_EQ(clients.back().exchange("old"), "old");
-      }
-    }
     return clients;
   }
   void reload_and_look(const std::string& text);
@@ -175,12 +171,13 @@ class OtherServerTest : public ::testing::TestWithParam<const char*> {
 
 void OtherServerTest::reload_and_look(const std::string& text) {
   ASSERT_TRUE(load_.wait_for_completed(50));
-  std::vector<Client> held = connect_to_other(true);
+  std::vector<Client> held = connect_to_other(kHeld);
+  for (Client& client : held) EXPECT_EQ(client.exchange("old"), "old");
   std::vector<Client> queued;
   {
     const Frozen frozen(daemon_);
-    queued = connect_to_other(false);
-    EXPECT_EQ(queue_state(daemon_.port(2)).queued, kHeld);
+    queued = connect_to_other(kQueued);
+    EXPECT_EQ(queue_state(daemon_.port(2)).queued, kQueued);
     wait_for_loaded_moment(load_, daemon_.port(), kQueuedWhileFrozen);
     expect_reloaded(daemon_.reload(text), 2);
   }

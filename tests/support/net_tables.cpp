@@ -86,6 +86,14 @@ QueueState queue_state(std::uint16_t port) {
   return found;
 }
 
+int listeners_with_queue(std::uint16_t port) {
+  int found = 0;
+  for_each_row(port, [&found](const Row& row) {
+    if (row.state == kListen && row.rx_queue > 0) ++found;
+  });
+  return found;
+}
+
 int unix_queue_length(const std::string& path) {
   std::istringstream fields(run_command({"ss", "-Hxl", "src", path}).output);
   std::string family;

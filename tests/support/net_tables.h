@@ -20,6 +20,9 @@ struct QueueState {
 // For a TCP port, both families.
 [[nodiscard]] QueueState queue_state(std::uint16_t port);
 
+// How many of the sockets that listen on the port have something in their queue.
+[[nodiscard]] int listeners_with_queue(std::uint16_t port);
+
 // For a listening unix socket (asks `ss`).
 [[nodiscard]] int unix_queue_length(const std::string& path);
 
