@@ -10,29 +10,19 @@
 #include "tests/support/client.h"
 #include "tests/support/daemon.h"
 #include "tests/support/proc.h"
+#include "tests/support/sanitizer.h"
 
 namespace drover::test {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr int kDefaultChurn = 20'000;
-#else
-constexpr int kDefaultChurn = 100'000;
-#endif
+constexpr int kDefaultChurn = kUnderAsan ? 20'000 : 100'000;
 constexpr int kThreads = 4;
-constexpr std::int64_t kSlackBytes = 2 << 20;
+constexpr std::int64_t kSlackBytes = (kUnderAsan ? 8 : 2) << 20;
 constexpr int kSlackDescriptors = 3;
 
 int churn() {
   const char* wanted = std::getenv("DROVER_CHURN");
   return wanted == nullptr ? kDefaultChurn : std::atoi(wanted);
-}
-
-// A sanitizer keeps freed memory for a while to find those who use it; that is no leak of ours.
-Environment without_quarantine() {
-  const char* options = std::getenv("ASAN_OPTIONS");
-  return {
-      {"ASAN_OPTIONS", std::string(options == nullptr ? "" : options) + ":quarantine_size_mb=1"}};
 }
 
 std::string all_strategies() {

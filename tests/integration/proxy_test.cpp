@@ -1,6 +1,7 @@
 // The PROXY protocol before a server: the client that a trusted header names is the one that is
 // logged, judged and counted; anything else there is refused.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "tests/support/access_lines.h"
 #include "tests/support/client.h"
@@ -136,8 +137,9 @@ TEST(ProxyHeader, OfAStrangerIsRefusedUnread) {
   Daemon daemon({.config = proxied()});
 
   Client stranger(Endpoint::v4(daemon.port()), "127.0.0.3");
+  static_cast<void>(::send(stranger.fd(), kV1.data(), kV1.size(), MSG_NOSIGNAL));
 
-  EXPECT_NE(stranger.next(), Client::Next::kSilence);
+  EXPECT_NE(stranger.next(Millis{3000}), Client::Next::kSilence);
   EXPECT_TRUE(daemon.wait_for_status(
       [](const DaemonStatus& now) { return now.totals.refused_access == 1 && now.live() == 0; }));
 }
