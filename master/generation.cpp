@@ -176,7 +176,7 @@ Result<std::vector<std::uint32_t>> Generation::serve() {
   return removed;
 }
 
-bool Generation::drain(Millis timeout, std::vector<std::uint32_t> removed_listeners) {
+bool Generation::drain(Millis timeout, const std::vector<std::uint32_t>& removed_listeners) {
   const Millis deadline = monotonic_now() + timeout;
   if (deadline >= drain_deadline_) return false;
   drain_deadline_ = deadline;

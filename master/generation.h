@@ -45,7 +45,7 @@ class Generation final : private WorkerPool::Owner {
   // longer.
   Result<std::vector<std::uint32_t>> serve();
   // A later call may shorten the time, never lengthen it. False: it had no more than that already.
-  bool drain(Millis timeout, std::vector<std::uint32_t> removed_listeners);
+  bool drain(Millis timeout, const std::vector<std::uint32_t>& removed_listeners);
   // Kills what there is and gives up what was not committed.
   void abort();
   bool on_exit(pid_t pid, int wait_status);

@@ -26,8 +26,8 @@ class ListenGroup {
     bool is_committed = false;  // belongs to a generation that served; else to one being built
   };
 
-  ListenGroup(MasterContext& context, Address address)
-      : context_(context), address_(std::move(address)) {}
+  ListenGroup(MasterContext& context, const Address& address)
+      : context_(context), address_(address) {}
   ListenGroup(const ListenGroup&) = delete;
   ListenGroup& operator=(const ListenGroup&) = delete;
 

@@ -210,7 +210,7 @@ void Master::on_generation_ready(Generation& generation) {
     generation.abort();
     return on_generation_failed(generation, removed.error().message());
   }
-  retire_former(std::move(removed).value());
+  retire_former(removed.value());
   const Settings& settings = current_->settings();
   watchdog_.start(settings.steer_after, settings.hang_timeout);
   log_.notice("serving: generation={} workers={} servers={}", current_->number(),
@@ -222,10 +222,10 @@ void Master::on_generation_ready(Generation& generation) {
 }
 
 // The generation that was being built serves; the one that did drains.
-void Master::retire_former(std::vector<std::uint32_t> removed_listeners) {
+void Master::retire_former(const std::vector<std::uint32_t>& removed_listeners) {
   std::unique_ptr<Generation> former = std::exchange(current_, std::move(coming_));
   if (former == nullptr) return;
-  former->drain(former->settings().worker_shutdown_timeout, std::move(removed_listeners));
+  former->drain(former->settings().worker_shutdown_timeout, removed_listeners);
   leaving_.push_back(std::move(former));
   cut_oldest_beyond_limit();
   burial_.start(base_.get(), Millis{0}, this);

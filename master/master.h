@@ -59,7 +59,7 @@ class Master final : private Generation::Owner, private Watchdog::Owner {
   void on_silent(const std::vector<pid_t>& silent) override;
 
   void reap();
-  void retire_former(std::vector<std::uint32_t> removed_listeners);
+  void retire_former(const std::vector<std::uint32_t>& removed_listeners);
   void cut_oldest_beyond_limit();
   void answer_reload(int status, const std::string& text);
   void bury_the_dead();

@@ -11,7 +11,7 @@ namespace {
 class ExclusiveStrategy final : public QueueStrategy {
  public:
   ExclusiveStrategy(AcceptHost& host, std::uint16_t server)
-      : QueueStrategy(host, server), epoll_(host.base()) {}
+      : QueueStrategy(host, server), epoll_(host.base()), has_line_(host.heritage().slots > 1) {}
 
   void resume() override {
     has_waited_ = true;
@@ -37,15 +37,15 @@ class ExclusiveStrategy final : public QueueStrategy {
 
  private:
   void go_to_end_of_line(AcceptQueue& queue) {
-    if (owner_of(queue.listener()) != kEveryone || !possible_) return;
-    possible_ = epoll_.make_exclusive(queue.fd());
-    if (!possible_) {
+    if (owner_of(queue.listener()) != kEveryone || !has_line_) return;
+    has_line_ = epoll_.make_exclusive(queue.fd());
+    if (!has_line_) {
       heritage().log->warning("accept = exclusive is not possible here, going on as shared");
     }
   }
 
   ExclusiveEpoll epoll_;
-  bool possible_ = true;
+  bool has_line_;  // a lone worker needs none, and there is none where the trick fails
   bool has_waited_ = false;
 };
 
