@@ -116,10 +116,9 @@ struct Settings {
   std::string group;                    // empty: the user's
   int workers = 0;                      // 0: auto, the CPUs this process may use
   std::int64_t worker_connections = 0;  // 0: auto, nofile minus a reserve
-  std::optional<LogTarget>
-      error_log;        // default: stderr in the foreground, else syslog
-  std::string pid;      // path; empty: none
-  std::string control;  // path; empty: none
+  std::optional<LogTarget> error_log;   // default: stderr in the foreground, else syslog
+  std::string pid;                      // path; empty: none
+  std::string control;                  // path; empty: none
   std::string module_dir;
   std::vector<std::string> load;  // a name in module_dir or a path
   std::string working_directory;

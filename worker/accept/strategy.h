@@ -1,6 +1,7 @@
-// How the workers of one server share its accepting. A strategy is one file in this folder that implements this
-// interface, and a row in strategy.cpp's table. It decides *when* this worker listens; taking connections from a listener
-// within the turn's budget is AcceptTap's (accept_tap.h), serving them the sink's.
+// How the workers of one server share its accepting. A strategy is one file in this folder that
+// implements this interface, and a row in strategy.cpp's table. It decides *when* this worker
+// listens; taking connections from a listener within the turn's budget is AcceptTap's
+// (accept_tap.h), serving them the sink's.
 #pragma once
 
 #include <event2/event.h>
@@ -29,15 +30,16 @@ class AcceptHost {
   virtual ~AcceptHost() = default;
   virtual event_base* base() = 0;
   virtual const Heritage& heritage() const = 0;
-  // False when worker_connections is reached or descriptors have run out: take nothing now. The host calls
-  // Strategy::pause() when that becomes so and resume() when it no longer is.
+  // False when worker_connections is reached or descriptors have run out: take nothing now. The
+  // host calls Strategy::pause() when that becomes so and resume() when it no longer is.
   virtual bool has_room() const = 0;
   // Connections this worker has now, and how many it may have.
   virtual std::uint32_t live() const = 0;
   virtual std::uint32_t capacity() const = 0;
   // Serves the connection, or refuses and closes it.
   virtual void on_accepted(Accepted connection) = 0;
-  // accept4 failed with EMFILE, ENFILE, ENOBUFS or ENOMEM: the host pauses every strategy for a while.
+  // accept4 failed with EMFILE, ENFILE, ENOBUFS or ENOMEM: the host pauses every strategy for a
+  // while.
   virtual void on_descriptors_exhausted(int error_number) = 0;
   // Wakes another slot's worker through its eventfd.
   virtual void ring(int slot) = 0;
@@ -53,13 +55,15 @@ class Strategy {
   virtual void pause() = 0;
   // Every 250 ms, paused or not.
   virtual void on_heartbeat(Millis /*now*/) {}
-  // The slot's doorbell was rung, by whomever: look whether it was for you. Never called while paused.
+  // The slot's doorbell was rung, by whomever: look whether it was for you. Never called while
+  // paused.
   virtual void on_doorbell() {}
-  // Some slot is steered around: take once, within the budget, from every queue of this server, also those that
-  // belong to other slots. Called at each doorbell and heartbeat while it lasts; counts as `steered` what came from
-  // another slot's queue. Never called while paused.
+  // Some slot is steered around: take once, within the budget, from every queue of this server,
+  // also those that belong to other slots. Called at each doorbell and heartbeat while it lasts;
+  // counts as `steered` what came from another slot's queue. Never called while paused.
   virtual void take_stranded() = 0;
-  // Take until the queues listed are empty: their listeners are about to be closed (removed by a reload, or surplus).
+  // Take until the queues listed are empty: their listeners are about to be closed (removed by a
+  // reload, or surplus).
   virtual void take_all(const std::vector<std::uint32_t>& listener_ids) = 0;
   // Close this listener's descriptor and forget it.
   virtual void close_listener(std::uint32_t listener_id) = 0;
@@ -67,7 +71,8 @@ class Strategy {
   virtual void close_all() = 0;
 };
 
-// The strategy that Settings::servers[server] asks for, over that server's listeners in the heritage.
+// The strategy that Settings::servers[server] asks for, over that server's listeners in the
+// heritage.
 [[nodiscard]] std::unique_ptr<Strategy> make_strategy(AcceptHost& host, std::uint16_t server);
 
 }  // namespace drover
