@@ -10,6 +10,7 @@
 #include <system_error>
 #include <unordered_map>
 
+#include "tests/support/failure.h"
 #include "tests/support/files.h"
 #include "tests/support/wait.h"
 
@@ -131,14 +132,24 @@ std::vector<std::uint64_t> socket_inodes_of(pid_t pid) {
   return inodes;
 }
 
-void kill_now(pid_t pid) { ::kill(pid, SIGKILL); }
+namespace {
+
+// 0 is what "there is no such worker" looks like, and the test's own process group to kill().
+void send_signal(pid_t pid, int number) {
+  if (pid <= 0) fail("there is no process to signal");
+  ::kill(pid, number);
+}
+
+}  // namespace
+
+void kill_now(pid_t pid) { send_signal(pid, SIGKILL); }
 
 void stop(pid_t pid) {
-  ::kill(pid, SIGSTOP);
+  send_signal(pid, SIGSTOP);
   const bool stopped = wait_until([&] { return state_of(pid) == 'T' || !is_alive(pid); });
   static_cast<void>(stopped);  // a process in a long system call: the test will see it alive
 }
 
-void resume(pid_t pid) { ::kill(pid, SIGCONT); }
+void resume(pid_t pid) { send_signal(pid, SIGCONT); }
 
 }  // namespace drover::test
