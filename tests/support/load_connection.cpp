@@ -1,5 +1,6 @@
 #include "tests/support/load_connection.h"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -170,8 +171,16 @@ void LoadConnection::fail_with(LoadError error) {
   done();
 }
 
+void LoadConnection::watch(int epoll_fd) {
+  if (is_done()) return;
+  epoll_fd_ = epoll_fd;
+  epoll_event event{EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, {.ptr = this}};
+  ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd_.get(), &event);
+}
+
 void LoadConnection::done() {
   step_ = Step::kDone;
+  if (epoll_fd_ >= 0) ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd_.get(), nullptr);
   fd_.reset();
 }
 

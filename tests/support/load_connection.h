@@ -38,6 +38,9 @@ class LoadConnection {
   // Goes on as far as the socket allows. To be called on readiness, and by tick() when it paused.
   void advance();
   void tick(Clock::time_point now, Millis timeout);
+  // Reports its events to this epoll, with itself as their data, until it is done. Closing alone
+  // would not end that while a child that is being forked has a copy of the descriptor.
+  void watch(int epoll_fd);
   // A pinging connection: ends after the message it is in.
   void finish() { finishing_ = true; }
 
@@ -66,6 +69,7 @@ class LoadConnection {
   Endpoint to_;
   LoadPlan plan_;
   UniqueFd fd_;
+  int epoll_fd_ = -1;  // not ours
   Payload payload_;
   std::minstd_rand random_;
   Step step_ = Step::kConnecting;

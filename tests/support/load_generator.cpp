@@ -108,7 +108,7 @@ void LoadGenerator::open_new() {
   for (auto& connection : again) {
     LoadConnection& started = *connection;
     const bool ok = started.start();
-    if (ok) watch(started);
+    if (ok) started.watch(epoll_.get());
     (ok ? live_ : waiting_).push_back(std::move(connection));
   }
   refill_tokens(Clock::now());
@@ -143,14 +143,8 @@ void LoadGenerator::open_one(bool pinging) {
   auto connection = std::make_unique<LoadConnection>(
       options_.targets[index % options_.targets.size()], source, plan);
   const bool ok = connection->start();
-  if (ok) watch(*connection);
+  if (ok) connection->watch(epoll_.get());
   (ok ? live_ : waiting_).push_back(std::move(connection));
-}
-
-void LoadGenerator::watch(LoadConnection& connection) {
-  if (connection.is_done()) return;
-  epoll_event event{EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, {.ptr = &connection}};
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, connection.fd(), &event);
 }
 
 void LoadGenerator::wait_and_advance() {

@@ -65,7 +65,6 @@ class LoadGenerator {
   void open_new();
   void refill_tokens(Clock::time_point now);
   void open_one(bool pinging);
-  void watch(LoadConnection& connection);
   void wait_and_advance();
   void sweep(Clock::time_point now);
   void publish(const LoadStats& news, std::vector<LoadFailure> failed);
