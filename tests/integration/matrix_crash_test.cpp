@@ -6,17 +6,14 @@
 #include <csignal>
 
 #include "tests/integration/strategies.h"
+#include "tests/support/sanitizer.h"
 
 namespace drover::test {
 namespace {
 
 constexpr int kWaiting = 20;
 // 100 ms are promised; less than a heartbeat (250 ms) shows that nobody waits for one.
-#ifdef __SANITIZE_ADDRESS__
-constexpr Millis kServesAgain{1000};
-#else
-constexpr Millis kServesAgain{200};
-#endif
+constexpr Millis kServesAgain{kUnderAsan ? 1000 : 200};
 
 // What the death of `pid` may end: the connections it has accepted. It is stopped first, so that
 // the set is exact.

@@ -10,6 +10,7 @@
 #include "tests/support/load_generator.h"
 #include "tests/support/payload.h"
 #include "tests/support/proc.h"
+#include "tests/support/sanitizer.h"
 
 namespace drover::test {
 namespace {
@@ -132,7 +133,8 @@ class Stream {
 };
 
 TEST(SlowReader, GetsGigabytesWithBoundedMemoryInTheWorker) {
-  Daemon daemon({.config = config("workers = 1", echo_server("exclusive"))});
+  Daemon daemon({.config = config("workers = 1", echo_server("exclusive")),
+                 .environment = without_quarantine()});
   Client client(Endpoint::v4(daemon.port()));
   ASSERT_EQ(client.exchange("warm"), "warm");
   const pid_t worker = daemon.worker_pid(0);
