@@ -109,9 +109,7 @@ Channel::Channel(event_base* base, UniqueFd fd, Listener* listener)
   watch();
 }
 
-Channel::~Channel() {
-  if (destroyed_ != nullptr) *destroyed_ = true;
-}
+Channel::~Channel() { *is_alive_ = false; }
 
 void Channel::send(MessageType type, std::string_view body, std::span<const int> fds) {
   if (!fd_.is_open()) return;
@@ -136,18 +134,14 @@ void Channel::flush() {
 }
 
 void Channel::on_event(short what) {
-  bool destroyed = false;
-  destroyed_ = &destroyed;
   if ((what & EV_WRITE) != 0) send_waiting();
   if ((what & EV_READ) != 0) receive_all();
-  if (!destroyed) destroyed_ = nullptr;
 }
 
 void Channel::receive_all() {
-  const bool* destroyed = destroyed_;
   listener_->before_receive();
-  for (int i = 0; i < kMessagesPerTurn && receive_one(); ++i) {
-    if (*destroyed) return;
+  for (int i = 0; i < kMessagesPerTurn; ++i) {
+    if (!receive_one()) return;
   }
 }
 
@@ -169,9 +163,9 @@ bool Channel::receive_one() {
   Result<Message> message = decode_message({packet, static_cast<std::size_t>(size)});
   if (!message || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return fail(), false;
   message->fds = std::move(fds);
-  const bool* destroyed = destroyed_;
+  const std::shared_ptr<bool> is_alive = is_alive_;
   listener_->on_message(std::move(*message));
-  return !*destroyed && fd_.is_open();
+  return *is_alive && fd_.is_open();
 }
 
 void Channel::send_waiting() {

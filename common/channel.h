@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -87,7 +88,8 @@ class Channel {
   UniqueFd fd_;
   Listener* listener_;
   std::deque<Outgoing> waiting_;
-  bool* destroyed_ = nullptr;  // set while a callback runs
+  // Turns false when the channel goes; who calls the listener keeps a copy to find that out.
+  std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
 
   Event<&Channel::on_event> event_;
 };

@@ -9,7 +9,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view packet(reinterpret_cast<const char*>(data), size);
-  const auto message = drover::decode_message(packet);
+  auto message = drover::decode_message(packet);
   if (!message) return 0;
   (void)message->body_as<drover::DrainBody>();
   (void)message->body_as<drover::ReopenBody>();
