@@ -15,7 +15,8 @@ namespace drover {
 namespace {
 
 constexpr int kFatalSignals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
-constexpr std::size_t kStackSize = 64 * 1024;  // unwinding takes more than the usual SIGSTKSZ
+constexpr std::size_t kStackSize =
+    std::size_t{64} * 1024;  // unwinding takes more than the usual SIGSTKSZ
 
 // A signal handler has no argument to carry these: they are the process's, as the handler is.
 CrashReport* report_of_process = nullptr;
