@@ -48,9 +48,7 @@ void close_all_but(std::vector<int> keep) {
 
 void reset_signals() {
   for (int number = 1; number < NSIG; ++number) std::signal(number, SIG_DFL);
-  for (const int ignored : {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGPIPE}) {
-    std::signal(ignored, SIG_IGN);
-  }
+  ignore_masters_signals();
 }
 
 }  // namespace
@@ -78,6 +76,12 @@ void shed_parent(event_base* parents_base, std::vector<int> keep) {
   reset_signals();  // after libevent, which puts back the handlers it had found
   closelog();       // its descriptor is about to be closed and its number to be used again
   close_all_but(std::move(keep));
+}
+
+void ignore_masters_signals() {
+  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGPIPE}) {
+    std::signal(number, SIG_IGN);
+  }
 }
 
 void leave_terminal() {

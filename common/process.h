@@ -24,6 +24,10 @@ void set_process_title(std::string_view title);
 // pair), every descriptor closed but 0, 1, 2 and `keep`. Leaves the signals blocked.
 void shed_parent(event_base* parents_base, std::vector<int> keep);
 
+// What a child leaves to the master: a terminal's Ctrl-C or a stray signal to the group must not
+// end it. HUP INT QUIT USR1 USR2 WINCH PIPE.
+void ignore_masters_signals();
+
 // Points 0, 1 and 2 to /dev/null.
 void leave_terminal();
 

@@ -13,6 +13,7 @@
 #include "common/channel.h"
 #include "common/event.h"
 #include "common/fault.h"
+#include "common/process.h"
 #include "worker/accept/drain_order.h"
 #include "worker/accepting.h"
 #include "worker/connection.h"
@@ -241,18 +242,11 @@ void Worker::on_doorbell() {
   accepting_->on_doorbell();
 }
 
-// The master decides; a terminal's Ctrl-C or a stray signal to the group must not end a worker.
-void ignore_signals() {
-  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGPIPE}) {
-    std::signal(number, SIG_IGN);
-  }
-}
-
 }  // namespace
 
 int worker_main(const Heritage& heritage) {
   install_crash_handler(heritage.my_seat().crash);
-  ignore_signals();
+  ignore_masters_signals();
   Worker worker(heritage);
   return worker.run();
 }

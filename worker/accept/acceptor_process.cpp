@@ -10,6 +10,7 @@
 
 #include "common/channel.h"
 #include "common/fault.h"
+#include "common/process.h"
 #include "worker/accept/accept_tap.h"
 #include "worker/accept/drain_order.h"
 #include "worker/accept/passer.h"
@@ -238,9 +239,7 @@ void AcceptorProcess::beat() {
 }  // namespace
 
 int acceptor_main(const Heritage& heritage) {
-  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGPIPE}) {
-    std::signal(number, SIG_IGN);
-  }
+  ignore_masters_signals();
   install_crash_handler(heritage.my_seat().crash);
   return AcceptorProcess(heritage).run();
 }
