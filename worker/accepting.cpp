@@ -28,17 +28,21 @@ void Accepting::begin() {
 }
 
 void Accepting::end(const std::vector<std::uint32_t>& removed) {
-  for (const auto& strategy : strategies_) strategy->take_all(removed);
   is_serving_ = false;
   update();
-  for (const auto& strategy : strategies_) strategy->close_all();
+  for (const auto& strategy : strategies_) strategy->drain(removed);
+  finish();
 }
 
 void Accepting::close_listener(std::uint32_t listener_id) {
-  for (const auto& strategy : strategies_) {
-    strategy->take_all({listener_id});
-    strategy->close_listener(listener_id);
-  }
+  for (const auto& strategy : strategies_) strategy->close_listener(listener_id);
+  finish();
+}
+
+// What finds no room now is taken when a connection has ended.
+void Accepting::finish() {
+  is_finished_ = true;
+  for (const auto& strategy : strategies_) is_finished_ = strategy->finish() && is_finished_;
 }
 
 void Accepting::on_heartbeat() {
@@ -62,6 +66,7 @@ void Accepting::take_stranded() {
 void Accepting::on_batch_end() {
   if (is_exhausted_ && core_.table().size() < live_when_exhausted_) is_exhausted_ = false;
   update();
+  if (!is_finished_ && has_room()) finish();
 }
 
 bool Accepting::has_room() const {

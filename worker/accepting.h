@@ -21,9 +21,12 @@ class Accepting final : public AcceptHost {
 
   // kServe: from here on strategies listen whenever there is room.
   void begin();
-  // Draining: takes what waits at the listeners that go away, then closes all.
+  // Draining: takes what waits at the listeners that go away, as far as there is room, and closes
+  // all.
   void end(const std::vector<std::uint32_t>& removed);
   void close_listener(std::uint32_t listener_id);
+  // Nothing waits at a listener that goes away.
+  [[nodiscard]] bool is_finished() const { return is_finished_; }
 
   void on_heartbeat();
   void on_doorbell();
@@ -41,6 +44,7 @@ class Accepting final : public AcceptHost {
 
  private:
   void update();
+  void finish();
   void take_stranded();
   void on_exhaustion_over();
 
@@ -51,6 +55,7 @@ class Accepting final : public AcceptHost {
   bool is_serving_ = false;                            // between begin() and end()
   bool is_exhausted_ = false;                          // descriptors ran out a moment ago
   bool is_listening_ = false;                          // strategies are resumed
+  bool is_finished_ = true;
   std::size_t live_when_exhausted_ = 0;
   RateLimit exhaustion_log_{1, Millis{10'000}};
   Timer<&Accepting::on_exhaustion_over> exhaustion_over_;

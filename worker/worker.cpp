@@ -223,7 +223,8 @@ void Worker::cut(std::size_t connections) {
 void Worker::on_batch_end() {
   if (!accepting_) return;
   accepting_->on_batch_end();
-  if (drain_ && core_.table().size() == 0) event_base_loopbreak(base_.get());
+  if (drain_ && core_.table().size() == 0 && accepting_->is_finished())
+    event_base_loopbreak(base_.get());
 }
 
 void Worker::on_heartbeat() {

@@ -7,6 +7,7 @@
 
 #include "worker/accept/passing.h"
 #include "worker/accept/queue_strategy.h"
+#include "worker/accept/slots.h"
 #include "worker/accept/strategies.h"
 
 namespace drover {
@@ -29,8 +30,8 @@ class AcceptorStrategy final : public QueueStrategy {
   void pause() override;
   void on_heartbeat(Millis now) override;
   void take_stranded() override;
-  void take_all(const std::vector<std::uint32_t>& listener_ids) override;
-  void close_all() override;
+  void drain(const std::vector<std::uint32_t>& removed) override;
+  bool finish() override;
 
  protected:
   // The acceptor process waits at them.
@@ -42,6 +43,7 @@ class AcceptorStrategy final : public QueueStrategy {
   enum class Reading { kNothingWaits, kNoRoom, kTaken };
 
   void on_pair_readable();
+  void help_neighbours();
   bool read_all_pairs();
   Reading read_pair(int slot);
   void take_over(Passed passed);
@@ -51,7 +53,7 @@ class AcceptorStrategy final : public QueueStrategy {
   }
 
   const bool reads_pairs_;
-  bool unfinished_ = false;  // closed, but something is in a pair for which there was no room
+  bool is_draining_ = false;
   Event<&AcceptorStrategy::on_pair_readable> pair_;
 };
 
@@ -67,30 +69,39 @@ void AcceptorStrategy::pause() {
 }
 
 void AcceptorStrategy::on_heartbeat(Millis /*now*/) {
-  if (unfinished_) unfinished_ = !read_all_pairs();
-  if (!is_paused()) resume();  // on_pair_readable() may have stopped
+  if (is_paused()) return;
+  resume();  // on_pair_readable() may have stopped
+  help_neighbours();
 }
 
 void AcceptorStrategy::take_stranded() {
   QueueStrategy::take_stranded();
+  help_neighbours();
+}
+
+// A slot that is steered around cannot read its pair; one that other servers have filled since the
+// acceptor chose it will not.
+void AcceptorStrategy::help_neighbours() {
   if (!reads_pairs_) return;
   for (int slot = 0; slot < heritage().slots; ++slot) {
-    const bool orphaned = slot != heritage().slot && heritage().board().is_steered_around(slot);
-    const bool taken = orphaned && read_pair(slot) == Reading::kTaken;
-    if (taken) host_.ring(heritage().slot);  // there may be more: next turn
+    if (slot == heritage().slot ||
+        (is_slot_usable(heritage(), slot) && has_slot_room(heritage(), slot)))
+      continue;
+    if (read_pair(slot) == Reading::kTaken)
+      host_.ring(heritage().slot);  // there may be more: next turn
   }
+}
+
+void AcceptorStrategy::drain(const std::vector<std::uint32_t>& removed) {
+  is_draining_ = true;
+  QueueStrategy::drain(removed);
 }
 
 // The acceptor has stopped before a worker drains, so the pairs only get emptier; a neighbour that
 // died has no successor.
-void AcceptorStrategy::take_all(const std::vector<std::uint32_t>& listener_ids) {
-  read_all_pairs();
-  QueueStrategy::take_all(listener_ids);
-}
-
-void AcceptorStrategy::close_all() {
-  QueueStrategy::close_all();
-  unfinished_ = !read_all_pairs();
+bool AcceptorStrategy::finish() {
+  const bool pairs_are_read = !is_draining_ || read_all_pairs();
+  return QueueStrategy::finish() && pairs_are_read;
 }
 
 // A batch for which there is no room now stays where it is until the heartbeat looks again.

@@ -1,8 +1,10 @@
 // accept = exclusive: every worker waits at the same listening socket, but the kernel wakes one
 // (EPOLLEXCLUSIVE). It wakes the first in line, always the same one when all are idle; so a worker
-// that was woken goes to the end of the line.
+// that was woken goes to the end of the line, and one that stops waiting (it is full, or out of
+// descriptors) rings a neighbour: the wake-up may have been the only one for its connection.
 #include "worker/accept/exclusive_epoll.h"
 #include "worker/accept/queue_strategy.h"
+#include "worker/accept/slots.h"
 #include "worker/accept/strategies.h"
 
 namespace drover {
@@ -18,11 +20,20 @@ class ExclusiveStrategy final : public QueueStrategy {
     QueueStrategy::resume();
   }
 
-  void close_all() override {
+  void pause() override {
+    const bool stops_waiting = !is_paused();
+    QueueStrategy::pause();
+    const int neighbour = stops_waiting ? next_with_room() : -1;
+    if (neighbour >= 0) host_.ring(neighbour);
+  }
+
+  void on_doorbell() override { take_stranded(); }
+
+  void drain(const std::vector<std::uint32_t>& removed) override {
     pause();
     // A wake-up that came together with the order to leave was the only one for its connection.
     if (has_waited_) take_stranded();
-    QueueStrategy::close_all();
+    QueueStrategy::drain(removed);
   }
 
  protected:
@@ -36,6 +47,12 @@ class ExclusiveStrategy final : public QueueStrategy {
   }
 
  private:
+  [[nodiscard]] int next_with_room() const {
+    return next_in_ring(heritage().slot, heritage().slots, [this](int slot) {
+      return is_slot_usable(heritage(), slot) && has_slot_room(heritage(), slot);
+    });
+  }
+
   void go_to_end_of_line(AcceptQueue& queue) {
     if (owner_of(queue.listener()) != kEveryone || !has_line_) return;
     has_line_ = epoll_.make_exclusive(queue.fd());

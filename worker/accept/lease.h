@@ -43,15 +43,4 @@ class Tenure {
   return live * 8 >= capacity * 7;
 }
 
-// The first slot after `slot`, in a ring of `slots`, for which may_hold(slot) is true; -1: no
-// other.
-template <class Predicate>
-[[nodiscard]] int next_in_ring(int slot, int slots, Predicate may_hold) {
-  for (int step = 1; step < slots; ++step) {
-    const int next = (slot + step) % slots;
-    if (may_hold(next)) return next;
-  }
-  return -1;
-}
-
 }  // namespace drover

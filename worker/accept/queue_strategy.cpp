@@ -34,21 +34,26 @@ void QueueStrategy::take_stranded() {
   }
 }
 
-void QueueStrategy::take_all(const std::vector<std::uint32_t>& listener_ids) {
-  for (const auto& queue : queues_) {
-    const bool listed = std::ranges::count(listener_ids, queue->listener().id) != 0;
-    if (listed) tap_.take(*queue, AcceptTap::kUnlimited);
-  }
-}
-
 void QueueStrategy::close_listener(std::uint32_t listener_id) {
-  std::erase_if(queues_,
-                [listener_id](const auto& queue) { return queue->listener().id == listener_id; });
+  const auto found = std::ranges::find_if(
+      queues_, [listener_id](const auto& queue) { return queue->listener().id == listener_id; });
+  if (found == queues_.end()) return;
+  (*found)->unwatch();
+  closing_.push_back(std::move(*found));
+  queues_.erase(found);
 }
 
-void QueueStrategy::close_all() {
+void QueueStrategy::drain(const std::vector<std::uint32_t>& removed) {
   pause();
+  for (const std::uint32_t id : removed) close_listener(id);
   queues_.clear();
+}
+
+bool QueueStrategy::finish() {
+  std::erase_if(closing_, [this](const auto& queue) {
+    return tap_.take(*queue, AcceptTap::kUnlimited).ran_dry;
+  });
+  return closing_.empty();
 }
 
 void QueueStrategy::on_queue_readable(AcceptQueue& queue) {

@@ -24,9 +24,9 @@ class QueueStrategy : public Strategy, protected AcceptQueue::Watcher {
   void resume() override;
   void pause() override;
   void take_stranded() override;
-  void take_all(const std::vector<std::uint32_t>& listener_ids) override;
   void close_listener(std::uint32_t listener_id) override;
-  void close_all() override;
+  void drain(const std::vector<std::uint32_t>& removed) override;
+  bool finish() override;
 
  protected:
   static constexpr int kEveryone = -1;
@@ -63,6 +63,7 @@ class QueueStrategy : public Strategy, protected AcceptQueue::Watcher {
   int turn_budget_;
   bool paused_ = true;  // not told to start yet
   std::vector<std::unique_ptr<AcceptQueue>> queues_;
+  std::vector<std::unique_ptr<AcceptQueue>> closing_;  // to be emptied and closed
 };
 
 }  // namespace drover

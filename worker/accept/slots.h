@@ -1,4 +1,4 @@
-// What one process may know of another slot: its seat on the scoreboard.
+// What one process may know of the other slots: their seats on the scoreboard.
 #pragma once
 
 #include "common/heritage.h"
@@ -19,6 +19,24 @@ namespace drover {
   const Seat* seat = seat_of_slot(heritage, slot);
   return seat != nullptr && seat->state.load(std::memory_order_relaxed) != SeatState::kDraining &&
          !heritage.board().is_steered_around(slot);
+}
+
+// Whether its worker says that it can take one more connection.
+[[nodiscard]] inline bool has_slot_room(const Heritage& heritage, int slot) {
+  const Seat* seat = seat_of_slot(heritage, slot);
+  return seat != nullptr && seat->live.load(std::memory_order_relaxed) <
+                                seat->capacity.load(std::memory_order_relaxed);
+}
+
+// The first slot after `slot`, in a ring of `slots`, for which is_wanted(slot) is true; -1: no
+// other.
+template <class Predicate>
+[[nodiscard]] int next_in_ring(int slot, int slots, Predicate is_wanted) {
+  for (int step = 1; step < slots; ++step) {
+    const int next = (slot + step) % slots;
+    if (is_wanted(next)) return next;
+  }
+  return -1;
 }
 
 }  // namespace drover

@@ -62,13 +62,15 @@ class Strategy {
   // also those that belong to other slots. Called at each doorbell and heartbeat while it lasts;
   // counts as `steered` what came from another slot's queue. Never called while paused.
   virtual void take_stranded() = 0;
-  // Take until the queues listed are empty: their listeners are about to be closed (removed by a
-  // reload, or surplus).
-  virtual void take_all(const std::vector<std::uint32_t>& listener_ids) = 0;
-  // Close this listener's descriptor and forget it.
+  // The listener is going away (it is surplus): wait at it no longer, and close it when finish()
+  // has seen its queue empty.
   virtual void close_listener(std::uint32_t listener_id) = 0;
-  // Draining: close all listeners. Called after take_all() for those that go away.
-  virtual void close_all() = 0;
+  // Draining: take nothing new. Listeners in `removed` go away as by close_listener(), the others
+  // have other workers and are closed at once.
+  virtual void drain(const std::vector<std::uint32_t>& removed) = 0;
+  // Takes what listeners that go away hold, as far as there is room, and closes those that are
+  // empty. True: nothing is left to be taken. Called after the two above, and again as room comes.
+  [[nodiscard]] virtual bool finish() = 0;
 };
 
 // The strategy that Settings::servers[server] asks for, over that server's listeners in the

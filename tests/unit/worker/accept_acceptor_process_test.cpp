@@ -185,7 +185,8 @@ TEST_F(AcceptorProcessTest, LeavesTheQueuesOfListenersThatStayToTheNextGeneratio
   expect_exit(0);
   EXPECT_EQ(receive_all(), 0U);
   FakeWorker next_generation(world_, 0);
-  next_generation.strategy().take_all({100});
+  next_generation.strategy().close_listener(100);
+  EXPECT_TRUE(next_generation.strategy().finish());
   EXPECT_EQ(next_generation.held(), 3U);
 }
 

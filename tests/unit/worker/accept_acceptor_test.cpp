@@ -120,6 +120,21 @@ TEST_F(AcceptorStrategyTest, ReadsThePairOfASlotThatIsSteeredAround) {
   EXPECT_EQ(worker.counters().steered, 2U);
 }
 
+// Other servers may have filled it since the acceptor chose it.
+TEST_F(AcceptorStrategyTest, ReadsThePairOfANeighbourThatIsFull) {
+  FakeWorker worker(world_, 0);
+  worker.strategy().resume();
+  pass(1, 2);
+
+  worker.strategy().on_heartbeat(monotonic_now());
+  EXPECT_EQ(worker.held(), 0U);
+  world_.seat(1).live = 1000;
+  worker.strategy().on_heartbeat(monotonic_now());
+
+  EXPECT_EQ(worker.held(), 2U);
+  EXPECT_EQ(worker.counters().steered, 2U);
+}
+
 TEST_F(AcceptorStrategyTest, ReadsAllPairsToTheEndWhenItDrains) {
   FakeWorker worker(world_, 0);
   for (int i = 0; i < 5; ++i) {
@@ -127,8 +142,9 @@ TEST_F(AcceptorStrategyTest, ReadsAllPairsToTheEndWhenItDrains) {
     pass(1, 2);
   }
 
-  worker.strategy().close_all();
+  worker.strategy().drain({});
 
+  EXPECT_TRUE(worker.strategy().finish());
   EXPECT_EQ(worker.held(), 20U);
 }
 
@@ -138,11 +154,12 @@ TEST_F(AcceptorStrategyTest, ReadsTheRestAsRoomComesAfterItHasClosed) {
   pass(0, 2);
   pass(1, 2);
 
-  worker.strategy().close_all();
+  worker.strategy().drain({});
+  EXPECT_FALSE(worker.strategy().finish());
   EXPECT_EQ(worker.held(), 2U);
   worker.forget();
-  worker.strategy().on_heartbeat(monotonic_now());
 
+  EXPECT_TRUE(worker.strategy().finish());
   EXPECT_EQ(worker.held(), 2U);
 }
 

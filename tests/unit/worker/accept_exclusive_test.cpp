@@ -94,9 +94,42 @@ TEST(ExclusiveStrategy, TakesWhatItWasWokenForBeforeItLeaves) {
   worker.strategy().resume();
   const UniqueFd client = connect_to(port);
 
-  worker.strategy().close_all();
+  worker.strategy().drain({});
 
   EXPECT_EQ(worker.live(), 1U);
+}
+
+// The same for one that is full before it has taken everything.
+TEST(ExclusiveStrategy, RingsANeighbourWithRoomWhenItStopsWaiting) {
+  AcceptWorld world(AcceptStrategy::kExclusive, 3);
+  world.seat(0).capacity = 1;
+  world.seat(1).live = 1000;
+  const std::uint16_t port = world.add_listener();
+  FakeWorker full(world, 0);
+  FakeWorker neighbour(world, 2);
+  full.strategy().resume();
+  neighbour.strategy().resume();
+  const UniqueFd first = connect_to(port);
+  const UniqueFd second = connect_to(port);
+
+  full.turn();
+  EXPECT_EQ(full.held(), 1U);
+  EXPECT_EQ(full.rung, std::vector<int>{2});
+  neighbour.strategy().on_doorbell();
+
+  EXPECT_EQ(neighbour.held(), 1U);
+}
+
+TEST(ExclusiveStrategy, RingsNobodyWhenNobodyHasRoom) {
+  AcceptWorld world(AcceptStrategy::kExclusive, 2);
+  world.seat(1).live = 1000;
+  world.add_listener();
+  FakeWorker worker(world, 0);
+  worker.strategy().resume();
+
+  worker.strategy().pause();
+
+  EXPECT_TRUE(worker.rung.empty());
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "worker/accept/slots.h"
+
 namespace drover {
 namespace {
 

@@ -72,11 +72,31 @@ TEST_P(EveryStrategy, EmptiesListedQueuesBeforeTheyAreClosed) {
   FakeWorker worker(world, 1);
 
   worker.strategy().pause();
-  worker.strategy().take_all({100});
-  worker.strategy().close_all();
+  worker.strategy().drain({100});
 
+  EXPECT_TRUE(worker.strategy().finish());
   EXPECT_EQ(worker.held(), 30U);
   for (const Accepted& connection : worker.connections) EXPECT_EQ(connection.listener->id, 100U);
+}
+
+TEST_P(EveryStrategy, EmptiesAQueueThatIsToBeClosedAsRoomComes) {
+  AcceptWorld world(GetParam(), 1);
+  world.seat(0).capacity = 2;
+  const std::uint16_t removed = world.add_listener();
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(connect_to(removed));
+  FakeWorker worker(world, 0);
+  world.close_listeners();
+
+  worker.strategy().drain({100});
+  EXPECT_FALSE(worker.strategy().finish());
+  EXPECT_EQ(worker.held(), 2U);
+  EXPECT_FALSE(worker.strategy().finish());
+  worker.forget();
+
+  EXPECT_TRUE(worker.strategy().finish());
+  EXPECT_EQ(worker.held(), 1U);
+  EXPECT_EQ(try_connect(removed), ECONNREFUSED);
 }
 
 TEST_P(EveryStrategy, ClosesOneListenerAndKeepsTheOthers) {
@@ -89,6 +109,7 @@ TEST_P(EveryStrategy, ClosesOneListenerAndKeepsTheOthers) {
 
   worker.strategy().close_listener(100);
   worker.strategy().close_listener(4711);  // unknown: nothing happens
+  EXPECT_TRUE(worker.strategy().finish());
   const UniqueFd client = connect_to(open);
   worker.turn();
 
