@@ -119,7 +119,9 @@ void Connection::finish_output() {
   if (!wants_fin_ || fin_sent_ || output_ != nullptr) return;
   fin_sent_ = true;
   is_touched_ = true;
-  if (!peer_ended_) shutdown(fd_.get(), SHUT_WR);  // else we are over, and closing says it
+  if (peer_ended_) return;  // we are over, and closing says it
+  // ENOTCONN: the peer has reset it meanwhile; nothing more will come.
+  if (shutdown(fd_.get(), SHUT_WR) != 0) break_with(DROVER_RESET);
 }
 
 // Both directions have ended, or the connection broke.
@@ -129,19 +131,17 @@ void Connection::watch() {
   const short want = wanted();
   if (want == static_cast<short>(watched_)) return;
   watched_ = static_cast<unsigned>(want) & 0x3fU;
-  if (want == 0) {
-    event_.stop();
-  } else {
-    event_.start(core().base(), fd_.get(), want, this);
-  }
+  event_.start(core().base(), fd_.get(), want, this);
 }
 
 short Connection::wanted() const {
-  const bool holds_back = state_ == State::kServing && (is_paused_ || is_throttled_);
-  if (output_ != nullptr) return peer_ended_ || holds_back ? EV_WRITE : EV_READ | EV_WRITE;
-  // Edge-triggered, or the end of stream would be told for ever; what is still to come is a reset.
-  if (peer_ended_) return EV_READ | EV_ET;
-  return holds_back ? 0 : EV_READ;
+  if (output_ != nullptr) return peer_ended_ || holds_back() ? EV_WRITE : EV_READ | EV_WRITE;
+  // Edge-triggered, or what is not to be read would be told for ever; what may come is a reset.
+  return peer_ended_ || holds_back() ? EV_READ | EV_ET : EV_READ;
+}
+
+bool Connection::holds_back() const {
+  return state_ == State::kServing && (is_paused_ || is_throttled_);
 }
 
 // What the connection waits for now decides how long it may.

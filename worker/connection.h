@@ -75,6 +75,7 @@ class alignas(std::max_align_t) Connection {
   // Input (connection_input.cpp).
   void on_event(short what);
   void receive();
+  void look_for_reset();
   void on_bytes(std::string_view bytes);
   std::string_view read_proxy_header(std::string_view bytes);
   void admit();
@@ -100,6 +101,7 @@ class alignas(std::max_align_t) Connection {
   [[nodiscard]] bool is_over() const;
   void watch();
   [[nodiscard]] short wanted() const;
+  [[nodiscard]] bool holds_back() const;
   [[nodiscard]] Millis next_deadline() const;
   void write_access_log(drover_close_reason reason) const;
 

@@ -17,19 +17,20 @@ void rearm_quickack(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);  // a unix socket refuses: no matter
 }
 
-// After the peer's end of stream recv() says 0 for ever, also when a reset has followed.
-bool is_hung_up(int fd) {
-  pollfd state{fd, 0, 0};
-  return poll(&state, 1, 0) == 1;  // POLLERR or POLLHUP, which are always told
-}
-
 }  // namespace
 
 void Connection::on_event(short what) {
   core().begin_batch();
   if ((what & EV_WRITE) != 0) kernel_is_full_ = false;
-  if ((what & EV_READ) != 0) receive();
+  if ((what & EV_READ) != 0) peer_ended_ || holds_back() ? look_for_reset() : receive();
   settle();
+}
+
+// Nothing is read while the module does not want it, nor after the peer's end of stream, when
+// recv() would say 0 for ever also if a reset has followed.
+void Connection::look_for_reset() {
+  pollfd state{fd_.get(), 0, 0};
+  if (poll(&state, 1, 0) == 1) break_with(DROVER_RESET);  // POLLERR, POLLHUP: always told
 }
 
 void Connection::receive() {
@@ -112,10 +113,6 @@ void Connection::keep(std::string_view rest) {
 }
 
 void Connection::on_end_of_stream() {
-  if (peer_ended_) {
-    if (is_hung_up(fd_.get())) break_with(DROVER_RESET);
-    return;
-  }
   peer_ended_ = true;
   leftover_.reset();
   if (state_ == State::kProxyHeader) return refuse();

@@ -1,6 +1,4 @@
 // How connections end: half-close, lingering close, resets, deadlines, drain.
-#include <netinet/in.h>
-
 #include "tests/unit/worker/harness.h"
 
 namespace drover {
@@ -143,27 +141,38 @@ TEST_F(ConnectionTest, TellsAReset) {
   EXPECT_EQ(module_.closed, Reasons{DROVER_RESET});
 }
 
+TEST_F(ConnectionTest, TellsAResetWhileTheModuleReadsNothing) {
+  UniqueFd client = connect_tcp();
+  module_.host->pause_reading(module_.context, module_.opened[0]);
+  turn();
+  send(client, "unread");
+  turn();
+  ASSERT_EQ(module_.closed, Reasons{});
+
+  reset(client);
+  turns(2);
+
+  EXPECT_EQ(module_.received, "");
+  EXPECT_EQ(module_.closed, Reasons{DROVER_RESET});
+}
+
+TEST_F(ConnectionTest, EndsAtOnceWhenTheClientIsGoneAtTheClose) {
+  UniqueFd client = connect_tcp();
+  reset(client);
+
+  module_.host->close(module_.context, module_.opened[0]);
+  turn();
+
+  EXPECT_EQ(module_.closed, Reasons{DROVER_CLOSED_BY_MODULE});
+}
+
 TEST_F(ConnectionTest, TellsAResetThatComesAfterTheClientsEndOfStream) {
-  const UniqueFd listener(socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in address{
-      .sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  ASSERT_EQ(bind(listener.get(), generic, size) + listen(listener.get(), 1), 0);
-  getsockname(listener.get(), generic, &size);
-  UniqueFd client(socket(AF_INET, SOCK_STREAM, 0));
-  ASSERT_EQ(::connect(client.get(), generic, size), 0);
-  make_server();
-  core_->begin_batch();
-  Connection::start(*server_, settings_.listens[0],
-                    UniqueFd(accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK)), {});
+  UniqueFd client = connect_tcp();
   shutdown(client.get(), SHUT_WR);
   turns(3);
   ASSERT_EQ(live(), 1U);
 
-  const linger reset{1, 0};
-  setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-  client.reset();
+  reset(client);
   turns(3);
 
   EXPECT_EQ(module_.closed, Reasons{DROVER_RESET});

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -108,15 +109,37 @@ class ConnectionTest : public testing::Test {
     module_.context = &server_->context;
   }
 
+  void serve(UniqueFd accepted, const PeerAddress& peer) {
+    core_->begin_batch();
+    Connection::start(*server_, settings_.listens[0], std::move(accepted), peer);
+    turn();
+  }
   // A client's end of a connection that the worker has just accepted.
   UniqueFd connect(std::string_view peer = "") {
     if (!core_) make_server();
     int ends[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    core_->begin_batch();
-    Connection::start(*server_, settings_.listens[0], UniqueFd(ends[1]), address_of(peer));
-    turn();
+    serve(UniqueFd(ends[1]), address_of(peer));
     return UniqueFd(ends[0]);
+  }
+  // The same over TCP, which can be reset.
+  UniqueFd connect_tcp() {
+    if (!core_) make_server();
+    const UniqueFd listener(socket(AF_INET, SOCK_STREAM, 0));
+    sockaddr_in address{AF_INET, 0, {htonl(INADDR_LOOPBACK)}, {}};
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(bind(listener.get(), generic, size) + listen(listener.get(), 1), 0);
+    getsockname(listener.get(), generic, &size);
+    UniqueFd client(socket(AF_INET, SOCK_STREAM, 0));
+    EXPECT_EQ(::connect(client.get(), generic, size), 0);
+    serve(UniqueFd(accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK)), {});
+    return client;
+  }
+  static void reset(UniqueFd& client) {
+    const linger at_once{1, 0};
+    setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    client.reset();
   }
 
   // One turn of the loop: what is ready now, and the end of its batch.
