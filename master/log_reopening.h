@@ -1,5 +1,5 @@
-// One round of reopening logs: every process was sent its new descriptors; the askers are answered
-// when each has said that it uses them, has died, or the time is up.
+// One round of reopening logs: all are opened again, every process is sent its new descriptors, and
+// the askers are answered when each has said that it uses them, has died, or the time is up.
 #pragma once
 
 #include <set>
@@ -8,6 +8,8 @@
 
 #include "common/event.h"
 #include "master/control_server.h"
+#include "master/error_log.h"
+#include "master/generation.h"
 
 namespace drover {
 
@@ -15,8 +17,9 @@ class LogReopening {
  public:
   explicit LogReopening(event_base* base) : base_(base) {}
 
-  // Waits for these processes. A round that was under way is joined by the new one.
-  std::uint64_t begin(std::set<int> pids, Reply reply);
+  // Opens the error log and the generations' access logs again and waits for their processes. A
+  // round that was under way is joined by the new one.
+  void begin(ErrorLog& error_log, const std::vector<Generation*>& generations, const Reply& reply);
   void on_reopened(int pid, std::uint64_t serial);
   void on_exit(int pid);
 

@@ -7,11 +7,9 @@
 
 #include <algorithm>
 #include <csignal>
-#include <tuple>
 
 #include "common/process.h"
 #include "master/configuration.h"
-#include "master/log_files.h"
 #include "master/status.h"
 
 namespace drover {
@@ -27,9 +25,9 @@ const Reply kNobody = [](int, const std::string&) {};
 
 Master::Master(Options options, RoleMains roles, Settings settings, Log log, StartReport report)
     : options_(std::move(options)),
-      log_(std::move(log)),
+      error_log_(std::move(log), settings, options_.is_foreground),
+      log_(error_log_.log()),
       report_(std::move(report)),
-      log_target_(error_log_target(settings, options_.is_foreground)),
       first_settings_(std::move(settings)),
       base_(make_event_base()),
       scoreboard_(make_scoreboard()),
@@ -136,28 +134,11 @@ void Master::reload(const Reply& reply) {
     log_.error("reload refused: the configuration is not valid, the running one goes on");
     return answer_reload(1, text + kGoesOn);
   }
-  if (Status opened = take_error_log_of(config.settings); !opened) {
+  if (Status opened = error_log_.take(config.settings); !opened) {
     log_.error("reload refused: {}", opened.error().message());
     return answer_reload(1, opened.error().message() + "\n" + kGoesOn);
   }
   begin_generation(std::move(config.settings));
-}
-
-// Processes are born with the log in force, so a new one is in force before the generation that
-// names it; if that fails, the former one is put back.
-Status Master::take_error_log_of(const Settings& settings) {
-  former_log_.reset();
-  const LogTarget target = error_log_target(settings, options_.is_foreground);
-  if (target == log_target_) return Done{};
-  DROVER_TRY(Log log, open_error_log(target));
-  former_log_.emplace(std::exchange(log_, std::move(log)), std::exchange(log_target_, target));
-  return Done{};
-}
-
-void Master::put_former_error_log_back() {
-  if (!former_log_) return;
-  std::tie(log_, log_target_) = std::move(*former_log_);
-  former_log_.reset();
 }
 
 // The hard limit is only ever raised: once lowered, no later reload could have more.
@@ -175,7 +156,7 @@ void Master::begin_generation(Settings settings) {
   const std::uint32_t first = next_generation_;
   while (!is_board_free(next_generation_)) {
     if (++next_generation_ - first < kBoards) continue;
-    put_former_error_log_back();
+    error_log_.put_back();
     log_.error("reload refused: {} generations still drain", leaving_.size());
     return answer_reload(1, "too many generations still drain\n" + kGoesOn);
   }
@@ -216,7 +197,7 @@ void Master::on_generation_ready(Generation& generation) {
   log_.notice("serving: generation={} workers={} servers={}", current_->number(),
               current_->pool().workers().size(), settings.servers.size());
   life_ = Life::kRunning;
-  former_log_.reset();
+  error_log_.keep();
   report_.succeed();
   answer_reload(0, fmt::format("reloaded: generation {}\n", current_->number()));
 }
@@ -248,7 +229,7 @@ void Master::cut_oldest_beyond_limit() {
 void Master::on_generation_failed(Generation& generation, const std::string& why) {
   const bool is_first = current_ == nullptr && life_ == Life::kStarting;
   if (is_first) life_ = Life::kStopping;
-  put_former_error_log_back();
+  error_log_.put_back();
   if (current_ != nullptr && current_->settings().rlimit_nofile > 0) {
     limit_descriptors(static_cast<rlim_t>(current_->settings().rlimit_nofile));
   }
@@ -281,36 +262,7 @@ void Master::on_generation_steering_changed(Generation& generation) {
 }
 
 void Master::reopen_logs(const Reply& reply) {
-  if (Status opened = open_logs_again(); !opened) {
-    log_.error("reopen: {}", opened.error().message());
-    return reply(1, opened.error().message() + "\n");
-  }
-  std::set<int> pids;
-  for (const Generation* generation : all_generations()) {
-    for (const Child* child : generation->pool().children()) pids.insert(child->pid());
-  }
-  const std::uint64_t serial = reopening_.begin(pids, reply);
-  for (Generation* generation : all_generations()) {
-    std::vector<int> fds{log_.fd()};
-    for (const int fd : generation->access_log_fds()) fds.push_back(fd);
-    for (Child* child : generation->pool().children()) child->reopen_logs(serial, fds);
-  }
-}
-
-// All of them or none: a log that stayed behind would be one that logrotate compresses under us.
-Status Master::open_logs_again() {
-  const std::vector<Generation*> generations = all_generations();
-  DROVER_TRY(Log log, open_error_log(log_target_));
-  std::vector<std::vector<UniqueFd>> access_logs;
-  for (const Generation* generation : generations) {
-    DROVER_TRY(std::vector<UniqueFd> opened, open_access_logs(generation->settings()));
-    access_logs.push_back(std::move(opened));
-  }
-  log_ = std::move(log);
-  for (std::size_t i = 0; i < generations.size(); ++i) {
-    generations[i]->set_access_logs(std::move(access_logs[i]));
-  }
-  return Done{};
+  reopening_.begin(error_log_, all_generations(), reply);
 }
 
 void Master::on_logs_reopened(int pid, std::uint64_t serial) {

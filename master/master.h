@@ -7,10 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "master/control_server.h"
+#include "master/error_log.h"
 #include "master/generation.h"
 #include "master/log_reopening.h"
 #include "master/options.h"
@@ -38,13 +38,10 @@ class Master final : private Generation::Owner, private Watchdog::Owner {
   void on_signal(int number);
   void on_command(const std::string& command, const Reply& reply);
   void reload(const Reply& reply);
-  Status take_error_log_of(const Settings& settings);
-  void put_former_error_log_back();
   void limit_descriptors(rlim_t wanted);
   void begin_generation(Settings settings);
   [[nodiscard]] bool is_board_free(std::uint32_t number) const;
   void reopen_logs(const Reply& reply);
-  Status open_logs_again();
   void drain_workers();
   void stop(Millis timeout, const Reply& reply);
   [[nodiscard]] std::string status(bool is_json) const;
@@ -67,10 +64,9 @@ class Master final : private Generation::Owner, private Watchdog::Owner {
   [[nodiscard]] std::vector<Generation*> all_generations() const;
 
   Options options_;
-  Log log_;
+  ErrorLog error_log_;
+  Log& log_;
   StartReport report_;
-  LogTarget log_target_;
-  std::optional<std::pair<Log, LogTarget>> former_log_;  // while the generation with log_ is built
   Settings first_settings_;
   EventBase base_;
   ScoreboardMapping scoreboard_;
