@@ -16,10 +16,8 @@ namespace {
 class ConfigTest final : private Generation::Owner {
  public:
   explicit ConfigTest(const RoleMains& roles)
-      : base_(make_event_base()),
-        scoreboard_(make_scoreboard()),
-        limits_(make_limit_table()),
-        context_{base_.get(), &log_, scoreboard_.get(), limits_.get(), roles},
+      : owner_(&log_, roles, false),
+        context_(owner_.context()),
         seats_(context_),
         listeners_(context_, [](std::uint32_t) {}) {
     log_.set_level(LogLevel::kError);
@@ -27,22 +25,22 @@ class ConfigTest final : private Generation::Owner {
 
   // Nothing, or why the configuration is not good.
   std::optional<std::string> run(const Settings& settings) {
-    child_.start(base_.get(), SIGCHLD, this);
+    child_.start(context_.base, SIGCHLD, this);
     Generation::Owner* me = this;
     generation_ = std::make_unique<Generation>(context_, seats_, listeners_, 1, settings, me);
     if (Status validating = generation_->validate(); !validating)
       return validating.error().message();
-    event_base_dispatch(base_.get());
+    event_base_dispatch(context_.base);
     return why_not_;
   }
 
  private:
   void on_generation_validated(Generation& /*generation*/) override {
-    event_base_loopbreak(base_.get());
+    event_base_loopbreak(context_.base);
   }
   void on_generation_failed(Generation& /*generation*/, const std::string& why) override {
     why_not_ = why;
-    event_base_loopbreak(base_.get());
+    event_base_loopbreak(context_.base);
   }
   void on_generation_ready(Generation& /*generation*/) override {}
   void on_generation_steering_changed(Generation& /*generation*/) override {}
@@ -54,10 +52,8 @@ class ConfigTest final : private Generation::Owner {
   }
 
   Log log_;
-  EventBase base_;
-  ScoreboardMapping scoreboard_;
-  LimitTableMapping limits_;
-  MasterContext context_;
+  ContextOwner owner_;
+  MasterContext& context_;
   Seats seats_;
   Listeners listeners_;
   std::unique_ptr<Generation> generation_;

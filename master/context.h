@@ -1,5 +1,5 @@
-// What all parts of the master share, handed down from main: the loop, the log, the shared memory,
-// the roles. Plain references to things that live as long as the master.
+// What all parts of the master share: the loop, the log, the shared memory, the roles. Handed down
+// as plain references to things that live as long as the master.
 #pragma once
 
 #include "common/event.h"
@@ -23,6 +23,22 @@ struct MasterContext {
   LimitTable* limits = nullptr;
   RoleMains roles;
   bool is_daemon = false;  // children let go of the terminal they were started from
+};
+
+// Owns what a context refers to, except the log.
+class ContextOwner {
+ public:
+  ContextOwner(Log* log, const RoleMains& roles, bool is_daemon);
+  ContextOwner(const ContextOwner&) = delete;
+  ContextOwner& operator=(const ContextOwner&) = delete;
+
+  [[nodiscard]] MasterContext& context() { return context_; }
+
+ private:
+  EventBase base_;
+  ScoreboardMapping scoreboard_;
+  LimitTableMapping limits_;
+  MasterContext context_;
 };
 
 }  // namespace drover

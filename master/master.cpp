@@ -29,11 +29,8 @@ Master::Master(Options options, RoleMains roles, Settings settings, Log log, Sta
       log_(error_log_.log()),
       report_(std::move(report)),
       first_settings_(std::move(settings)),
-      base_(make_event_base()),
-      scoreboard_(make_scoreboard()),
-      limits_(make_limit_table()),
-      context_{base_.get(),   &log_, scoreboard_.get(),
-               limits_.get(), roles, !options_.is_foreground},
+      owner_(&log_, roles, !options_.is_foreground),
+      context_(owner_.context()),
       seats_(context_),
       listeners_(context_,
                  [this](std::uint32_t id) {
@@ -41,7 +38,7 @@ Master::Master(Options options, RoleMains roles, Settings settings, Log log, Sta
                      for (Child* child : generation->pool().children()) child->close_listener(id);
                    }
                  }),
-      reopening_(base_.get()),
+      reopening_(context_.base),
       watchdog_(context_, this),
       started_(monotonic_now()) {}
 
@@ -55,7 +52,7 @@ int Master::run() {
     return 1;
   }
   begin_generation(std::move(first_settings_));
-  event_base_dispatch(base_.get());
+  event_base_dispatch(context_.base);
   pid_file_.reset();
   for (const Reply& reply : stop_askers_) reply(0, "stopped\n");
   control_.reset();
@@ -66,7 +63,7 @@ int Master::run() {
 Status Master::prepare() {
   for (const int number : {SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD}) {
     signals_.push_back(std::make_unique<Signal<&Master::on_signal>>());
-    signals_.back()->start(base_.get(), number, this);
+    signals_.back()->start(context_.base, number, this);
   }
   std::signal(SIGPIPE, SIG_IGN);
   if (!first_settings_.pid.empty()) {
@@ -75,7 +72,7 @@ Status Master::prepare() {
   }
   if (!first_settings_.control.empty()) {
     DROVER_TRY(control_,
-               ControlServer::listen(base_.get(), first_settings_.control, &log_,
+               ControlServer::listen(context_.base, first_settings_.control, &log_,
                                      [this](const std::string& command, const Reply& reply) {
                                        on_command(command, reply);
                                      }));
@@ -209,7 +206,7 @@ void Master::retire_former(const std::vector<std::uint32_t>& removed_listeners) 
   former->drain(former->settings().worker_shutdown_timeout, removed_listeners);
   leaving_.push_back(std::move(former));
   cut_oldest_beyond_limit();
-  burial_.start(base_.get(), Millis{0}, this);
+  burial_.start(context_.base, Millis{0}, this);
 }
 
 void Master::cut_oldest_beyond_limit() {
@@ -235,7 +232,7 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
   }
   log_.error("generation {} failed: {}", generation.number(), why);
   leaving_.push_back(std::move(coming_));
-  burial_.start(base_.get(), Millis{0}, this);
+  burial_.start(context_.base, Millis{0}, this);
   answer_reload(1, fmt::format("{}\n{}", why, kGoesOn));
   if (!is_first) return;
   exit_status_ = 1;
@@ -319,7 +316,7 @@ void Master::bury_the_dead() {
 void Master::leave_when_empty() {
   const bool is_empty = std::all_of(leaving_.begin(), leaving_.end(),
                                     [](const auto& each) { return each->is_over(); });
-  if (life_ == Life::kStopping && is_empty) event_base_loopexit(base_.get(), nullptr);
+  if (life_ == Life::kStopping && is_empty) event_base_loopexit(context_.base, nullptr);
 }
 
 std::vector<Generation*> Master::all_generations() const {
@@ -356,7 +353,7 @@ std::string Master::status(bool is_json) const {
     if (!generation->is_over()) source.generations.push_back(generation);
   }
   source.retired = seats_.retired();
-  source.limits = limits_.get();
+  source.limits = context_.limits;
   return is_json ? status_json(source) : status_table(source);
 }
 

@@ -68,10 +68,8 @@ class Master final : private Generation::Owner, private Watchdog::Owner {
   Log& log_;
   StartReport report_;
   Settings first_settings_;
-  EventBase base_;
-  ScoreboardMapping scoreboard_;
-  LimitTableMapping limits_;
-  MasterContext context_;
+  ContextOwner owner_;
+  MasterContext& context_;
   Seats seats_;
   Listeners listeners_;
   std::optional<PidFile> pid_file_;
