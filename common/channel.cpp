@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "common/check.h"
+#include "common/scm_rights.h"
 
 namespace drover {
 namespace {
@@ -22,45 +23,16 @@ constexpr std::size_t kMaxPacket = sizeof(PacketHeader) + kMaxMessageBody;
 constexpr std::size_t kMaxWaiting = 1024;
 constexpr int kMessagesPerTurn = 64;  // a peer that talks without end must not keep the loop
 
-// SCM_RIGHTS as a vector of owned descriptors, and back.
-struct ControlBuffer {
-  alignas(cmsghdr) char bytes[CMSG_SPACE(sizeof(int) * kMaxMessageFds)];
-};
-
-void attach_fds(msghdr& header, ControlBuffer& buffer, std::span<const int> fds) {
-  if (fds.empty()) return;
-  header.msg_control = buffer.bytes;
-  header.msg_controllen = CMSG_SPACE(fds.size_bytes());
-  cmsghdr* control = CMSG_FIRSTHDR(&header);
-  control->cmsg_level = SOL_SOCKET;
-  control->cmsg_type = SCM_RIGHTS;
-  control->cmsg_len = CMSG_LEN(fds.size_bytes());
-  std::memcpy(CMSG_DATA(control), fds.data(), fds.size_bytes());
-}
-
-std::vector<UniqueFd> take_fds(msghdr& header) {
-  std::vector<UniqueFd> fds;
-  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
-       control = CMSG_NXTHDR(&header, control)) {
-    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof fd);
-      fds.emplace_back(fd);
-    }
-  }
-  return fds;
-}
+using ControlRoom = DescriptorRoom<kMaxMessageFds>;
 
 // 0: sent, else errno.
 int send_packet(int socket, std::string_view packet, std::span<const int> fds) {
   iovec data{const_cast<char*>(packet.data()), packet.size()};
-  ControlBuffer control;
+  ControlRoom room;
   msghdr header{};
   header.msg_iov = &data;
   header.msg_iovlen = 1;
-  attach_fds(header, control, fds);
+  attach_descriptors(header, room.bytes, fds);
   while (sendmsg(socket, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
     if (errno != EINTR) return errno;
   }
@@ -149,17 +121,16 @@ void Channel::receive_all() {
 bool Channel::receive_one() {
   char packet[kMaxPacket];
   iovec data{packet, sizeof packet};
-  ControlBuffer control;
+  ControlRoom room;
   msghdr header{};
   header.msg_iov = &data;
   header.msg_iovlen = 1;
-  header.msg_control = control.bytes;
-  header.msg_controllen = sizeof control.bytes;
+  make_room_for_descriptors(header, room.bytes);
   const ssize_t size = recvmsg(fd_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (size < 0 && errno == EINTR) return true;
   if (size < 0 && is_full(errno)) return false;
   if (size <= 0) return fail(), false;
-  std::vector<UniqueFd> fds = take_fds(header);
+  std::vector<UniqueFd> fds = take_descriptors(header);
   Result<Message> message = decode_message({packet, static_cast<std::size_t>(size)});
   if (!message || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return fail(), false;
   message->fds = std::move(fds);

@@ -4,10 +4,12 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <utility>
+
+#include "common/scm_rights.h"
 
 namespace drover {
 namespace {
@@ -16,7 +18,7 @@ namespace {
 struct Envelope {
   PassedBatch batch{};
   iovec bytes{&batch, sizeof batch};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxPassed)] = {};
+  DescriptorRoom<kMaxPassed> room;
   msghdr header{};
 
   Envelope() {
@@ -25,11 +27,6 @@ struct Envelope {
   }
   Envelope(const Envelope&) = delete;
   Envelope& operator=(const Envelope&) = delete;
-
-  void make_room_for_descriptors(std::size_t count) {
-    header.msg_control = control;
-    header.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-  }
 };
 
 constexpr std::size_t batch_size(std::size_t count) {
@@ -41,36 +38,18 @@ bool is_well_formed(const Envelope& envelope, ssize_t size) {
          static_cast<std::size_t>(size) == batch_size(envelope.batch.count);
 }
 
-std::vector<UniqueFd> take_descriptors(msghdr& header) {
-  std::vector<UniqueFd> fds;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof fd);
-      fds.emplace_back(fd);
-    }
-  }
-  return fds;
-}
-
 }  // namespace
 
 int send_batch(int send_fd, std::span<const Passed> batch) {
   Envelope envelope;
   envelope.batch.count = static_cast<std::uint32_t>(batch.size());
   envelope.bytes.iov_len = batch_size(batch.size());
-  envelope.make_room_for_descriptors(batch.size());
-  cmsghdr* part = CMSG_FIRSTHDR(&envelope.header);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof(int) * batch.size());
+  std::array<int, kMaxPassed> fds{};
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const int fd = batch[i].fd.get();
     envelope.batch.listener_ids[i] = batch[i].listener_id;
-    std::memcpy(CMSG_DATA(part) + i * sizeof fd, &fd, sizeof fd);
+    fds[i] = batch[i].fd.get();
   }
+  attach_descriptors(envelope.header, envelope.room.bytes, std::span(fds).first(batch.size()));
   const ssize_t sent = sendmsg(send_fd, &envelope.header, MSG_DONTWAIT | MSG_NOSIGNAL);
   return sent < 0 ? errno : 0;
 }
@@ -85,7 +64,7 @@ std::optional<std::size_t> peek_batch(int receive_fd) {
 
 ReceivedBatch receive_batch(int receive_fd) {
   Envelope envelope;
-  envelope.make_room_for_descriptors(kMaxPassed);
+  make_room_for_descriptors(envelope.header, envelope.room.bytes);
   const ssize_t size = recvmsg(receive_fd, &envelope.header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (size <= 0) return {};
   std::vector<UniqueFd> fds = take_descriptors(envelope.header);
