@@ -64,7 +64,6 @@ class Channel {
   void send_body(MessageType type, const Body& body, std::span<const int> fds = {}) {
     send(type, {reinterpret_cast<const char*>(&body), sizeof body}, fds);
   }
-  [[nodiscard]] bool is_idle() const { return waiting_.empty(); }
   // Blocks until what waits has been sent; for a child that is about to exit.
   void flush();
   // Delivers what has arrived already; for a peer that has just died and may have said why.

@@ -31,6 +31,15 @@ class ChannelTest : public ::testing::Test {
     right_ = std::make_unique<Channel>(base_.get(), std::move(pair.second), &at_right_);
   }
   void turn() { event_base_loop(base_.get(), EVLOOP_NONBLOCK); }
+  // What is in the pair already: without a turn of the loop the left end sends nothing more.
+  std::size_t arrived_at_right() {
+    std::size_t before = 0;
+    do {
+      before = at_right_.messages.size();
+      right_->read_pending();
+    } while (at_right_.messages.size() > before);
+    return before;
+  }
 
   EventBase base_ = make_event_base();
   Recorder at_left_;
@@ -66,10 +75,9 @@ TEST_F(ChannelTest, PassesDescriptorsThatTheSenderMayClose) {
 TEST_F(ChannelTest, KeepsWhatASlowPeerHasNoRoomFor) {
   const std::string body(kMaxMessageBody, 'x');
   for (int i = 0; i < 200; ++i) left_->send(MessageType::kFailed, body);
-  EXPECT_FALSE(left_->is_idle());
+  EXPECT_LT(arrived_at_right(), 200U) << "the pair has room for all of them";
   for (int i = 0; i < 400 && at_right_.messages.size() < 200; ++i) turn();
   EXPECT_EQ(at_right_.messages.size(), 200U);
-  EXPECT_TRUE(left_->is_idle());
 }
 
 TEST_F(ChannelTest, TellsThatThePeerHasGone) {
