@@ -1,14 +1,11 @@
 #include "master/module_images.h"
 
-#include <elf.h>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include <cstring>
-
 #include "common/fault.h"
+#include "master/build_id.h"
 
 namespace drover {
 namespace {
@@ -24,49 +21,6 @@ Status copy_bytes(int from, int to) {
     if (write(to, buffer.data(), static_cast<std::size_t>(count)) != count)
       return Error::from_errno("copy to memory");
   }
-}
-
-// The NT_GNU_BUILD_ID note of a 64-bit ELF file as hex; empty when there is none or the file is not
-// well-formed.
-std::string build_id_in(std::string_view image) {
-  Elf64_Ehdr header;
-  if (image.size() < sizeof header) return {};
-  std::memcpy(&header, image.data(), sizeof header);
-  for (unsigned i = 0; i < header.e_phnum; ++i) {
-    Elf64_Phdr segment;
-    const std::size_t at = header.e_phoff + i * sizeof segment;
-    if (at > image.size() || image.size() - at < sizeof segment) return {};
-    std::memcpy(&segment, image.data() + at, sizeof segment);
-    if (segment.p_type != PT_NOTE || segment.p_offset > image.size()) continue;
-    std::string_view notes = image.substr(segment.p_offset, segment.p_filesz);
-    Elf64_Nhdr note;
-    while (notes.size() >= sizeof note) {
-      std::memcpy(&note, notes.data(), sizeof note);
-      const std::size_t name_size = (note.n_namesz + 3UL) & ~3UL;
-      const std::size_t size = sizeof note + name_size + ((note.n_descsz + 3UL) & ~3UL);
-      if (size > notes.size()) break;
-      if (note.n_type == NT_GNU_BUILD_ID) {
-        std::string hex;
-        for (const char c : notes.substr(sizeof note + name_size, note.n_descsz)) {
-          hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
-        }
-        return hex;
-      }
-      notes.remove_prefix(size);
-    }
-  }
-  return {};
-}
-
-std::string build_id_of(int fd) {
-  struct stat status {};
-  if (fstat(fd, &status) != 0 || status.st_size <= 0) return {};
-  const auto size = static_cast<std::size_t>(status.st_size);
-  void* memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  if (memory == MAP_FAILED) return {};
-  std::string id = build_id_in({static_cast<const char*>(memory), size});
-  munmap(memory, size);
-  return id;
 }
 
 Result<UniqueFd> open_module(const std::string& path) {
