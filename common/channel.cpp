@@ -21,7 +21,8 @@ struct PacketHeader {
 
 constexpr std::size_t kMaxPacket = sizeof(PacketHeader) + kMaxMessageBody;
 constexpr std::size_t kMaxWaiting = 1024;
-constexpr int kMessagesPerTurn = 64;  // a peer that talks without end must not keep the loop
+constexpr int kMessagesPerTurn = 64;      // a peer that talks without end must not keep the loop
+constexpr int kMessagesOfTheDead = 4096;  // more than a pair holds: its own children may write on
 
 using ControlRoom = DescriptorRoom<kMaxMessageFds>;
 
@@ -107,12 +108,16 @@ void Channel::flush() {
 
 void Channel::on_event(short what) {
   if ((what & EV_WRITE) != 0) send_waiting();
-  if ((what & EV_READ) != 0) receive_all();
+  if ((what & EV_READ) != 0) receive(kMessagesPerTurn);
 }
 
-void Channel::receive_all() {
+void Channel::read_pending() {
+  if (fd_.is_open()) receive(kMessagesOfTheDead);
+}
+
+void Channel::receive(int most) {
   listener_->before_receive();
-  for (int i = 0; i < kMessagesPerTurn; ++i) {
+  for (int i = 0; i < most; ++i) {
     if (!receive_one()) return;
   }
 }

@@ -67,9 +67,7 @@ class Channel {
   // Blocks until what waits has been sent; for a child that is about to exit.
   void flush();
   // Delivers what has arrived already; for a peer that has just died and may have said why.
-  void read_pending() {
-    if (fd_.is_open()) on_event(EV_READ);
-  }
+  void read_pending();
 
  private:
   struct Outgoing {
@@ -77,7 +75,7 @@ class Channel {
     std::vector<UniqueFd> fds;
   };
   void on_event(short what);
-  void receive_all();
+  void receive(int most);
   bool receive_one();
   void send_waiting();
   void watch();

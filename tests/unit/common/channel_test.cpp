@@ -110,6 +110,15 @@ TEST_F(ChannelTest, HearsTheLastWordsOfADeadPeer) {
   EXPECT_EQ(at_left_.messages[0].body, "no such zone");
 }
 
+TEST_F(ChannelTest, HearsTheLastWordsBehindAllThatADeadPeerSaidBefore) {
+  for (int i = 0; i < 100; ++i) right_->send(MessageType::kReady);
+  right_->send(MessageType::kFailed, "no such zone");
+  right_.reset();
+  left_->read_pending();
+  ASSERT_EQ(at_left_.messages.size(), 101U);
+  EXPECT_EQ(at_left_.messages.back().body, "no such zone");
+}
+
 struct Refusal {
   const char* name;
   std::string packet;
