@@ -17,6 +17,8 @@ enum class MessageType : std::uint16_t {
   kLeaving =
       3,  // no body. A worker that got SIGTERM: it drains by itself, its slot may be refilled
   kLogsReopened = 4,  // body: ReopenBody, the same as in the request
+  kLoading = 5,       // text: the module that a validator loads next. Whatever it dies of or hangs
+                      // in, the master knows the file
 
   // master -> child
   kServe = 32,       // no body: all are READY, begin to accept

@@ -44,6 +44,8 @@ class Child final : private Channel::Listener {
   // How long it has been READY; nothing when it never was.
   [[nodiscard]] std::optional<Millis> served() const;
   [[nodiscard]] std::string name() const;  // "worker 3 gen 7"
+  // The module that it said it loads; empty when it loads none.
+  [[nodiscard]] const std::string& loading() const { return loading_; }
 
   void serve();
   void drain(Millis deadline, const std::vector<std::uint32_t>& removed_listeners);
@@ -67,6 +69,7 @@ class Child final : private Channel::Listener {
   Seats::Lease seat_;
   Millis born_;
   std::optional<Millis> ready_at_;
+  std::string loading_;
   Keeper* keeper_;
   Channel channel_;
 };

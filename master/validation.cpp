@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <cstring>
 #include <utility>
 
 namespace drover {
@@ -20,25 +21,33 @@ void Validation::on_child_ready(Child& /*child*/) { said_yes_ = true; }
 void Validation::on_child_failed(Child& /*child*/, const std::string& why) { why_not_ = why; }
 
 void Validation::on_timeout() {
-  why_not_ = "the validator did not finish within ready_timeout";
+  why_not_ = "the validator did not finish within ready_timeout" + doing();
   child_->kill(SIGKILL);
 }
 
 bool Validation::on_exit(pid_t pid, int wait_status) {
   if (child_ == nullptr || child_->pid() != pid) return false;
   child_->hear_last_words();
+  const bool ended_well = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
+  if (why_not_.empty() && !(said_yes_ && ended_well)) why_not_ = describe_end(wait_status);
   child_.reset();
   timeout_.stop();
-  const bool ended_well = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
-  if (why_not_.empty() && !(said_yes_ && ended_well)) {
-    why_not_ = WIFSIGNALED(wait_status)
-                   ? fmt::format("the validator was killed by signal {} while loading modules",
-                                 WTERMSIG(wait_status))
-                   : fmt::format("the validator exited with status {}", WEXITSTATUS(wait_status));
-  }
   const OnDone on_done = std::exchange(on_done_, [](const std::string&) {});
   on_done(why_not_);
   return true;
+}
+
+std::string Validation::describe_end(int wait_status) const {
+  const std::string how = WIFSIGNALED(wait_status)
+                              ? fmt::format("was killed by signal {} ({})", WTERMSIG(wait_status),
+                                            strsignal(WTERMSIG(wait_status)))
+                              : fmt::format("exited with status {}", WEXITSTATUS(wait_status));
+  return "the validator " + how + doing();
+}
+
+// Modules run code while they are loaded; what happens then is theirs.
+std::string Validation::doing() const {
+  return child_->loading().empty() ? "" : " while loading module " + child_->loading();
 }
 
 void Validation::abort() {

@@ -43,10 +43,18 @@ void check_protocol(const ServerSettings& server, const std::vector<LoadedModule
   }
 }
 
-std::vector<std::string> validate(const Heritage& heritage) {
+// Said and delivered before it is loaded: there may be no time after.
+void announce(Channel& channel, const ModuleImageHeritage& image) {
+  const std::string text = fmt::format("{} ({})", image.name, image.origin);
+  channel.send(MessageType::kLoading, std::string_view(text).substr(0, kMaxMessageBody));
+  channel.flush();
+}
+
+std::vector<std::string> validate(const Heritage& heritage, Channel& channel) {
   std::vector<std::string> errors;
   std::vector<LoadedModule> modules;
   for (const ModuleImageHeritage& image : heritage.modules) {
+    announce(channel, image);
     auto loaded = load_module(image);
     if (!loaded.ok()) {
       errors.push_back(loaded.error().message());
@@ -75,7 +83,7 @@ int validator_main(const Heritage& heritage) {
   const EventBase base = make_event_base();
   NoListener listener;
   Channel channel(base.get(), UniqueFd(heritage.channel_fd), &listener);
-  const std::vector<std::string> errors = validate(heritage);
+  const std::vector<std::string> errors = validate(heritage, channel);
   if (errors.empty()) {
     channel.send(MessageType::kReady);
   } else {

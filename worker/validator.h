@@ -10,8 +10,8 @@
 
 namespace drover {
 
-// Loads every module of the heritage, checks them against the servers, tells the master kReady, or
-// kFailed with all that is wrong. Exit status 0 or 1.
+// Loads every module of the heritage (kLoading before each), checks them against the servers, tells
+// the master kReady, or kFailed with all that is wrong. Exit status 0 or 1.
 int validator_main(const Heritage& heritage);
 
 // What is wrong between modules that could be loaded and the servers that name them; empty:

@@ -63,6 +63,15 @@ std::vector<BadConfig> bad_configs() {
       {"long_section", "too long", text(kGood + "[server " + std::string(60, 'n') + "]\n")},
       {"open_section", "not closed", text(kGood + "[server b\n")},
       {"missing_module", "nomodule", text(config("load = nomodule", echo_server("exclusive")))},
+      {"module_cut_off",
+       "the validator was killed by signal 7 (Bus error) while loading module cut (/",
+       [](Daemon& d) {
+         write_file(d.file("cut.so"), read_file(built("modules/echo.so")).substr(0, 4096));
+         d.rewrite_config(config("load = {dir}/cut.so", echo_server("exclusive")));
+       }},
+      {"module_that_hangs", "did not finish within ready_timeout while loading module hanging (/",
+       text(config("ready_timeout = 500ms\nload = " + built("test-modules/hanging.so"),
+                   echo_server("exclusive")))},
   };
 }
 

@@ -346,6 +346,15 @@ TEST_F(WorkerProcess, ValidatorAcceptsWhatWillWork) {
   EXPECT_EQ(exit_status(), 0);
 }
 
+TEST_F(WorkerProcess, ValidatorSaysWhichModuleItLoads) {
+  load("echo", "modules");
+  start(&validator_main);
+
+  ASSERT_TRUE(arrives(MessageType::kReady));
+  EXPECT_EQ(messages_[MessageType::kLoading],
+            fmt::format("echo ({})", heritage_.modules[0].origin));
+}
+
 TEST_F(WorkerProcess, ValidatorReportsTwoModulesOfOneName) {
   load("reply_v1");
   load("reply_v2");
