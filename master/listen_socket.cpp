@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
+#include <linux/socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pwd.h>
@@ -21,33 +22,67 @@ Status set_option(int fd, int level, int name, int value, const char* what) {
   return Error::from_errno(what);
 }
 
-Status apply_tcp_options(int fd, const ListenSettings& settings) {
+Result<UniqueFd> new_socket(const Address& address) {
+  UniqueFd fd(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.is_open()) return Error::from_errno("socket");
+  return fd;
+}
+
+Result<int> option_of(int fd, int level, int name, const char* what) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  if (getsockopt(fd, level, name, &value, &size) != 0) return Error::from_errno(what);
+  return value;
+}
+
+// 0 stands for the kernel's own value, which `fresh` has: a socket that was kept over a reload may
+// have another. It is not set without need, because the kernel's own follows the sysctl.
+Status set_keepalive(int fd, int fresh, int name, int value) {
+  if (value > 0) return set_option(fd, IPPROTO_TCP, name, value, "keepalive");
+  DROVER_TRY(const int own, option_of(fresh, IPPROTO_TCP, name, "keepalive"));
+  DROVER_TRY(const int now, option_of(fd, IPPROTO_TCP, name, "keepalive"));
+  return now == own ? Status(Done{}) : set_option(fd, IPPROTO_TCP, name, own, "keepalive");
+}
+
+struct Buffer {
+  int option;
+  int lock;
+  const char* name;
+};
+constexpr Buffer kReceiveBuffer{SO_RCVBUF, SOCK_RCVBUF_LOCK, "rcvbuf"};
+constexpr Buffer kSendBuffer{SO_SNDBUF, SOCK_SNDBUF_LOCK, "sndbuf"};
+
+// A size that was set is locked: the kernel adapts it no more. Before Linux 5.14 it cannot be
+// unlocked, and stays as it is.
+Status give_back_buffer(int fd, int fresh, const Buffer& buffer) {
+  const Result<int> locks = option_of(fd, SOL_SOCKET, SO_BUF_LOCK, buffer.name);
+  if (!locks.ok() || (locks.value() & buffer.lock) == 0) return Done{};
+  DROVER_TRY(const int own, option_of(fresh, SOL_SOCKET, buffer.option, buffer.name));
+  const int half = own / 2;  // the kernel doubles what it is told, and tells the double (socket(7))
+  DROVER_TRY_DO(set_option(fd, SOL_SOCKET, buffer.option, half, buffer.name));
+  return set_option(fd, SOL_SOCKET, SO_BUF_LOCK, locks.value() & ~buffer.lock, buffer.name);
+}
+
+Status set_buffer(int fd, int fresh, const Buffer& buffer, int size) {
+  if (size == 0) return give_back_buffer(fd, fresh, buffer);
+  return set_option(fd, SOL_SOCKET, buffer.option, size, buffer.name);
+}
+
+Status apply_tcp_options(int fd, int fresh, const ListenSettings& settings) {
+  const KeepaliveSettings& keepalive = settings.keepalive;
   DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_NODELAY, settings.nodelay ? 1 : 0, "nodelay"));
   DROVER_TRY_DO(
       set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, settings.deferred ? 1 : 0, "deferred"));
-  DROVER_TRY_DO(
-      set_option(fd, SOL_SOCKET, SO_KEEPALIVE, settings.keepalive.enabled ? 1 : 0, "keepalive"));
+  DROVER_TRY_DO(set_option(fd, SOL_SOCKET, SO_KEEPALIVE, keepalive.enabled ? 1 : 0, "keepalive"));
   DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, settings.fastopen, "fastopen"));
-  const KeepaliveSettings& keepalive = settings.keepalive;
-  if (keepalive.idle_s > 0) {
-    DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive.idle_s, "keepalive"));
-  }
-  if (keepalive.interval_s > 0) {
-    DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive.interval_s, "keepalive"));
-  }
-  if (keepalive.count > 0) {
-    DROVER_TRY_DO(set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive.count, "keepalive"));
-  }
-  return Done{};
+  DROVER_TRY_DO(set_keepalive(fd, fresh, TCP_KEEPIDLE, keepalive.idle_s));
+  DROVER_TRY_DO(set_keepalive(fd, fresh, TCP_KEEPINTVL, keepalive.interval_s));
+  return set_keepalive(fd, fresh, TCP_KEEPCNT, keepalive.count);
 }
 
 // The kernel takes it before bind() only, and this socket may have been kept from before a reload.
 Status check_v6only(int fd, bool wanted) {
-  int is_set = 0;
-  socklen_t size = sizeof is_set;
-  if (getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &is_set, &size) != 0) {
-    return Error::from_errno("v6only");
-  }
+  DROVER_TRY(const int is_set, option_of(fd, IPPROTO_IPV6, IPV6_V6ONLY, "v6only"));
   if ((is_set != 0) == wanted) return Done{};
   return Error(
       "v6only cannot change while the socket is open; restart, or reload without it first");
@@ -126,8 +161,7 @@ Status bind_unix(int fd, const ListenSettings& settings) {
 
 Result<UniqueFd> bind_socket(const ListenSettings& settings, bool joins_group) {
   if (fault("bind")) return Error::from_errno("bind", EADDRINUSE);
-  UniqueFd fd(socket(settings.address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd.is_open()) return Error::from_errno("socket");
+  DROVER_TRY(UniqueFd fd, new_socket(settings.address));
   if (settings.address.is_unix()) {
     DROVER_TRY_DO(bind_unix(fd.get(), settings));
   } else {
@@ -138,13 +172,12 @@ Result<UniqueFd> bind_socket(const ListenSettings& settings, bool joins_group) {
 }
 
 Status apply_listen_options(int fd, const ListenSettings& settings) {
-  if (settings.rcvbuf > 0)
-    DROVER_TRY_DO(set_option(fd, SOL_SOCKET, SO_RCVBUF, settings.rcvbuf, "rcvbuf"));
-  if (settings.sndbuf > 0)
-    DROVER_TRY_DO(set_option(fd, SOL_SOCKET, SO_SNDBUF, settings.sndbuf, "sndbuf"));
+  DROVER_TRY(const UniqueFd fresh, new_socket(settings.address));
+  DROVER_TRY_DO(set_buffer(fd, fresh.get(), kReceiveBuffer, settings.rcvbuf));
+  DROVER_TRY_DO(set_buffer(fd, fresh.get(), kSendBuffer, settings.sndbuf));
   if (settings.address.is_unix()) return set_ownership(settings);
   if (settings.address.family() == AF_INET6) DROVER_TRY_DO(check_v6only(fd, settings.v6only));
-  return apply_tcp_options(fd, settings);
+  return apply_tcp_options(fd, fresh.get(), settings);
 }
 
 Status start_listening(int fd, const ListenSettings& settings) {

@@ -15,7 +15,8 @@ namespace drover {
 Result<UniqueFd> bind_socket(const ListenSettings& settings, bool joins_group);
 
 // Options that accepted sockets inherit (socket(7), tcp(7)) and those of the listener; may be
-// repeated while it listens.
+// repeated while it listens, with other settings. What the settings leave to the kernel is as on a
+// new socket afterwards.
 Status apply_listen_options(int fd, const ListenSettings& settings);
 
 // Begins to listen, or changes the backlog.

@@ -93,6 +93,22 @@ TEST(ListenOptionsOverAReload, ChangeOnASocketThatStays) {
   EXPECT_EQ(socket_option(listener.get(), IPPROTO_TCP, TCP_FASTOPEN), 0);
 }
 
+TEST(ListenOptionsOverAReload, GoBackToTheKernelsOwnWhenTheyAreTakenOut) {
+  Daemon daemon({.config = listening("127.0.0.1:{port} rcvbuf=32k sndbuf=16k keepalive=60:5:3")});
+  const UniqueFd fresh(::socket(AF_INET, SOCK_STREAM, 0));
+
+  ASSERT_EQ(daemon.reload(listening("127.0.0.1:{port}")).status, 0);
+
+  const UniqueFd listener = borrow_listener(daemon.worker_pid(0), daemon.port());
+  for (const auto& [level, option] : {std::pair{SOL_SOCKET, SO_RCVBUF},
+                                      {SOL_SOCKET, SO_SNDBUF},
+                                      {SOL_SOCKET, SO_KEEPALIVE},
+                                      {IPPROTO_TCP, TCP_KEEPIDLE}}) {
+    EXPECT_EQ(socket_option(listener.get(), level, option),
+              socket_option(fresh.get(), level, option));
+  }
+}
+
 // The kernel knows v6only only before bind().
 TEST(ListenOptionsOverAReload, AreRefusedWhenTheKernelCannotChangeThem) {
   Daemon daemon({.config = listening("[::]:{port}")});
