@@ -44,7 +44,8 @@ void ListenGroup::drop_planned() {
   if (is_steered_) steer(board_);
 }
 
-void ListenGroup::commit(int count) {
+void ListenGroup::commit(int count, const ListenSettings& settings) {
+  committed_ = settings;
   active_ = count;
   planned_ = 0;
   for (Member& member : members_) member.is_committed = true;
@@ -55,13 +56,24 @@ void ListenGroup::commit(int count) {
 // commit().
 Status ListenGroup::listen_all(const ListenSettings& settings) {
   if (active_ > 0) steer(board_);
-  for (Member& member : members_) {
-    Status applied = apply_listen_options(member.fd.get(), settings);
-    if (!applied) return std::move(applied).error().in(where(settings));
-    Status listening = start_listening(member.fd.get(), settings);
-    if (!listening) return std::move(listening).error().in(where(settings));
-  }
+  for (const Member& member : members_) DROVER_TRY_DO(set_up(member, settings));
   return Done{};
+}
+
+Status ListenGroup::set_up(const Member& member, const ListenSettings& settings) const {
+  Status applied = apply_listen_options(member.fd.get(), settings);
+  if (!applied) return std::move(applied).error().in(where(settings));
+  Status listening = start_listening(member.fd.get(), settings);
+  if (!listening) return std::move(listening).error().in(where(settings));
+  return Done{};
+}
+
+void ListenGroup::listen_as_committed() {
+  for (const Member& member : members_) {
+    if (!committed_ || !member.is_committed) continue;
+    Status restored = set_up(member, *committed_);
+    if (!restored) context_.log->warning("not restored: {}", restored.error().message());
+  }
 }
 
 std::vector<std::uint32_t> ListenGroup::close_surplus() {
@@ -146,13 +158,21 @@ void Listeners::abandon(const ListenPlan& plan) {
   drop_surplus_later();  // the time may have come while the plan counted on it
 }
 
-Result<std::vector<std::uint32_t>> Listeners::commit(const ListenPlan& plan, Millis steer_linger) {
+Status Listeners::listen_all(const ListenPlan& plan) {
   for (const ListenPlan::Use& use : plan.uses) {
     DROVER_TRY_DO(use.group->listen_all(*use.settings));
   }
+  return Done{};
+}
+
+Result<std::vector<std::uint32_t>> Listeners::commit(const ListenPlan& plan, Millis steer_linger) {
+  if (Status listening = listen_all(plan); !listening) {
+    for (const ListenPlan::Use& use : plan.uses) use.group->listen_as_committed();
+    return std::move(listening).error();
+  }
   std::set<std::string> kept;
   for (const ListenPlan::Use& use : plan.uses) {
-    use.group->commit(use.active);
+    use.group->commit(use.active, *use.settings);
     kept.insert(use.group->address().to_string());
   }
   std::vector<std::uint32_t> removed;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,10 @@ class ListenGroup {
   // Gives up what was bound for a generation that is not to be.
   void drop_planned();
   Status listen_all(const ListenSettings& settings);
+  // After listen_all(), when the generation is not to be: the committed members listen as before.
+  void listen_as_committed();
   // The first `count` members get new connections from now on; the others are surplus.
-  void commit(int count);
+  void commit(int count, const ListenSettings& settings);
   [[nodiscard]] bool has_surplus() const {
     return members_.size() > static_cast<std::size_t>(std::max(active_, planned_));
   }
@@ -53,8 +56,11 @@ class ListenGroup {
   void unlink_path();
 
  private:
+  [[nodiscard]] Status set_up(const Member& member, const ListenSettings& settings) const;
+
   MasterContext& context_;
   Address address_;
+  std::optional<ListenSettings> committed_;
   std::vector<Member> members_;  // in the order in which they joined the kernel's group
   int active_ = 0;
   int planned_ = 0;  // what a generation that is being built counts on
@@ -96,6 +102,7 @@ class Listeners {
   std::vector<std::uint32_t> close_all();
 
  private:
+  static Status listen_all(const ListenPlan& plan);
   void drop_surplus_later();
   void drop_surplus();
 

@@ -109,6 +109,27 @@ TEST(ListenOptionsOverAReload, GoBackToTheKernelsOwnWhenTheyAreTakenOut) {
   }
 }
 
+// The first listener has its new options when the second is refused.
+TEST(ListenOptionsOverAReload, AreAsBeforeWhenAnotherListenerIsRefused) {
+  const std::string second = echo_server("exclusive", "127.0.0.1:{port2}", "second");
+  Daemon daemon({.config = listening("127.0.0.1:{port} backlog=37") + second,
+                 .faulty = true,
+                 .environment = {{"DROVER_FAULT", "listen:3+1"}}});
+
+  const CommandResult reload =
+      daemon.reload(listening("127.0.0.1:{port} backlog=41 keepalive=on rcvbuf=32k") + second);
+
+  EXPECT_EQ(reload.status, 1);
+  EXPECT_NE(reload.both().find("listen: Address already in use"), std::string::npos)
+      << reload.both();
+  const UniqueFd fresh(::socket(AF_INET, SOCK_STREAM, 0));
+  const UniqueFd listener = borrow_listener(daemon.worker_pid(0), daemon.port());
+  EXPECT_EQ(backlog_of(listener.get()), 37U);
+  EXPECT_EQ(socket_option(listener.get(), SOL_SOCKET, SO_KEEPALIVE), 0);
+  EXPECT_EQ(socket_option(listener.get(), SOL_SOCKET, SO_RCVBUF),
+            socket_option(fresh.get(), SOL_SOCKET, SO_RCVBUF));
+}
+
 // The kernel knows v6only only before bind().
 TEST(ListenOptionsOverAReload, AreRefusedWhenTheKernelCannotChangeThem) {
   Daemon daemon({.config = listening("[::]:{port}")});

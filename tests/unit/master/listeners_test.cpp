@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <set>
+#include <utility>
+#include <vector>
 
 namespace drover {
 namespace {
@@ -74,6 +76,22 @@ class ListenersTest : public ::testing::Test {
     return per_member;
   }
 
+  using Options = std::vector<int>;
+  static Options options_of(int fd) {
+    Options options;
+    for (const auto& [level, name] : {std::pair{SOL_SOCKET, SO_KEEPALIVE},
+                                      {IPPROTO_TCP, TCP_KEEPIDLE},
+                                      {IPPROTO_TCP, TCP_KEEPINTVL},
+                                      {IPPROTO_TCP, TCP_KEEPCNT},
+                                      {SOL_SOCKET, SO_RCVBUF}}) {
+      int value = 0;
+      socklen_t size = sizeof value;
+      EXPECT_EQ(getsockopt(fd, level, name, &value, &size), 0);
+      options.push_back(value);
+    }
+    return options;
+  }
+
   std::uint16_t port_;
   EventBase base_ = make_event_base();
   Log log_;
@@ -140,6 +158,27 @@ TEST_F(ListenersTest, ARemovedAddressIsNamedAndRefusesFromThenOn) {
   serve(settings_with(AcceptStrategy::kShared, port_), 1);
   EXPECT_EQ(removed_, std::vector<std::uint32_t>{id});
   EXPECT_FALSE(connect_to(other).is_open());
+}
+
+// The second address is refused when the first has its new options already.
+TEST_F(ListenersTest, ACommitThatIsRefusedLeavesTheOptionsAsTheyWere) {
+  Settings before = settings_with(AcceptStrategy::kShared, port_);
+  ListenSettings v6;
+  v6.address = Address::parse("[::1]:" + std::to_string(free_port())).value();
+  before.servers[0].listens.push_back(v6);
+  Settings after = before;
+  after.servers[0].listens[0].keepalive = {true, 61, 7, 3};
+  after.servers[0].listens[0].rcvbuf = 32'768;
+  after.servers[0].listens[1].v6only = !v6.v6only;  // cannot be changed any more
+  const ListenPlan plan = serve(before, 1);
+  const int fd = plan.heritage()[0].fd;
+  const Options options_before = options_of(fd);
+
+  auto refused = listeners_.open(after, 1);
+  ASSERT_TRUE(refused.ok());
+  ASSERT_FALSE(listeners_.commit(*refused, kLinger).ok());
+
+  EXPECT_EQ(options_of(fd), options_before);
 }
 
 TEST_F(ListenersTest, AStrangerOnTheAddressIsAnErrorThatNamesIt) {
