@@ -14,12 +14,15 @@ namespace {
 // socket is read.
 bool is_full(int error) { return error == EAGAIN || error == EINTR || error == ENOBUFS; }
 
-ssize_t send_slices(int fd, std::span<iovec> slices) {
-  if (slices.size() == 1) return ::send(fd, slices[0].iov_base, slices[0].iov_len, MSG_NOSIGNAL);
+// With MSG_MORE the kernel keeps the last segment for what follows at once, here the end of stream:
+// one packet in the place of two, and the client is woken once (tcp(7), TCP_CORK).
+ssize_t send_slices(int fd, std::span<iovec> slices, bool fin_follows) {
+  const int flags = fin_follows ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
+  if (slices.size() == 1) return ::send(fd, slices[0].iov_base, slices[0].iov_len, flags);
   msghdr message{};
   message.msg_iov = slices.data();
   message.msg_iovlen = slices.size();
-  return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+  return ::sendmsg(fd, &message, flags);
 }
 
 }  // namespace
@@ -43,7 +46,7 @@ void Connection::send_gathered(std::string_view more) {
   if (!more.empty()) slices[count++] = {const_cast<char*>(more.data()), more.size()};
   if (count == 0) return;
 
-  const ssize_t result = send_slices(fd_.get(), std::span(slices).first(count));
+  const ssize_t result = send_slices(fd_.get(), std::span(slices).first(count), wants_fin_);
   if (result < 0 && !is_full(errno)) break_with(DROVER_RESET);
   std::size_t sent = result < 0 ? 0 : static_cast<std::size_t>(result);
   if (sent > 0) note_sent(sent);
