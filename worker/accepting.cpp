@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "common/check.h"
+#include "worker/accept/accept_budget.h"
 #include "worker/connection.h"
 
 namespace drover {
@@ -72,6 +73,8 @@ void Accepting::on_batch_end() {
 bool Accepting::has_room() const {
   return !is_exhausted_ && live() < capacity() && !core_.table().is_full();
 }
+
+int Accepting::budget() const { return accept_budget(core_.last_turn()); }
 
 std::uint32_t Accepting::live() const { return static_cast<std::uint32_t>(core_.table().size()); }
 

@@ -36,6 +36,7 @@ class Accepting final : public AcceptHost {
   event_base* base() override { return core_.base(); }
   const Heritage& heritage() const override { return heritage_; }
   bool has_room() const override;
+  int budget() const override;
   std::uint32_t live() const override;
   std::uint32_t capacity() const override;
   void on_accepted(Accepted connection) override;

@@ -52,9 +52,9 @@ void ConnectionCore::settle_all() {
 
 void ConnectionCore::account_turn() {
   auto& longest = options_.seat->loop_max_us;
-  const auto turn = std::chrono::steady_clock::now() - turn_began_;
-  const auto turn_us = static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(turn).count());
+  last_turn_ = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::steady_clock::now() - turn_began_);
+  const auto turn_us = static_cast<std::uint32_t>(last_turn_.count());
   const bool is_new_window = now_ - max_turn_since_ >= kTurnWindow;
   if (is_new_window) max_turn_since_ = now_;
   if (is_new_window || turn_us > longest.load(std::memory_order_relaxed)) {

@@ -53,6 +53,9 @@ class ConnectionCore {
   // The time when the batch began.
   [[nodiscard]] Millis now() const { return now_; }
 
+  // How long the callbacks of the last batch took.
+  [[nodiscard]] std::chrono::microseconds last_turn() const { return last_turn_; }
+
   // Has connection `index` settled at the end of this batch.
   void settle_later(drover_conn handle) { unsettled_.push_back(handle); }
   // Closes what is past its deadline, and gives back shares of limits that were busy. Every
@@ -100,6 +103,7 @@ class ConnectionCore {
   bool in_batch_ = false;
   Millis now_;
   std::chrono::steady_clock::time_point turn_began_;
+  std::chrono::microseconds last_turn_{0};
   Millis max_turn_since_{0};
   Timer<&ConnectionCore::on_end_of_batch> end_of_batch_;
 };

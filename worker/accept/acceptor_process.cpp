@@ -37,6 +37,7 @@ class AcceptorProcess final : public AcceptHost,
   event_base* base() override { return base_.get(); }
   const Heritage& heritage() const override { return heritage_; }
   bool has_room() const override { return !exhausted_ && passer_.has_room(); }
+  int budget() const override { return kTurnBudget; }
   std::uint32_t live() const override { return static_cast<std::uint32_t>(passer_.held()); }
   std::uint32_t capacity() const override { return std::numeric_limits<std::uint32_t>::max(); }
   void on_accepted(Accepted connection) override;

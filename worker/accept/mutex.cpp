@@ -13,8 +13,7 @@ namespace {
 class MutexStrategy final : public QueueStrategy {
  public:
   MutexStrategy(AcceptHost& host, std::uint16_t server)
-      : QueueStrategy(host, server, kTenureAccepts),
-        word_(host.heritage().board().leases.at(server)) {}
+      : QueueStrategy(host, server), word_(host.heritage().board().leases.at(server)) {}
 
   void resume() override;
   void pause() override;
@@ -27,6 +26,7 @@ class MutexStrategy final : public QueueStrategy {
     return kEveryone;
   }
   [[nodiscard]] bool waits_with_everyone() const override { return holding_; }
+  [[nodiscard]] int turn_budget() const override { return kTenureAccepts; }
   void on_queue_readable(AcceptQueue& queue) override;
   void on_turn_taken(AcceptQueue& queue, const Taken& taken) override;
 

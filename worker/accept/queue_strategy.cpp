@@ -4,8 +4,7 @@
 
 namespace drover {
 
-QueueStrategy::QueueStrategy(AcceptHost& host, std::uint16_t server, int turn_budget)
-    : host_(host), tap_(host), turn_budget_(turn_budget) {
+QueueStrategy::QueueStrategy(AcceptHost& host, std::uint16_t server) : host_(host), tap_(host) {
   AcceptQueue::Watcher& watcher = *this;
   for (const ListenerHeritage& listener : host.heritage().listeners) {
     if (listener.server != server) continue;
@@ -28,7 +27,7 @@ void QueueStrategy::take_stranded() {
     const int owner = owner_of(queue->listener());
     const bool orphaned = owner >= 0 && heritage().board().is_steered_around(owner);
     if (owner != kEveryone && !orphaned) continue;
-    const Taken taken = tap_.take(*queue, turn_budget_);
+    const Taken taken = tap_.take(*queue, turn_budget());
     if (owner != kEveryone && owner != heritage().slot) count_steered(taken.count);
     if (taken.count > 0 && !taken.ran_dry) host_.ring(heritage().slot);  // the rest next turn
   }
@@ -57,7 +56,7 @@ bool QueueStrategy::finish() {
 }
 
 void QueueStrategy::on_queue_readable(AcceptQueue& queue) {
-  const Taken taken = tap_.take(queue, turn_budget_);
+  const Taken taken = tap_.take(queue, turn_budget());
   if (taken.is_empty_wakeup()) {
     heritage().my_seat().counters.empty_wakeups.fetch_add(1, std::memory_order_relaxed);
   }

@@ -18,9 +18,6 @@ namespace drover {
 
 class QueueStrategy : public Strategy, protected AcceptQueue::Watcher {
  public:
-  static constexpr int kTurnBudget =
-      16;  // accepts a turn: enough for a burst, too few to starve live connections
-
   void resume() override;
   void pause() override;
   void take_stranded() override;
@@ -32,12 +29,14 @@ class QueueStrategy : public Strategy, protected AcceptQueue::Watcher {
   static constexpr int kEveryone = -1;
   static constexpr int kNoWorker = -2;
 
-  QueueStrategy(AcceptHost& host, std::uint16_t server, int turn_budget = kTurnBudget);
+  QueueStrategy(AcceptHost& host, std::uint16_t server);
 
   // Who owns the queue of a member below `active`: a slot, kEveryone or kNoWorker.
   [[nodiscard]] virtual int owner_of_active(const ListenerHeritage& listener) const = 0;
   // Whether this worker waits at everyone's queues while it is not paused.
   [[nodiscard]] virtual bool waits_with_everyone() const { return true; }
+  // How many to take in one turn.
+  [[nodiscard]] virtual int turn_budget() const { return host_.budget(); }
   // The queue has just been put into the loop.
   virtual void on_watched(AcceptQueue& /*queue*/) {}
   // A turn's accepting from a watched queue is over.
@@ -60,7 +59,6 @@ class QueueStrategy : public Strategy, protected AcceptQueue::Watcher {
   void set_watched(AcceptQueue& queue, bool watched);
 
   AcceptTap tap_;
-  int turn_budget_;
   bool paused_ = true;  // not told to start yet
   std::vector<std::unique_ptr<AcceptQueue>> queues_;
   std::vector<std::unique_ptr<AcceptQueue>> closing_;  // to be emptied and closed

@@ -33,6 +33,8 @@ class AcceptHost {
   // False when worker_connections is reached or descriptors have run out: take nothing now. The
   // host calls Strategy::pause() when that becomes so and resume() when it no longer is.
   virtual bool has_room() const = 0;
+  // How many connections to take from one queue in this turn (accept_budget.h).
+  virtual int budget() const = 0;
   // Connections this worker has now, and how many it may have.
   virtual std::uint32_t live() const = 0;
   virtual std::uint32_t capacity() const = 0;

@@ -135,6 +135,7 @@ class FakeWorker : public AcceptHost {
   event_base* base() override { return base_.get(); }
   const Heritage& heritage() const override { return heritage_; }
   bool has_room() const override { return live() < capacity(); }
+  int budget() const override { return 16; }
   std::uint32_t live() const override { return static_cast<std::uint32_t>(connections.size()); }
   std::uint32_t capacity() const override { return heritage_.my_seat().capacity; }
   void on_accepted(Accepted connection) override {
