@@ -14,10 +14,11 @@ struct CounterRow {
   std::atomic<std::uint64_t> SlotCounters::*member;
 };
 
-inline constexpr std::array<CounterRow, 11> kCounters{{
+inline constexpr std::array<CounterRow, 12> kCounters{{
     {"accepted", &SlotCounters::accepted},
     {"empty_wakeups", &SlotCounters::empty_wakeups},
     {"steered", &SlotCounters::steered},
+    {"outgoing", &SlotCounters::outgoing},
     {"closed", &SlotCounters::closed},
     {"refused_limit", &SlotCounters::refused_limit},
     {"refused_access", &SlotCounters::refused_access},

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <cstring>
 #include <new>
 
@@ -32,21 +33,22 @@ const char* to_string(drover_close_reason reason) {
   return "unknown";
 }
 
-Connection::Connection(Server& server, const ListenSettings& listen, UniqueFd fd,
-                       const PeerAddress& peer)
-    : server_(&server),
-      opened_at_(server.core.now()),
-      fd_(std::move(fd)),
-      peer_(peer),
-      quickack_(listen.quickack) {}
+Connection::Connection(Server& server, UniqueFd fd, const PeerAddress& peer)
+    : server_(&server), opened_at_(server.core.now()), fd_(std::move(fd)), peer_(peer) {}
+
+Connection* Connection::make(Server& server, UniqueFd fd, const PeerAddress& peer) {
+  const std::size_t state_size = server.module.conn_state_size;
+  void* memory = ::operator new(sizeof(Connection) + state_size);
+  auto* connection = new (memory) Connection(server, std::move(fd), peer);
+  std::memset(connection->state(), 0, state_size);
+  connection->index_ = server.core.table().add(connection);
+  return connection;
+}
 
 void Connection::start(Server& server, const ListenSettings& listen, UniqueFd fd,
                        const PeerAddress& peer) {
-  const std::size_t state_size = server.module.conn_state_size;
-  void* memory = ::operator new(sizeof(Connection) + state_size);
-  auto* connection = new (memory) Connection(server, listen, std::move(fd), peer);
-  std::memset(connection->state(), 0, state_size);
-  connection->index_ = server.core.table().add(connection);
+  Connection* connection = make(server, std::move(fd), peer);
+  connection->quickack_ = listen.quickack;
   if (!listen.proxy_protocol) {
     connection->admit();
   } else if (server.admission.may_send_proxy_header(peer)) {
@@ -75,6 +77,7 @@ void Connection::set_paused(bool paused) {
 
 void Connection::close_for(drover_close_reason reason) {
   if (state_ == State::kClosing || is_broken_) return;
+  if (state_ == State::kConnecting) return fail_to_connect(ECANCELED);
   state_ = State::kClosing;
   reason_ = reason;
   wants_fin_ = true;
@@ -135,6 +138,7 @@ void Connection::watch() {
 }
 
 short Connection::wanted() const {
+  if (state_ == State::kConnecting) return EV_WRITE;
   if (output_ != nullptr) return peer_ended_ || holds_back() ? EV_WRITE : EV_READ | EV_WRITE;
   // Edge-triggered, or what is not to be read would be told for ever; what may come is a reset.
   return peer_ended_ || holds_back() ? EV_READ | EV_ET : EV_READ;
@@ -160,7 +164,19 @@ Millis Connection::next_deadline() const {
   return after(now, settings.idle_timeout);
 }
 
+void Connection::on_timer() {
+  if (state_ == State::kServing && !is_broken_ && server_->module.on_timer != nullptr) {
+    call(server_->module.on_timer);
+    send_gathered({});
+  }
+  settle();
+}
+
 void Connection::on_deadline() {
+  if (state_ == State::kConnecting) {
+    fail_to_connect(ETIMEDOUT);
+    return settle();
+  }
   if (state_ == State::kProxyHeader) {
     refuse();
     return settle();
@@ -175,8 +191,10 @@ void Connection::end(drover_close_reason reason) {
   event_.stop();
   fd_.reset();
   const drover_conn name = handle();
+  shared.timers().cancel(name);
   shared.table().remove(index_);
   ConnectionCore::count(shared.counters().closed);
+  if (is_outgoing_ && !is_open_) tell_not_connected();
   if (is_open_) {
     write_access_log(reason);
     if (server_->module.on_close != nullptr) {
@@ -188,7 +206,7 @@ void Connection::end(drover_close_reason reason) {
 }
 
 void Connection::write_access_log(drover_close_reason reason) const {
-  if (!server_->access_log) return;
+  if (!server_->access_log || is_outgoing_) return;
   const Status written = server_->access_log->add({.time = std::chrono::system_clock::now(),
                                                    .peer = peer_.to_string(),
                                                    .server = server_->settings.name,

@@ -15,7 +15,7 @@
 #include "common/event.h"
 #include "common/unique_fd.h"
 #include "modules/sdk/drover_module.h"
-#include "worker/output_buffer.h"
+#include "worker/output_queue.h"
 
 namespace drover {
 
@@ -32,21 +32,32 @@ class alignas(std::max_align_t) Connection {
   // its life. It may have ended when this returns. It deletes itself when it ends.
   static void start(Server& server, const ListenSettings& listen, UniqueFd fd,
                     const PeerAddress& peer);
+  // Begins an outgoing connection, which lives as the accepted ones once it is established. 0: the
+  // table is full, or there is no descriptor. Nothing of it ends inside.
+  static drover_conn connect(Server& server, const Address& address, Millis timeout,
+                             std::uint64_t tag);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   // What modules ask for (module_host.cpp). Nothing ends inside these.
   void write(std::string_view bytes);
+  void write(LentBytes lent);
+  void write(FileRange range);
   void half_close();
   void close() { close_for(DROVER_CLOSED_BY_MODULE); }
   void set_paused(bool paused);
   [[nodiscard]] std::size_t pending_output() const;
   [[nodiscard]] const PeerAddress& peer() const { return peer_; }
+  [[nodiscard]] std::uint64_t tag() const { return tag_; }
+  [[nodiscard]] Server& server() const { return *server_; }
+  [[nodiscard]] void* state() { return this + 1; }  // of the module
 
   // Sends what can be sent and does what is due. May delete this.
   void settle();
   // The table's deadline has passed. May delete this.
   void on_deadline();
+  // The module's timer has rung. May delete this.
+  void on_timer();
   // The worker drains: tells the module, once. May delete this.
   void drain();
   // Ends now, whatever is pending. Deletes this.
@@ -56,21 +67,27 @@ class alignas(std::max_align_t) Connection {
 
  private:
   enum class State : std::uint8_t {
+    kConnecting,   // outgoing, not established yet
     kProxyHeader,  // waits for the balancer's word
     kServing,
     kClosing,  // the module, or we, have said goodbye: send, end of stream, discard until the
                // peer's
   };
 
-  Connection(Server& server, const ListenSettings& listen, UniqueFd fd, const PeerAddress& peer);
+  Connection(Server& server, UniqueFd fd, const PeerAddress& peer);
+  static Connection* make(Server& server, UniqueFd fd, const PeerAddress& peer);
   ~Connection() = default;
   static void destroy(Connection* connection);
 
   [[nodiscard]] ConnectionCore& core() const;
   [[nodiscard]] drover_conn handle() const;
-  [[nodiscard]] void* state();
   template <class Hook, class... Args>
   auto call(Hook hook, Args... args);
+
+  // Outgoing (connection_outgoing.cpp).
+  void on_connected_or_not();
+  void fail_to_connect(int error_number);
+  void tell_not_connected();
 
   // Input (connection_input.cpp).
   void on_event(short what);
@@ -88,7 +105,12 @@ class alignas(std::max_align_t) Connection {
   // Output (connection_output.cpp).
   void send_gathered(std::string_view more);
   void send_pending();
-  void queue(std::string_view bytes);
+  template <class Output>
+  void queue(Output output);
+  template <class Output>
+  void keep_output(Output output);
+  void keep_gathered();
+  [[nodiscard]] bool may_write() const;
   void note_sent(std::size_t size_bytes);
   void check_water();
 
@@ -106,24 +128,27 @@ class alignas(std::max_align_t) Connection {
   void write_access_log(drover_close_reason reason) const;
 
   Server* server_;
-  std::unique_ptr<OutputBuffer> output_;   // what the kernel did not take
+  std::unique_ptr<OutputQueue> output_;    // what the kernel did not take
   std::unique_ptr<std::string> leftover_;  // what the module did not consume
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
   Millis opened_at_;
+  std::uint64_t tag_ = 0;  // outgoing: the module's word for it
   UniqueFd fd_;
   std::uint32_t index_ = 0;  // in the table
   PeerAddress peer_;
+  std::uint8_t connect_error_ = 0;  // errno of a connection that was not established
   State state_ : 2 = State::kServing;
   drover_close_reason reason_ : 4 = DROVER_CLOSED_BY_PEER;  // once kClosing or broken
   unsigned watched_ : 6 = 0;                                // EV_READ, EV_WRITE, EV_ET
-  bool is_open_ : 1 = false;                                // on_open has been called
-  bool is_broken_ : 1 = false;                              // ends at the next settle()
-  bool is_settling_later_ : 1 = false;                      // in the core's list
-  bool is_paused_ : 1 = false;                              // by the module
-  bool is_throttled_ : 1 = false;                           // above the high-water mark: not read
-  bool kernel_is_full_ : 1 = false;                         // no send before the socket is writable
-  bool wants_fin_ : 1 = false;                              // end of stream after what is pending
+  bool is_outgoing_ : 1 = false;
+  bool is_open_ : 1 = false;            // on_open has been called
+  bool is_broken_ : 1 = false;          // ends at the next settle()
+  bool is_settling_later_ : 1 = false;  // in the core's list
+  bool is_paused_ : 1 = false;          // by the module
+  bool is_throttled_ : 1 = false;       // above the high-water mark: not read
+  bool kernel_is_full_ : 1 = false;     // no send before the socket is writable
+  bool wants_fin_ : 1 = false;          // end of stream after what is pending
   bool fin_sent_ : 1 = false;
   bool peer_ended_ : 1 = false;  // its end of stream has been read
   bool has_first_byte_ : 1 = false;

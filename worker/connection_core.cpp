@@ -36,7 +36,9 @@ void ConnectionCore::begin_batch() {
 }
 
 void ConnectionCore::on_end_of_batch() {
-  settle_all();
+  do {
+    settle_all();
+  } while (listener_ != nullptr && listener_->on_batch_ending());
   in_batch_ = false;
   account_turn();
   if (listener_ != nullptr) listener_->on_batch_end();

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "worker/connection_table.h"
+#include "worker/module_timers.h"
 #include "worker/write_gather.h"
 
 namespace drover {
@@ -30,6 +31,9 @@ struct CoreOptions {
 class ConnectionCore {
  public:
   struct Listener {
+    // The callbacks of the batch are over, its writes have left. True: a module was told, and may
+    // have written more.
+    virtual bool on_batch_ending() = 0;
     // The batch is over; connections may have come and gone.
     virtual void on_batch_end() = 0;
 
@@ -74,6 +78,7 @@ class ConnectionCore {
   [[nodiscard]] char* read_buffer() const { return read_buffer_.get(); }
   [[nodiscard]] WriteGather& gather() { return gather_; }
   [[nodiscard]] ConnectionTable& table() { return table_; }
+  [[nodiscard]] ModuleTimers& timers() { return timers_; }
   // For what a client or a module on its behalf can cause.
   [[nodiscard]] bool may_log() { return client_log_.allow(now_); }
 
@@ -97,6 +102,7 @@ class ConnectionCore {
   std::unique_ptr<char[]> read_buffer_;
   WriteGather gather_;
   ConnectionTable table_;
+  ModuleTimers timers_{*this};
   std::vector<drover_conn> unsettled_;
   std::vector<Unreturned> unreturned_;
   RateLimit client_log_{10, Millis{10'000}};

@@ -13,6 +13,7 @@ auto Connection::call(Hook hook, Args... args) {
     WriteGather& gather;
     ~Gathering() { gather.end(); }
   };
+  server_->runs_in_batch = true;
   WriteGather& gather = core().gather();
   gather.begin(handle());
   const Gathering gathering{gather};
@@ -21,6 +22,5 @@ auto Connection::call(Hook hook, Args... args) {
 
 inline ConnectionCore& Connection::core() const { return server_->core; }
 inline drover_conn Connection::handle() const { return core().table().handle(index_); }
-inline void* Connection::state() { return this + 1; }
 
 }  // namespace drover

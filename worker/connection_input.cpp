@@ -21,6 +21,7 @@ void rearm_quickack(int fd) {
 
 void Connection::on_event(short what) {
   core().begin_batch();
+  if (state_ == State::kConnecting) return on_connected_or_not();
   if ((what & EV_WRITE) != 0) kernel_is_full_ = false;
   if ((what & EV_READ) != 0) peer_ended_ || holds_back() ? look_for_reset() : receive();
   settle();

@@ -8,33 +8,35 @@
 #include "worker/connection_hooks.h"
 
 namespace drover {
-namespace {
 
-// Nothing is worth telling apart from "later": a real error shows at the next call, or when the
-// socket is read.
-bool is_full(int error) { return error == EAGAIN || error == EINTR || error == ENOBUFS; }
-
-// With MSG_MORE the kernel keeps the last segment for what follows at once, here the end of stream:
-// one packet in the place of two, and the client is woken once (tcp(7), TCP_CORK).
-ssize_t send_slices(int fd, std::span<iovec> slices, bool fin_follows) {
-  const int flags = fin_follows ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
-  if (slices.size() == 1) return ::send(fd, slices[0].iov_base, slices[0].iov_len, flags);
-  msghdr message{};
-  message.msg_iov = slices.data();
-  message.msg_iovlen = slices.size();
-  return ::sendmsg(fd, &message, flags);
+bool Connection::may_write() const {
+  return state_ == State::kServing && !wants_fin_ && !is_broken_;
 }
 
-}  // namespace
-
 void Connection::write(std::string_view bytes) {
-  if (state_ != State::kServing || wants_fin_ || is_broken_) return;
-  if (output_ != nullptr || !core().gather().is_for(handle())) {
-    queue(bytes);
-    settle_soon();
-  } else if (!core().gather().add(bytes)) {
-    send_gathered(bytes);
+  if (output_ != nullptr || !core().gather().is_for(handle())) return queue(bytes);
+  if (may_write() && !core().gather().add(bytes)) send_gathered(bytes);
+}
+
+void Connection::write(LentBytes lent) { queue(std::move(lent)); }
+void Connection::write(FileRange range) { queue(std::move(range)); }
+
+// What may not be written goes unsent; lent bytes are then released.
+template <class Output>
+void Connection::queue(Output output) {
+  if (!may_write()) return;
+  if (core().gather().is_for(handle())) keep_gathered();
+  keep_output(std::move(output));
+  settle_soon();
+}
+
+// So that what the running hook wrote before keeps its place.
+void Connection::keep_gathered() {
+  WriteGather& gather = core().gather();
+  for (const iovec& slice : gather.slices()) {
+    keep_output(std::string_view(static_cast<const char*>(slice.iov_base), slice.iov_len));
   }
+  gather.clear();
 }
 
 // Sends what was gathered and `more` after it; keeps what the kernel leaves.
@@ -47,14 +49,15 @@ void Connection::send_gathered(std::string_view more) {
   if (count == 0) return;
 
   const ssize_t result = send_slices(fd_.get(), std::span(slices).first(count), wants_fin_);
-  if (result < 0 && !is_full(errno)) break_with(DROVER_RESET);
+  if (result < 0 && !means_later(errno)) break_with(DROVER_RESET);
   std::size_t sent = result < 0 ? 0 : static_cast<std::size_t>(result);
   if (sent > 0) note_sent(sent);
   for (const iovec& slice : std::span(slices).first(count)) {
     const std::size_t skip = std::min(sent, slice.iov_len);
     sent -= skip;
     if (skip == slice.iov_len || is_broken_) continue;
-    queue({static_cast<const char*>(slice.iov_base) + skip, slice.iov_len - skip});
+    keep_output(
+        std::string_view(static_cast<const char*>(slice.iov_base) + skip, slice.iov_len - skip));
     kernel_is_full_ = true;
   }
   gather.clear();
@@ -62,22 +65,20 @@ void Connection::send_gathered(std::string_view more) {
 
 void Connection::send_pending() {
   if (output_ == nullptr || kernel_is_full_) return;
-  const std::string_view bytes = output_->front();
-  const ssize_t result = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  if (result < 0 && !is_full(errno)) return break_with(DROVER_RESET);
-  const std::size_t sent = result < 0 ? 0 : static_cast<std::size_t>(result);
-  kernel_is_full_ = sent < bytes.size();
-  if (sent > 0) note_sent(sent);
-  output_->drop_front(sent);
+  const OutputQueue::Sent sent = output_->send(fd_.get(), wants_fin_);
+  if (sent.size_bytes > 0) note_sent(sent.size_bytes);
+  if (sent.is_broken) return break_with(DROVER_RESET);
+  kernel_is_full_ = sent.is_full && output_->size() > 0;
   if (output_->size() == 0) output_.reset();
 }
 
-void Connection::queue(std::string_view bytes) {
+template <class Output>
+void Connection::keep_output(Output output) {
   if (output_ == nullptr) {
-    output_ = std::make_unique<OutputBuffer>();
+    output_ = std::make_unique<OutputQueue>();
     is_touched_ = true;  // the write timeout begins
   }
-  output_->append(bytes);
+  output_->append(std::move(output));
 }
 
 void Connection::note_sent(std::size_t size_bytes) {

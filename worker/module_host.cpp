@@ -1,11 +1,19 @@
 #include "worker/module_host.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <memory>
 
 #include "worker/connection.h"
+
+struct drover_file {
+  std::shared_ptr<const drover::UniqueFd> fd;  // what is being sent keeps it open too
+};
 
 namespace drover {
 namespace {
@@ -22,6 +30,32 @@ void write(drover_context* context, drover_conn conn, drover_slice bytes) {
   Connection* connection = find(context, conn);
   if (connection == nullptr || bytes.size == 0) return;
   connection->write({static_cast<const char*>(bytes.data), bytes.size});
+}
+
+void write_reference(drover_context* context, drover_conn conn, drover_slice bytes,
+                     void (*release)(void* argument), void* argument) {
+  LentBytes lent({static_cast<const char*>(bytes.data), bytes.size}, release, argument);
+  if (Connection* connection = find(context, conn)) connection->write(std::move(lent));
+}
+
+drover_file* file_open(drover_context* /*context*/, const char* path, uint64_t* size_bytes,
+                       int* error) {
+  UniqueFd fd(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status {};
+  const bool is_there = fd.is_open() && fstat(fd.get(), &status) == 0;
+  *error = !is_there ? errno : S_ISREG(status.st_mode) ? 0 : EISDIR;
+  if (*error != 0) return nullptr;
+  *size_bytes = static_cast<uint64_t>(status.st_size);
+  return new drover_file{std::make_shared<UniqueFd>(std::move(fd))};
+}
+
+void file_close(drover_context* /*context*/, drover_file* file) { delete file; }
+
+void write_file(drover_context* context, drover_conn conn, drover_file* file, uint64_t offset,
+                uint64_t size_bytes) {
+  if (Connection* connection = find(context, conn)) {
+    connection->write(FileRange{file->fd, offset, size_bytes});
+  }
 }
 
 void half_close(drover_context* context, drover_conn conn) {
@@ -67,8 +101,66 @@ void log(drover_context* context, drover_log_level level, const char* message) {
 
 static_assert(static_cast<int>(LogLevel::kDebug) == DROVER_LOG_DEBUG);
 
-constexpr drover_host kHost{sizeof(drover_host), DROVER_ABI,     write,          half_close, close,
-                            pause_reading,       resume_reading, pending_output, peer_name,  log};
+int64_t now_ms(drover_context* context) { return context->server->core.now().count(); }
+
+void set_timer(drover_context* context, drover_conn conn, int64_t after_ms) {
+  if (find(context, conn) != nullptr) context->server->core.timers().set(conn, Millis{after_ms});
+}
+
+void cancel_timer(drover_context* context, drover_conn conn) {
+  if (find(context, conn) != nullptr) context->server->core.timers().cancel(conn);
+}
+
+drover_timer start_timer(drover_context* context, int64_t after_ms, uint64_t tag) {
+  Server& server = *context->server;
+  if (server.module.on_worker_timer == nullptr) return 0;
+  return server.core.timers().start(server, Millis{after_ms}, tag);
+}
+
+void stop_timer(drover_context* context, drover_timer timer) {
+  context->server->core.timers().stop(*context->server, timer);
+}
+
+void* state_of(drover_context* context, drover_conn conn) {
+  Connection* connection = find(context, conn);
+  if (connection == nullptr || &connection->server() != context->server) return nullptr;
+  return connection->is_open() ? connection->state() : nullptr;
+}
+
+drover_conn connect(drover_context* context, const char* address, int64_t timeout_ms,
+                    uint64_t tag) {
+  const Result<Address> to = Address::parse(address);
+  if (!to.ok()) return 0;
+  return Connection::connect(*context->server, to.value(), Millis{timeout_ms}, tag);
+}
+
+uint64_t tag(drover_context* context, drover_conn conn) {
+  const Connection* connection = find(context, conn);
+  return connection == nullptr ? 0 : connection->tag();
+}
+
+constexpr drover_host kHost{.size = sizeof(drover_host),
+                            .abi = DROVER_ABI,
+                            .write = write,
+                            .half_close = half_close,
+                            .close = close,
+                            .pause_reading = pause_reading,
+                            .resume_reading = resume_reading,
+                            .pending_output = pending_output,
+                            .peer_name = peer_name,
+                            .log = log,
+                            .now_ms = now_ms,
+                            .set_timer = set_timer,
+                            .cancel_timer = cancel_timer,
+                            .start_timer = start_timer,
+                            .stop_timer = stop_timer,
+                            .state_of = state_of,
+                            .write_reference = write_reference,
+                            .file_open = file_open,
+                            .file_close = file_close,
+                            .write_file = write_file,
+                            .connect = connect,
+                            .tag = tag};
 
 }  // namespace
 
@@ -86,6 +178,7 @@ Status start_module(Server& server) {
 
 void stop_module(Server& server) {
   if (server.instance == nullptr) return;
+  server.core.timers().stop_all(server);
   if (server.module.worker_exit != nullptr) server.module.worker_exit(server.instance);
   server.instance = nullptr;
 }

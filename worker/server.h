@@ -36,9 +36,10 @@ struct Server {
   Admission admission;
   std::optional<AccessLog> access_log;
   drover_context context{this};
-  void* instance = nullptr;  // worker_init's; null before it and after worker_exit
-  std::string last_message;  // the module's last log line, to say why it could not start
-  bool is_draining = false;  // connections that open from now on are told at once
+  void* instance = nullptr;    // worker_init's; null before it and after worker_exit
+  std::string last_message;    // the module's last log line, to say why it could not start
+  bool runs_in_batch = false;  // a hook of it has been called in this batch
+  bool is_draining = false;    // connections that open from now on are told at once
 };
 
 }  // namespace drover

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "common/channel.h"
@@ -50,6 +51,7 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   void begin_drain(Millis deadline, const std::vector<std::uint32_t>& removed);
   void on_drain_turn();
   void cut(std::size_t connections);
+  bool on_batch_ending() override;
   void on_batch_end() override;
 
   void on_heartbeat();
@@ -218,6 +220,17 @@ void Worker::cut(std::size_t connections) {
     if (connection.is_open()) ConnectionCore::count(core_.counters().drained_cut);
     connection.end(DROVER_DRAINED);
   });
+}
+
+bool Worker::on_batch_ending() {
+  bool was_told = false;
+  for (const auto& server : servers_) {
+    if (!std::exchange(server->runs_in_batch, false)) continue;
+    if (server->module.on_batch_end == nullptr) continue;
+    server->module.on_batch_end(server->instance);
+    was_told = true;
+  }
+  return was_told;
 }
 
 void Worker::on_batch_end() {

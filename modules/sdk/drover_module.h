@@ -28,6 +28,12 @@ extern "C" {
  * connection. */
 typedef uint64_t drover_conn;
 
+/* A timer of an instance. Never reused while the worker lives; 0 is none. */
+typedef uint64_t drover_timer;
+
+/* A file that a module has opened; opaque. */
+typedef struct drover_file drover_file;
+
 /* Bytes somewhere. */
 struct drover_slice {
   const void* data;
@@ -83,6 +89,50 @@ struct drover_host {
   size_t (*peer_name)(drover_context* context, drover_conn conn, char* buffer, size_t capacity);
   /* One line to the error log. The module limits the rate of what a client can cause. */
   void (*log)(drover_context* context, enum drover_log_level level, const char* message);
+
+  /* Milliseconds of CLOCK_MONOTONIC when the running batch of events began. */
+  int64_t (*now_ms)(drover_context* context);
+  /* Has on_timer called for this connection once, `after_ms` from now (0 counts as 1); replaces
+   * what was set before. */
+  void (*set_timer)(drover_context* context, drover_conn conn, int64_t after_ms);
+  void (*cancel_timer)(drover_context* context, drover_conn conn);
+  /* Has on_worker_timer called for this instance once, with `tag`. 0: the module has no such hook.
+   */
+  drover_timer (*start_timer)(drover_context* context, int64_t after_ms, uint64_t tag);
+  /* Nothing happens when it has rung. */
+  void (*stop_timer)(drover_context* context, drover_timer timer);
+
+  /* The state of one of this instance's connections, as the hooks get it; null when it has gone,
+   * or is not this instance's, or is not open yet. Valid until its on_close returns. */
+  void* (*state_of)(drover_context* context, drover_conn conn);
+
+  /* As write, but the bytes are not copied: they must stay as they are until release(argument) is
+   * called, exactly once, when they have been sent or never will be. That may be inside this call
+   * or any other of the host, or between hooks, at worker_exit at the latest; `release` must only
+   * free, and call nothing of the host. It may be null. */
+  void (*write_reference)(drover_context* context, drover_conn conn, struct drover_slice bytes,
+                          void (*release)(void* argument), void* argument);
+  /* Opens a regular file for reading, relative to the daemon's working directory. Null: errno is in
+   * *error. Stores its size. */
+  drover_file* (*file_open)(drover_context* context, const char* path, uint64_t* size_bytes,
+                            int* error);
+  /* What is being sent of it is still sent. Before worker_exit returns. */
+  void (*file_close)(drover_context* context, drover_file* file);
+  /* Sends `size_bytes` from `offset`, in order with all other writes, by sendfile(2): the bytes
+   * never pass through the worker's memory. When the file turns out to be shorter the connection is
+   * broken, for its peer has been promised more. */
+  void (*write_file)(drover_context* context, drover_conn conn, drover_file* file, uint64_t offset,
+                     uint64_t size_bytes);
+
+  /* Begins an outgoing connection to "127.0.0.1:80", "[::1]:80" or "unix:/path" (names are not
+   * resolved). It is served by this instance's hooks: on_open when it is established, before which
+   * nothing can be written; if it is not within `timeout_ms`, on_connect_failed. Counts against
+   * worker_connections, not against the server's limits. 0: the address is none, or there is no
+   * room or no descriptor; nothing is called then. */
+  drover_conn (*connect)(drover_context* context, const char* address, int64_t timeout_ms,
+                         uint64_t tag);
+  /* What connect was given; 0 for an accepted connection, and for one that has gone. */
+  uint64_t (*tag)(drover_context* context, drover_conn conn);
 };
 
 /* What on_data answers beside a count. */
@@ -121,6 +171,17 @@ struct drover_module {
   void (*on_drain)(void* instance, drover_conn conn, void* state);
   /* The connection has ended; the handle is stale from here on. Called once for each on_open. */
   void (*on_close)(void* instance, drover_conn conn, void* state, enum drover_close_reason reason);
+
+  /* What set_timer or start_timer asked for. */
+  void (*on_timer)(void* instance, drover_conn conn, void* state);
+  void (*on_worker_timer)(void* instance, uint64_t tag);
+  /* Every hook of this instance that the batch had has run, and what they wrote has left. Called
+   * once a batch, only if there was one. May write. */
+  void (*on_batch_end)(void* instance);
+  /* An outgoing connection was not established: error is an errno, ETIMEDOUT after its time,
+   * ECANCELED when the module closed it or the worker ends. Its handle is stale; on_open was not
+   * and on_close will not be called. */
+  void (*on_connect_failed)(void* instance, uint64_t tag, int error);
 };
 
 #if defined(__GNUC__)

@@ -10,10 +10,12 @@
 //   DROVER_MODULE(Echo, "echo");
 //
 // An instance is one server in one worker. Hooks, all optional: on_open(conn), on_data(conn,
-// bytes), on_eof(conn), on_writable(conn), on_drain(conn), on_close(conn, reason). on_data returns
-// how many bytes it consumed (std::size_t) or nothing: all. A class with a member type `State` gets
-// one for each connection, as the second argument of every hook: on_data(conn, state, bytes). The
-// constructor takes drover::Host; when it throws the worker does not start, and says why.
+// bytes), on_eof(conn), on_writable(conn), on_timer(conn), on_drain(conn), on_close(conn, reason);
+// and of the instance: on_worker_timer(tag), on_batch_end(), on_connect_failed(tag, error). on_data
+// returns how many bytes it consumed (std::size_t) or nothing: all. A class with a member type
+// `State` gets one for each connection, as the second argument of its hooks: on_data(conn, state,
+// bytes). The constructor takes drover::Host; when it throws the worker does not start, and says
+// why.
 //
 // No exception passes the edge: a hook that throws costs its connection, with a line in the log at
 // most once a second.
@@ -28,10 +30,13 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "modules/sdk/drover_module.h"
 
 namespace drover {
+
+class File;
 
 // What Drover offers, with its context. A value; valid until the instance is destroyed.
 class Host {
@@ -56,10 +61,84 @@ class Host {
     host_->log(context_, level, message.c_str());
   }
 
+  [[nodiscard]] std::chrono::milliseconds now() const {
+    return std::chrono::milliseconds(host_->now_ms(context_));
+  }
+  void set_timer(drover_conn conn, std::chrono::milliseconds after) const {
+    host_->set_timer(context_, conn, after.count());
+  }
+  void cancel_timer(drover_conn conn) const { host_->cancel_timer(context_, conn); }
+  drover_timer start_timer(std::chrono::milliseconds after, std::uint64_t tag = 0) const {
+    return host_->start_timer(context_, after.count(), tag);
+  }
+  void stop_timer(drover_timer timer) const { host_->stop_timer(context_, timer); }
+
+  // Null when the connection has gone or is not open yet.
+  template <class State>
+  [[nodiscard]] State* state_of(drover_conn conn) const {
+    return static_cast<State*>(host_->state_of(context_, conn));
+  }
+
+  // The bytes stay in `owner` until they have left.
+  void write_shared(drover_conn conn, std::shared_ptr<const std::string> owner) const {
+    auto* kept = new std::shared_ptr<const std::string>(std::move(owner));
+    const auto release = [](void* argument) {
+      delete static_cast<std::shared_ptr<const std::string>*>(argument);
+    };
+    host_->write_reference(context_, conn, {(*kept)->data(), (*kept)->size()}, release, kept);
+  }
+  // Null when the file cannot be read; errno is in `error`.
+  [[nodiscard]] File open_file(const std::string& path, int& error) const;
+  void write_file(drover_conn conn, const File& file, std::uint64_t offset,
+                  std::uint64_t size_bytes) const;
+
+  drover_conn connect(const std::string& address, std::chrono::milliseconds timeout,
+                      std::uint64_t tag) const {
+    return host_->connect(context_, address.c_str(), timeout.count(), tag);
+  }
+  [[nodiscard]] std::uint64_t tag(drover_conn conn) const { return host_->tag(context_, conn); }
+
  private:
   const drover_host* host_;
   drover_context* context_;
 };
+
+// An open file, closed when this goes.
+class File {
+ public:
+  File(const drover_host* host, drover_context* context, drover_file* file,
+       std::uint64_t size_bytes)
+      : host_(host), context_(context), file_(file), size_bytes_(size_bytes) {}
+  File(File&& other) noexcept
+      : host_(other.host_),
+        context_(other.context_),
+        file_(std::exchange(other.file_, nullptr)),
+        size_bytes_(other.size_bytes_) {}
+  File& operator=(File&&) = delete;
+  ~File() {
+    if (file_ != nullptr) host_->file_close(context_, file_);
+  }
+  explicit operator bool() const { return file_ != nullptr; }
+  [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
+  [[nodiscard]] drover_file* get() const { return file_; }
+
+ private:
+  const drover_host* host_;
+  drover_context* context_;
+  drover_file* file_;
+  std::uint64_t size_bytes_;
+};
+
+inline File Host::open_file(const std::string& path, int& error) const {
+  std::uint64_t size_bytes = 0;
+  drover_file* file = host_->file_open(context_, path.c_str(), &size_bytes, &error);
+  return {host_, context_, file, size_bytes};
+}
+
+inline void Host::write_file(drover_conn conn, const File& file, std::uint64_t offset,
+                             std::uint64_t size_bytes) const {
+  host_->write_file(context_, conn, file.get(), offset, size_bytes);
+}
 
 namespace detail {
 
@@ -83,7 +162,11 @@ class Glue {
             .on_eof = kHasEof ? &on_eof : nullptr,
             .on_writable = kHasWritable ? &on_writable : nullptr,
             .on_drain = kHasDrain ? &on_drain : nullptr,
-            .on_close = kHasClose || kHasState ? &on_close : nullptr};
+            .on_close = kHasClose || kHasState ? &on_close : nullptr,
+            .on_timer = kHasTimer ? &on_timer : nullptr,
+            .on_worker_timer = kHasWorkerTimer ? &on_worker_timer : nullptr,
+            .on_batch_end = kHasBatchEnd ? &on_batch_end : nullptr,
+            .on_connect_failed = kHasConnectFailed ? &on_connect_failed : nullptr};
   }
 
  private:
@@ -113,6 +196,15 @@ class Glue {
   };
   static constexpr bool kHasClose = requires(T & m, drover_conn c, S&... s, drover_close_reason r) {
     m.on_close(c, s..., r);
+  };
+
+  static constexpr bool kHasTimer = requires(T & m, drover_conn c, S&... s) {
+    m.on_timer(c, s...);
+  };
+  static constexpr bool kHasWorkerTimer = requires(T & m) { m.on_worker_timer(std::uint64_t{}); };
+  static constexpr bool kHasBatchEnd = requires(T & m) { m.on_batch_end(); };
+  static constexpr bool kHasConnectFailed = requires(T & m) {
+    m.on_connect_failed(std::uint64_t{}, 0);
   };
 
   static Instance& instance_of(void* instance) { return *static_cast<Instance*>(instance); }
@@ -213,6 +305,30 @@ class Glue {
       guarded(instance_of(raw), [&](T& module) { module.on_close(conn, as<S>(state)..., reason); });
     }
     (std::destroy_at(&as<S>(state)), ...);
+  }
+
+  static void on_timer(void* raw, drover_conn conn, void* state) noexcept {
+    if constexpr (kHasTimer) {
+      guarded(raw, conn, [&](T& module) { module.on_timer(conn, as<S>(state)...); });
+    }
+  }
+
+  static void on_worker_timer(void* raw, std::uint64_t tag) noexcept {
+    if constexpr (kHasWorkerTimer) {
+      guarded(instance_of(raw), [&](T& module) { module.on_worker_timer(tag); });
+    }
+  }
+
+  static void on_batch_end(void* raw) noexcept {
+    if constexpr (kHasBatchEnd) {
+      guarded(instance_of(raw), [&](T& module) { module.on_batch_end(); });
+    }
+  }
+
+  static void on_connect_failed(void* raw, std::uint64_t tag, int error) noexcept {
+    if constexpr (kHasConnectFailed) {
+      guarded(instance_of(raw), [&](T& module) { module.on_connect_failed(tag, error); });
+    }
   }
 };
 

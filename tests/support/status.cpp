@@ -12,6 +12,7 @@ Counters counters_from(const json& in) {
   in.at("accepted").get_to(counters.accepted);
   in.at("empty_wakeups").get_to(counters.empty_wakeups);
   in.at("steered").get_to(counters.steered);
+  in.at("outgoing").get_to(counters.outgoing);
   in.at("closed").get_to(counters.closed);
   in.at("refused_limit").get_to(counters.refused_limit);
   in.at("refused_access").get_to(counters.refused_access);

@@ -16,6 +16,7 @@ struct Counters {
   std::int64_t accepted = 0;
   std::int64_t empty_wakeups = 0;
   std::int64_t steered = 0;
+  std::int64_t outgoing = 0;
   std::int64_t closed = 0;
   std::int64_t refused_limit = 0;
   std::int64_t refused_access = 0;

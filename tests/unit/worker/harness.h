@@ -34,6 +34,10 @@ struct ScriptedModule {
   std::function<void(drover_conn)> writable;
   std::function<void(drover_conn)> drain;
 
+  std::function<void(drover_conn)> timer;
+  std::function<void(std::uint64_t)> worker_timer;
+
+  std::vector<std::pair<std::uint64_t, int>> not_connected;  // tag, error
   std::vector<drover_conn> opened;
   std::vector<drover_close_reason> closed;
   std::string received;
@@ -68,6 +72,15 @@ struct ScriptedHooks {
   static void on_close(void* instance, drover_conn, void*, drover_close_reason reason) {
     of(instance).closed.push_back(reason);
   }
+  static void on_timer(void* instance, drover_conn conn, void*) {
+    if (of(instance).timer) of(instance).timer(conn);
+  }
+  static void on_worker_timer(void* instance, std::uint64_t tag) {
+    if (of(instance).worker_timer) of(instance).worker_timer(tag);
+  }
+  static void on_connect_failed(void* instance, std::uint64_t tag, int error) {
+    of(instance).not_connected.emplace_back(tag, error);
+  }
   static ModuleTable table() {
     ModuleTable table{};
     table.size = sizeof table;
@@ -79,6 +92,9 @@ struct ScriptedHooks {
     table.on_writable = on_writable;
     table.on_drain = on_drain;
     table.on_close = on_close;
+    table.on_timer = on_timer;
+    table.on_worker_timer = on_worker_timer;
+    table.on_connect_failed = on_connect_failed;
     return table;
   }
 };
@@ -151,6 +167,7 @@ class ConnectionTest : public testing::Test {
     now_ += time;
     core_->begin_batch();
     core_->sweep();
+    core_->timers().call_due();
     turn();
   }
 

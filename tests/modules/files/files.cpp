@@ -1,0 +1,76 @@
+// Serves the files of the working directory: "NAME\n" or "NAME OFFSET LENGTH\n" is answered by
+// "LENGTH\n" and the bytes, or by "error: why\n". The bytes go from the file to the socket without
+// passing through the worker.
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "modules/sdk/module.hpp"
+
+namespace {
+
+struct Request {
+  std::string name;
+  std::uint64_t offset = 0;
+  std::uint64_t length = UINT64_MAX;
+};
+
+// The next word, taken off the front of `line`.
+std::string_view next_word(std::string_view& line) {
+  const std::size_t end = std::min(line.find(' '), line.size());
+  const std::string_view word = line.substr(0, end);
+  line.remove_prefix(std::min(end + 1, line.size()));
+  return word;
+}
+
+bool read_number(std::string_view word, std::uint64_t& number) {
+  if (word.empty()) return true;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+  return error == std::errc{} && end == word.data() + word.size();
+}
+
+// Only plain names: what a client asks for must not leave the folder.
+bool parse(std::string_view line, Request& request) {
+  request.name = next_word(line);
+  const bool is_plain = !request.name.empty() && request.name[0] != '.' &&
+                        request.name.find('/') == std::string::npos;
+  return is_plain && read_number(next_word(line), request.offset) &&
+         read_number(next_word(line), request.length) && line.empty();
+}
+
+class Files {
+ public:
+  explicit Files(drover::Host host) : host_(host) {}
+
+  std::size_t on_data(drover_conn conn, std::string_view bytes) {
+    std::size_t consumed = 0;
+    for (std::size_t end = 0; (end = bytes.find('\n', consumed)) != std::string_view::npos;) {
+      answer(conn, bytes.substr(consumed, end - consumed));
+      consumed = end + 1;
+    }
+    return consumed;
+  }
+  void on_eof(drover_conn conn) { host_.half_close(conn); }
+
+ private:
+  void answer(drover_conn conn, std::string_view line) {
+    Request request;
+    if (!parse(line, request)) return refuse(conn, "not a request");
+    int error = 0;
+    const drover::File file = host_.open_file(request.name, error);
+    if (!file) return refuse(conn, std::strerror(error));
+    if (request.offset > file.size_bytes()) return refuse(conn, "beyond the end");
+    const std::uint64_t length = std::min(request.length, file.size_bytes() - request.offset);
+    host_.write(conn, std::to_string(length) + "\n");
+    host_.write_file(conn, file, request.offset, length);
+  }
+  void refuse(drover_conn conn, const char* why) {
+    host_.write(conn, std::string("error: ") + why + "\n");
+  }
+
+  drover::Host host_;
+};
+
+}  // namespace
+
+DROVER_MODULE(Files, "files", "1.0");

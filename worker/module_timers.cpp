@@ -1,0 +1,67 @@
+#include "worker/module_timers.h"
+
+#include <algorithm>
+
+#include "worker/connection.h"
+#include "worker/server.h"
+
+namespace drover {
+
+void ModuleTimers::set(drover_conn conn, Millis after) {
+  by_connection_.set(conn, deadline_after(after));
+  arm();
+}
+
+drover_timer ModuleTimers::start(Server& server, Millis after, std::uint64_t tag) {
+  const drover_timer timer = ++last_timer_;
+  instances_.emplace(timer, Instance{&server, tag});
+  by_instance_.set(timer, deadline_after(after));
+  arm();
+  return timer;
+}
+
+void ModuleTimers::stop(const Server& server, drover_timer timer) {
+  const auto found = instances_.find(timer);
+  if (found == instances_.end() || found->second.server != &server) return;
+  by_instance_.cancel(timer);
+  instances_.erase(found);
+}
+
+void ModuleTimers::stop_all(const Server& server) {
+  std::erase_if(instances_, [&](const auto& entry) {
+    if (entry.second.server != &server) return false;
+    by_instance_.cancel(entry.first);
+    return true;
+  });
+}
+
+// Never now: a timer that its own hook sets again must not keep the loop.
+Millis ModuleTimers::deadline_after(Millis after) const {
+  return core_.now() + std::max(after, Millis{1});
+}
+
+void ModuleTimers::arm() {
+  const auto conn = by_connection_.next();
+  const auto instance = by_instance_.next();
+  if (!conn && !instance) return event_.stop();
+  const Millis next = std::min(conn.value_or(Millis::max()), instance.value_or(Millis::max()));
+  if (event_.is_pending(EV_TIMEOUT) && armed_for_ <= next) return;  // looks too early, arms again
+  armed_for_ = next;
+  event_.start(core_.base(), std::max(next - core_.now(), Millis{0}), this);
+}
+
+void ModuleTimers::call_due() {
+  core_.begin_batch();
+  const Millis now = core_.now();
+  while (const auto conn = by_connection_.pop_due(now)) {
+    if (Connection* connection = core_.table().find(*conn)) connection->on_timer();
+  }
+  while (const auto timer = by_instance_.pop_due(now)) {
+    const Instance instance = instances_.extract(*timer).mapped();
+    instance.server->runs_in_batch = true;
+    instance.server->module.on_worker_timer(instance.server->instance, instance.tag);
+  }
+  arm();
+}
+
+}  // namespace drover

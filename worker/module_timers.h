@@ -1,0 +1,51 @@
+// The timers of modules: one for each connection, any number for each instance. All of a worker
+// share one libevent timer, which is armed for the earliest.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+
+#include "common/event.h"
+#include "modules/sdk/drover_module.h"
+#include "worker/timer_queue.h"
+
+namespace drover {
+
+class ConnectionCore;
+struct Server;
+
+class ModuleTimers {
+ public:
+  explicit ModuleTimers(ConnectionCore& core) : core_(core) {}
+
+  // Calls on_timer of the connection once; replaces what was set. Shorter than a millisecond is a
+  // millisecond.
+  void set(drover_conn conn, Millis after);
+  void cancel(drover_conn conn) { by_connection_.cancel(conn); }
+  // Calls on_worker_timer of the server's instance once.
+  drover_timer start(Server& server, Millis after, std::uint64_t tag);
+  // Nothing happens when it has rung, or is another server's.
+  void stop(const Server& server, drover_timer timer);
+  // The instance goes.
+  void stop_all(const Server& server);
+  // Calls the hooks of all that is due. The loop does, when the earliest is.
+  void call_due();
+
+ private:
+  struct Instance {
+    Server* server;
+    std::uint64_t tag;
+  };
+  [[nodiscard]] Millis deadline_after(Millis after) const;
+  void arm();
+
+  ConnectionCore& core_;
+  TimerQueue<drover_conn> by_connection_;
+  TimerQueue<drover_timer> by_instance_;
+  std::unordered_map<drover_timer, Instance> instances_;
+  drover_timer last_timer_ = 0;
+  Millis armed_for_{0};
+  Timer<&ModuleTimers::call_due> event_;
+};
+
+}  // namespace drover
