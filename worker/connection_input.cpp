@@ -28,10 +28,12 @@ void Connection::on_event(short what) {
 }
 
 // Nothing is read while the module does not want it, nor after the peer's end of stream, when
-// recv() would say 0 for ever also if a reset has followed.
+// recv() would say 0 for ever also if a reset has followed. POLLHUP alone says that both ends have
+// ended: bytes may still wait before the peer's, unless it has been read.
 void Connection::look_for_reset() {
   pollfd state{fd_.get(), 0, 0};
-  if (poll(&state, 1, 0) == 1) break_with(DROVER_RESET);  // POLLERR, POLLHUP: always told
+  const int gone = peer_ended_ ? POLLERR | POLLHUP : POLLERR;
+  if (poll(&state, 1, 0) == 1 && (state.revents & gone) != 0) break_with(DROVER_RESET);
 }
 
 void Connection::receive() {

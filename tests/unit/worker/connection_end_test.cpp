@@ -156,6 +156,39 @@ TEST_F(ConnectionTest, TellsAResetWhileTheModuleReadsNothing) {
   EXPECT_EQ(module_.closed, Reasons{DROVER_RESET});
 }
 
+// What came before the end waits until the module reads on.
+TEST_F(ConnectionTest, KeepsWhatAClientSaidBeforeItLeftWhileTheModuleReadsNothing) {
+  UniqueFd client = connect();
+  module_.host->pause_reading(module_.context, module_.opened[0]);
+  turn();
+  send(client, "fire and forget");
+  client.reset();
+  turns(3);
+  EXPECT_EQ(module_.closed, Reasons{});
+
+  module_.host->resume_reading(module_.context, module_.opened[0]);
+  turns(3);
+
+  EXPECT_EQ(module_.received, "fire and forget");
+}
+
+TEST_F(ConnectionTest, KeepsWhatAClientSaidAfterOurEndOfStreamWhileTheModuleReadsNothing) {
+  const UniqueFd client = connect_tcp();
+  module_.host->half_close(module_.context, module_.opened[0]);
+  module_.host->pause_reading(module_.context, module_.opened[0]);
+  turn();
+  send(client, "the rest");
+  shutdown(client.get(), SHUT_WR);
+  turns(3);
+  EXPECT_EQ(module_.closed, Reasons{});
+
+  module_.host->resume_reading(module_.context, module_.opened[0]);
+  turns(3);
+
+  EXPECT_EQ(module_.received, "the rest");
+  EXPECT_EQ(module_.closed, Reasons{DROVER_CLOSED_BY_PEER});
+}
+
 TEST_F(ConnectionTest, EndsAtOnceWhenTheClientIsGoneAtTheClose) {
   UniqueFd client = connect_tcp();
   reset(client);
