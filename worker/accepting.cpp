@@ -25,11 +25,14 @@ Accepting::Accepting(const Heritage& heritage, ConnectionCore& core,
 
 void Accepting::begin() {
   is_serving_ = true;
+  may_accept_ = true;
   update();
+  finish();
 }
 
 void Accepting::end(const std::vector<std::uint32_t>& removed) {
   is_serving_ = false;
+  may_accept_ = true;
   update();
   for (const auto& strategy : strategies_) strategy->drain(removed);
   finish();
@@ -40,8 +43,10 @@ void Accepting::close_listener(std::uint32_t listener_id) {
   finish();
 }
 
-// What finds no room now is taken when a connection has ended.
+// What finds no room now is taken when a connection has ended. A generation that does not serve yet
+// may never do so, and would take what it accepts with it.
 void Accepting::finish() {
+  if (!may_accept_) return;
   is_finished_ = true;
   for (const auto& strategy : strategies_) is_finished_ = strategy->finish() && is_finished_;
 }
@@ -53,14 +58,16 @@ void Accepting::on_heartbeat() {
 
 void Accepting::on_doorbell() {
   if (!is_listening_) return;
-  for (const auto& strategy : strategies_) strategy->on_doorbell();
+  for (const auto& strategy : strategies_) {
+    if (is_listening_) strategy->on_doorbell();  // the one before may have filled the worker
+  }
   take_stranded();
 }
 
 void Accepting::take_stranded() {
   if (!heritage_.board().any_steered_around()) return;
   for (const auto& strategy : strategies_) {
-    if (is_listening_) strategy->take_stranded();  // the one before may have filled the worker
+    if (is_listening_) strategy->take_stranded();
   }
 }
 
@@ -87,6 +94,9 @@ void Accepting::update() {
   const bool listen = is_serving_ && has_room();
   if (listen == is_listening_) return;
   is_listening_ = listen;
+  // Said before a strategy looks for a neighbour with room: of two workers that are full in the
+  // same moment one at most believes that the other is not.
+  core_.seat().live.store(live());
   if (!listen && is_serving_) ConnectionCore::count(core_.counters().accept_pauses);
   for (const auto& strategy : strategies_) listen ? strategy->resume() : strategy->pause();
 }

@@ -53,6 +53,7 @@ class Accepting final : public AcceptHost {
   ConnectionCore& core_;
   std::span<const std::unique_ptr<Server>> servers_;
   std::vector<std::unique_ptr<Strategy>> strategies_;  // by server
+  bool may_accept_ = false;                            // from begin() on
   bool is_serving_ = false;                            // between begin() and end()
   bool is_exhausted_ = false;                          // descriptors ran out a moment ago
   bool is_listening_ = false;                          // strategies are resumed

@@ -29,7 +29,7 @@ class AcceptorStrategy final : public QueueStrategy {
   void resume() override;
   void pause() override;
   void on_heartbeat(Millis now) override;
-  void take_stranded() override;
+  void on_doorbell() override { help_neighbours(); }
   void drain(const std::vector<std::uint32_t>& removed) override;
   bool finish() override;
 
@@ -44,6 +44,7 @@ class AcceptorStrategy final : public QueueStrategy {
 
   void on_pair_readable();
   void help_neighbours();
+  [[nodiscard]] bool needs_help(int slot) const;
   bool read_all_pairs();
   Reading read_pair(int slot);
   void take_over(Passed passed);
@@ -74,22 +75,19 @@ void AcceptorStrategy::on_heartbeat(Millis /*now*/) {
   help_neighbours();
 }
 
-void AcceptorStrategy::take_stranded() {
-  QueueStrategy::take_stranded();
-  help_neighbours();
+// A slot that is steered around cannot read its pair; one that has not the room for all of a batch
+// (other servers have filled it, or more was sent before it counted the last) will not.
+void AcceptorStrategy::help_neighbours() {
+  for (int slot = 0; reads_pairs_ && slot < heritage().slots; ++slot) {
+    if (slot == heritage().slot || !needs_help(slot)) continue;
+    if (read_pair(slot) == Reading::kTaken) host_.ring(heritage().slot);  // more: the next turn
+  }
 }
 
-// A slot that is steered around cannot read its pair; one that other servers have filled since the
-// acceptor chose it will not.
-void AcceptorStrategy::help_neighbours() {
-  if (!reads_pairs_) return;
-  for (int slot = 0; slot < heritage().slots; ++slot) {
-    if (slot == heritage().slot ||
-        (is_slot_usable(heritage(), slot) && has_slot_room(heritage(), slot)))
-      continue;
-    if (read_pair(slot) == Reading::kTaken)
-      host_.ring(heritage().slot);  // there may be more: next turn
-  }
+bool AcceptorStrategy::needs_help(int slot) const {
+  const std::optional<std::size_t> waiting = peek_batch(pair_of(slot));
+  if (!waiting) return false;
+  return !is_slot_usable(heritage(), slot) || room_of_slot(heritage(), slot) < *waiting;
 }
 
 void AcceptorStrategy::drain(const std::vector<std::uint32_t>& removed) {

@@ -49,7 +49,7 @@ class ExclusiveStrategy final : public QueueStrategy {
  private:
   [[nodiscard]] int next_with_room() const {
     return next_in_ring(heritage().slot, heritage().slots, [this](int slot) {
-      return is_slot_usable(heritage(), slot) && has_slot_room(heritage(), slot);
+      return is_slot_usable(heritage(), slot) && room_of_slot(heritage(), slot) > 0;
     });
   }
 

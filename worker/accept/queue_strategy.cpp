@@ -29,7 +29,7 @@ void QueueStrategy::take_stranded() {
     if (owner != kEveryone && !orphaned) continue;
     const Taken taken = tap_.take(*queue, turn_budget());
     if (owner != kEveryone && owner != heritage().slot) count_steered(taken.count);
-    if (taken.count > 0 && !taken.ran_dry) host_.ring(heritage().slot);  // the rest next turn
+    if (!taken.ran_dry && host_.has_room()) host_.ring(heritage().slot);  // the rest next turn
   }
 }
 

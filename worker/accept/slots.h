@@ -1,6 +1,9 @@
 // What one process may know of the other slots: their seats on the scoreboard.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+
 #include "common/heritage.h"
 
 namespace drover {
@@ -21,11 +24,12 @@ namespace drover {
          !heritage.board().is_steered_around(slot);
 }
 
-// Whether its worker says that it can take one more connection.
-[[nodiscard]] inline bool has_slot_room(const Heritage& heritage, int slot) {
+// How many connections its worker says that it can take.
+[[nodiscard]] inline std::uint32_t room_of_slot(const Heritage& heritage, int slot) {
   const Seat* seat = seat_of_slot(heritage, slot);
-  return seat != nullptr && seat->live.load(std::memory_order_relaxed) <
-                                seat->capacity.load(std::memory_order_relaxed);
+  if (seat == nullptr) return 0;
+  const std::uint32_t capacity = seat->capacity.load(std::memory_order_relaxed);
+  return capacity - std::min(capacity, seat->live.load());
 }
 
 // The first slot after `slot`, in a ring of `slots`, for which is_wanted(slot) is true; -1: no

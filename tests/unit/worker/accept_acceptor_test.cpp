@@ -111,10 +111,10 @@ TEST_F(AcceptorStrategyTest, ReadsThePairOfASlotThatIsSteeredAround) {
   worker.strategy().resume();
   pass(1, 2);
 
-  worker.strategy().take_stranded();
+  worker.strategy().on_doorbell();
   EXPECT_EQ(worker.held(), 0U);
   world_.board().set_steered_around(1, true);
-  worker.strategy().take_stranded();
+  worker.strategy().on_doorbell();
 
   EXPECT_EQ(worker.held(), 2U);
   EXPECT_EQ(worker.counters().steered, 2U);
@@ -133,6 +133,20 @@ TEST_F(AcceptorStrategyTest, ReadsThePairOfANeighbourThatIsFull) {
 
   EXPECT_EQ(worker.held(), 2U);
   EXPECT_EQ(worker.counters().steered, 2U);
+}
+
+TEST_F(AcceptorStrategyTest, ReadsABatchForWhichItsWorkerHasNotTheRoom) {
+  FakeWorker worker(world_, 0);
+  worker.strategy().resume();
+  pass(1, 2);
+  pass(1, 1);
+
+  world_.seat(1).live = 999;
+  worker.strategy().on_heartbeat(monotonic_now());
+  EXPECT_EQ(worker.held(), 2U);
+  worker.strategy().on_doorbell();  // its own ring
+
+  EXPECT_EQ(worker.held(), 2U) << "there is room for the other batch";
 }
 
 TEST_F(AcceptorStrategyTest, ReadsAllPairsToTheEndWhenItDrains) {

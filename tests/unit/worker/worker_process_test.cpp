@@ -271,6 +271,43 @@ TEST_F(WorkerProcess, HoldsStillAtWorkerConnectionsAndGoesOnWhenOneEnds) {
   EXPECT_GE(counters().accept_pauses.load(), 1U);
 }
 
+// Its generation may never serve, and would take the connection with it.
+TEST_F(WorkerProcess, TakesNothingFromAClosingListenerBeforeItServes) {
+  load("echo", "modules");
+  start();
+  ASSERT_TRUE(arrives(MessageType::kReady));
+  const UniqueFd client = connect();
+  const UniqueFd error_log(open("/dev/null", O_WRONLY));
+  const int fds[]{error_log.get()};
+
+  channel_->send_body(MessageType::kCloseListener, CloseListenerBody{1});
+  channel_->send_body(MessageType::kReopenLogs, ReopenBody{1}, fds);
+  ASSERT_TRUE(arrives(MessageType::kLogsReopened));
+  EXPECT_EQ(counters().accepted, 0U);
+  channel_->send(MessageType::kServe);
+
+  EXPECT_EQ(ask(client, "served after all"), "served after all");
+}
+
+// TERM: the successor has the same doorbell, and both hear each ring.
+TEST_F(WorkerProcess, LeavesTheRingsOfItsDoorbellToOthers) {
+  serve();
+  const EventBase base = make_event_base();
+  struct Other {
+    void on_ring() { ++heard; }
+    int heard = 0;
+    Event<&Other::on_ring> event;
+  } other;
+  other.event.start(base.get(), heritage_.doorbells[0], EV_READ | EV_ET, &other);
+
+  for (int ring = 1; ring <= 50; ++ring) {
+    eventfd_write(heritage_.doorbells[0], 1);
+    EXPECT_EQ(ask(connect(), "awake"), "awake");  // the worker has had its turn
+    event_base_loop(base.get(), EVLOOP_NONBLOCK);
+    ASSERT_EQ(other.heard, ring);
+  }
+}
+
 TEST_F(WorkerProcess, WritesItsAccessLogWhereTheMasterSaysNow) {
   const UniqueFd old_log(memfd_create("old", 0));
   const UniqueFd new_log(memfd_create("new", 0));
