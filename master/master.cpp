@@ -242,6 +242,7 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
 
 void Master::answer_reload(int status, const std::string& text) {
   for (const Reply& reply : std::exchange(reload_askers_, {})) reply(status, text);
+  for (const Reply& reply : std::exchange(reopen_askers_, {})) reopen_logs(reply);
   std::vector<Reply> next = std::exchange(next_reload_askers_, {});
   if (life_ == Life::kStopping) {
     for (const Reply& reply : next) reply(1, "not reloaded: the daemon is stopping\n");
@@ -258,7 +259,10 @@ void Master::on_generation_steering_changed(Generation& generation) {
   generation.ring_all();
 }
 
+// Not while a generation is being built: if that fails, the log that it named goes and the former
+// one is back, as it was opened.
 void Master::reopen_logs(const Reply& reply) {
+  if (coming_ != nullptr) return reopen_askers_.push_back(reply);
   reopening_.begin(error_log_, all_generations(), reply);
 }
 
@@ -297,8 +301,12 @@ void Master::reap() {
   while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
     reopening_.on_exit(pid);
     const std::vector<Generation*> all = all_generations();
-    std::any_of(all.begin(), all.end(),
-                [&](Generation* generation) { return generation->on_exit(pid, wait_status); });
+    const auto whose = std::find_if(all.begin(), all.end(), [&](Generation* generation) {
+      return generation->on_exit(pid, wait_status);
+    });
+    // It may have been woken, alone of all, for a connection that others can take.
+    const bool had_left = whose != all.end() && *whose != current_.get();
+    if (had_left && current_ != nullptr) current_->ring_all();
   }
   bury_the_dead();
 }

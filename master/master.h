@@ -86,6 +86,7 @@ class Master final : private Generation::Owner, private Watchdog::Owner {
   std::vector<std::unique_ptr<Generation>> leaving_;  // drain or have failed, oldest first
   std::vector<Reply> reload_askers_;                  // of the one being built
   std::vector<Reply> next_reload_askers_;             // came while one was being built
+  std::vector<Reply> reopen_askers_;                  // came while one was being built
   std::vector<Reply> stop_askers_;
   std::vector<std::unique_ptr<Signal<&Master::on_signal>>> signals_;
   Timer<&Master::bury_the_dead> burial_;

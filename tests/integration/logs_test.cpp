@@ -78,6 +78,30 @@ TEST_F(Logs, SayHowAConnectionEnded) {
 
 size_t count_lines(const std::string& path) { return read_access_log(path).size(); }
 
+// The log that is reopened is the one in force when the reload has failed.
+TEST_F(Logs, AreReopenedAfterAReloadThatIsUnderWay) {
+  const std::string other = folder_.file("logs/other.log");
+  std::string slow = replace_all(logged(), error_log(), other);
+  slow = replace_all(
+      slow, "load = echo\n",
+      "load = echo\nready_timeout = 500ms\nload = " + built("test-modules/slow_start.so") + "\n");
+  daemon_.rewrite_config(slow +
+                         "\n[server slow]\nlisten = 127.0.0.1:{port2}\nprotocol = slow_start\n");
+  daemon_.signal_master(SIGHUP);
+  ASSERT_TRUE(wait_until([&] { return fs::exists(other); }));
+
+  fs::rename(error_log(), error_log() + ".1");
+  const CommandResult reopen = daemon_.run_command({"-s", "reopen"});
+
+  ASSERT_EQ(reopen.status, 0) << reopen.both();
+  EXPECT_NE(read_file(error_log() + ".1").find("failed: "), std::string::npos)
+      << "the reload was over before the logs were reopened";
+  const auto size = fs::file_size(error_log() + ".1");
+  EXPECT_EQ(daemon_.reload(logged()).status, 0);
+  EXPECT_EQ(fs::file_size(error_log() + ".1"), size);
+  EXPECT_NE(read_file(error_log()).find("serving: generation="), std::string::npos);
+}
+
 // logrotate: rename, reopen, look again when the command has returned.
 TEST_F(Logs, LoseNoLineWhenTheyAreRotatedUnderLoad) {
   LoadGenerator load({.targets = {server_}, .concurrency = 50});
