@@ -23,10 +23,12 @@ class Ticking {
   void on_close(drover_conn conn, drover_close_reason /*reason*/) { all_.erase(conn); }
 
   std::size_t on_data(drover_conn conn, std::string_view bytes) {
-    const std::size_t end = bytes.find('\n');
-    if (end == std::string_view::npos) return 0;
-    obey(conn, bytes.substr(0, end));
-    return end + 1;
+    std::size_t consumed = 0;
+    for (std::size_t end = 0; (end = bytes.find('\n', consumed)) != std::string_view::npos;) {
+      obey(conn, bytes.substr(consumed, end - consumed));
+      consumed = end + 1;
+    }
+    return consumed;
   }
   void on_timer(drover_conn conn) { host_.write(conn, "rang\n"); }
   void on_worker_timer(std::uint64_t interval_ms) {
