@@ -16,21 +16,21 @@ struct drover_context {
 
 namespace {
 
-const drover_host kHost{
-    .size = sizeof(drover_host),
-    .abi = DROVER_ABI,
-    .write =
-        [](drover_context* c, drover_conn, drover_slice bytes) {
-          c->written.append(static_cast<const char*>(bytes.data), bytes.size);
-        },
-    .half_close = nullptr,
-    .close = [](drover_context* c, drover_conn conn) { c->closed.push_back(conn); },
-    .pause_reading = nullptr,
-    .resume_reading = nullptr,
-    .pending_output = nullptr,
-    .peer_name = nullptr,
-    .log = [](drover_context* c, drover_log_level,
-              const char* text) { c->logged.emplace_back(text); }};
+drover_host make_host() {
+  drover_host host{};
+  host.size = sizeof host;
+  host.abi = DROVER_ABI;
+  host.write = [](drover_context* c, drover_conn, drover_slice bytes) {
+    c->written.append(static_cast<const char*>(bytes.data), bytes.size);
+  };
+  host.close = [](drover_context* c, drover_conn conn) { c->closed.push_back(conn); };
+  host.log = [](drover_context* c, drover_log_level, const char* text) {
+    c->logged.emplace_back(text);
+  };
+  return host;
+}
+
+const drover_host kHost = make_host();
 
 drover_slice slice(std::string_view text) { return {text.data(), text.size()}; }
 

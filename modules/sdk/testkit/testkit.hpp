@@ -1,0 +1,168 @@
+// A host for one module in the test's own process, without sockets, time or luck: the test feeds
+// bytes in any split, reads what the module wrote, moves the clock, and decides what becomes of
+// outgoing connections. What a worker promises to modules (drover_module.h) holds here too, so a
+// module that passes is asked the same questions by Drover.
+//
+//   drover::testkit::Host host(drover::testkit::load("build/dev/modules/echo.so"));
+//   const drover_conn conn = host.accept();
+//   host.feed(conn, "hello");
+//   EXPECT_EQ(host.read(conn), "hello");
+//
+// One instance of the module, one worker; not thread-safe. Errors in the use of the kit, and a
+// module that breaks the contract, throw std::logic_error.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "modules/sdk/drover_module.h"
+
+namespace drover::testkit {
+
+using ModuleTable = struct drover_module;  // whose name is the exported constant's, too
+
+// The table of a module's shared object, which stays loaded. Throws when it cannot be loaded.
+[[nodiscard]] const ModuleTable& load(const std::string& path);
+
+struct LogLine {
+  drover_log_level level;
+  std::string text;
+};
+
+// An outgoing connection that the module has asked for and the test has not answered.
+struct Outgoing {
+  drover_conn conn;
+  std::string address;
+  std::uint64_t tag;
+  std::int64_t deadline_ms;
+};
+
+class Host {
+ public:
+  // Calls worker_init; throws with the module's words when it refuses.
+  explicit Host(const ModuleTable& module);
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+  // Ends what is open as a worker does that leaves, and calls worker_exit.
+  ~Host();
+
+  // A client connects.
+  drover_conn accept(std::string peer = "192.0.2.1:1000");
+  // Bytes of the client arrive, together with what the module had left.
+  void feed(drover_conn conn, std::string_view bytes);
+  // The same in pieces of `size` bytes.
+  void feed_in_pieces(drover_conn conn, std::string_view bytes, std::size_t size);
+  // The client's end of stream; it may still read.
+  void end(drover_conn conn);
+  // The client is gone.
+  void reset(drover_conn conn);
+  // One of the server's timeouts has passed.
+  void time_out(drover_conn conn);
+  // Takes what the module has written and the client has not read. A client that is_deaf() gets
+  // nothing: output is pending, and on_writable is called when it hears again.
+  [[nodiscard]] std::string read(drover_conn conn);
+  void set_deaf(drover_conn conn, bool is_deaf);
+
+  // The module's end of stream has been sent.
+  [[nodiscard]] bool has_ended(drover_conn conn) const;
+  // Why it ended; nothing while it lives.
+  [[nodiscard]] std::optional<drover_close_reason> closed(drover_conn conn) const;
+  [[nodiscard]] bool is_paused(drover_conn conn) const;
+  [[nodiscard]] std::size_t live() const;
+
+  // Lets time pass; timers ring in their order, each at its own moment.
+  void pass(std::chrono::milliseconds time);
+  // The worker drains: every connection is told, those that come too.
+  void drain();
+
+  // What became of an outgoing connection. It lives like an accepted one when established.
+  [[nodiscard]] const std::vector<Outgoing>& outgoing() const { return outgoing_; }
+  void establish(drover_conn conn);
+  void refuse(drover_conn conn, int error);
+
+  // Files that file_open finds; others are ENOENT.
+  std::map<std::string, std::string> files;
+
+  [[nodiscard]] const std::vector<LogLine>& log() const { return log_; }
+  // How often the module called a function of the host, by its name in drover_host.
+  [[nodiscard]] int calls(const std::string& function) const;
+  // Calls on connections that had gone: harmless, and counted by Drover.
+  [[nodiscard]] int stale_calls() const { return calls("stale"); }
+  [[nodiscard]] void* instance() const { return instance_; }
+
+ private:
+  friend struct HostCalls;  // the functions of drover_host
+
+  struct Connection {
+    std::string peer;
+    std::uint64_t tag = 0;
+    std::unique_ptr<std::max_align_t[]> state;
+    std::string held;      // arrived, and not offered yet
+    std::string leftover;  // offered, and not consumed
+    std::string output;    // written, and not read by the client
+    bool is_open = false;  // on_open was called
+    bool peer_ended = false;
+    bool eof_told = false;
+    bool is_paused = false;
+    bool is_deaf = false;
+    bool is_throttled = false;  // above the high-water mark
+    bool wants_fin = false;     // half_close or close
+    bool is_closing = false;    // close: nothing is told any more
+    bool drain_told = false;
+    bool is_broken = false;  // ends as a reset
+    std::optional<std::int64_t> timer_ms;
+    drover_close_reason reason = DROVER_CLOSED_BY_PEER;  // if it ends by itself
+    std::optional<drover_close_reason> ended;
+
+    [[nodiscard]] std::size_t pending() const { return is_deaf ? output.size() : 0; }
+    [[nodiscard]] bool fin_sent() const { return wants_fin && pending() == 0; }
+    [[nodiscard]] bool reads() const {
+      return is_open && !is_paused && !is_throttled && !is_closing && !ended;
+    }
+  };
+  struct WorkerTimer {
+    std::int64_t at_ms;
+    std::uint64_t tag;
+  };
+
+  Connection& at(drover_conn conn);
+  [[nodiscard]] const Connection& at(drover_conn conn) const;
+  Connection* find_live(drover_conn conn);
+  drover_conn add(std::string peer);
+  Outgoing take_outgoing(drover_conn conn);
+  void open(drover_conn conn);
+  void offer(drover_conn conn);
+  void tell_end(drover_conn conn);
+  void tell_drain(drover_conn conn);
+  void check_water(drover_conn conn);
+  void settle(drover_conn conn);
+  void settle_all();
+  void end_batch();
+  void break_off(drover_conn conn, drover_close_reason reason);
+  void close(drover_conn conn, drover_close_reason reason);
+  void ring_connection(drover_conn conn);
+  void ring_worker(drover_timer timer);
+  bool ring_next(std::int64_t until_ms);
+
+  ModuleTable module_;
+  std::unique_ptr<drover_context> context_;
+  void* instance_ = nullptr;
+  std::int64_t now_ms_ = 1'000'000;
+  std::map<drover_conn, Connection> connections_;  // those that have ended too
+  std::map<drover_timer, WorkerTimer> timers_;
+  std::vector<Outgoing> outgoing_;
+  std::vector<LogLine> log_;
+  std::map<std::string, int> calls_;
+  std::uint64_t last_id_ = 0;
+  bool is_draining_ = false;
+  bool hook_has_run_ = false;
+};
+
+}  // namespace drover::testkit

@@ -1,0 +1,134 @@
+// The modules of the tree in the test kit: what they do with any split of what comes, without
+// sockets or time.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "modules/sdk/testkit/testkit.hpp"
+
+namespace drover::testkit {
+namespace {
+
+using std::chrono::milliseconds;
+
+const ModuleTable& built(const std::string& name) {
+  return load(DROVER_BUILD_DIR "/" + name + ".so");
+}
+
+class EchoTest : public testing::TestWithParam<const char*> {
+ protected:
+  Host host_{built(GetParam())};
+  drover_conn conn_ = host_.accept();
+};
+
+TEST_P(EchoTest, SendsBackWhatItGetsHoweverItIsSplit) {
+  const std::string text = "All happy families are alike.";
+  for (std::size_t size = 1; size <= text.size(); ++size) {
+    host_.feed_in_pieces(conn_, text, size);
+    EXPECT_EQ(host_.read(conn_), text) << size;
+  }
+}
+
+TEST_P(EchoTest, AnswersTheEndOfStreamWithItsOwn) {
+  host_.feed(conn_, "last words");
+  EXPECT_FALSE(host_.has_ended(conn_));
+  host_.end(conn_);
+
+  EXPECT_EQ(host_.read(conn_), "last words");
+  EXPECT_EQ(host_.closed(conn_), DROVER_CLOSED_BY_PEER);
+}
+
+TEST_P(EchoTest, EndsAfterADeafClientHasHeardAll) {
+  host_.set_deaf(conn_, true);
+  host_.feed(conn_, "heard late");
+  host_.end(conn_);
+  EXPECT_FALSE(host_.has_ended(conn_));
+  EXPECT_EQ(host_.live(), 1U);
+
+  host_.set_deaf(conn_, false);
+
+  EXPECT_EQ(host_.read(conn_), "heard late");
+  EXPECT_EQ(host_.live(), 0U);
+}
+
+TEST_P(EchoTest, GetsNoMoreWhileADeafClientOwesALot) {
+  host_.set_deaf(conn_, true);
+  const std::string block(100'000, 'b');
+  for (int i = 0; i < 5; ++i) host_.feed(conn_, block);
+  EXPECT_EQ(host_.calls("write"), 3);  // 300,000 bytes are above the mark
+
+  host_.set_deaf(conn_, false);
+
+  EXPECT_EQ(host_.read(conn_).size(), 500'000U);
+}
+
+TEST_P(EchoTest, LeavesOneClientAloneWhenAnotherIsReset) {
+  const drover_conn other = host_.accept();
+  host_.feed(conn_, "x");
+  host_.reset(conn_);
+  host_.feed(other, "y");
+
+  EXPECT_EQ(host_.closed(conn_), DROVER_RESET);
+  EXPECT_EQ(host_.read(other), "y");
+  EXPECT_EQ(host_.stale_calls(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Languages, EchoTest,
+                         testing::Values("modules/echo", "test-modules/echo_c"),
+                         [](const auto& row) {
+                           return std::string(row.param).ends_with("_c") ? "c" : "cpp";
+                         });
+
+TEST(ThrowingModule, LosesThatConnectionAndSaysWhy) {
+  Host host(built("test-modules/throwing"));
+  const drover_conn good = host.accept();
+  const drover_conn bad = host.accept();
+
+  host.feed(bad, "throw");
+  host.feed(good, "still here");
+
+  EXPECT_EQ(host.closed(bad), DROVER_MODULE_FAILED);
+  EXPECT_EQ(host.read(good), "still here");
+  ASSERT_EQ(host.log().size(), 1U);
+  EXPECT_THAT(host.log()[0].text, testing::HasSubstr("asked to throw"));
+}
+
+TEST(TickingModule, RingsInTheOrderOfTheTimes) {
+  Host host(built("test-modules/ticking"));
+  const drover_conn conn = host.accept();
+  host.feed(conn, "after 250\nevery 100\n");
+
+  host.pass(milliseconds(249));
+  EXPECT_EQ(host.read(conn), "tick\ntick\n");
+  host.pass(milliseconds(51));
+  EXPECT_EQ(host.read(conn), "rang\ntick\n");
+}
+
+TEST(TickingModule, CancelsATimer) {
+  Host host(built("test-modules/ticking"));
+  const drover_conn conn = host.accept();
+  host.feed(conn, "after 100\ncancel\n");
+
+  host.pass(milliseconds(1'000));
+
+  EXPECT_EQ(host.read(conn), "");
+}
+
+TEST(FilesModule, AnswersEveryPipelinedRequestHoweverItIsSplit) {
+  const std::string requests = "greeting\ngreeting 6 3\nmissing\ngreeting 100\n.hidden\n";
+  for (std::size_t size = 1; size <= requests.size(); ++size) {
+    Host host(built("test-modules/files"));
+    host.files["greeting"] = "hello world";
+    const drover_conn conn = host.accept();
+
+    host.feed_in_pieces(conn, requests, size);
+
+    EXPECT_EQ(host.read(conn),
+              "11\nhello world3\nworerror: No such file or directory\nerror: beyond the end\n"
+              "error: not a request\n")
+        << size;
+    EXPECT_EQ(host.calls("file_open"), host.calls("file_close") + 1) << "one was missing";
+  }
+}
+
+}  // namespace
+}  // namespace drover::testkit
