@@ -112,6 +112,7 @@ class alignas(std::max_align_t) Connection {
   void keep_gathered();
   [[nodiscard]] bool may_write() const;
   void note_sent(std::size_t size_bytes);
+  void note_high_water();
   void check_water();
 
   // Life (connection.cpp).

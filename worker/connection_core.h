@@ -43,9 +43,8 @@ class ConnectionCore {
 
   static constexpr std::size_t kReadBuffer = std::size_t{256} * 1024;
   static constexpr std::size_t kMaxLeftover = std::size_t{128} * 1024;
-  static constexpr std::size_t kHighWater =
-      std::size_t{256} * 1024;                                      // pending output: reading stops
-  static constexpr std::size_t kLowWater = std::size_t{64} * 1024;  // and goes on
+  static constexpr std::size_t kHighWater = DROVER_HIGH_WATER;  // pending output: reading stops
+  static constexpr std::size_t kLowWater = kHighWater / 4;      // and goes on
 
   // `listener` may be null; it and what the options name must outlive the core.
   ConnectionCore(const CoreOptions& options, Listener* listener);

@@ -16,6 +16,7 @@ bool Connection::may_write() const {
 void Connection::write(std::string_view bytes) {
   if (output_ != nullptr || !core().gather().is_for(handle())) return queue(bytes);
   if (may_write() && !core().gather().add(bytes)) send_gathered(bytes);
+  note_high_water();
 }
 
 void Connection::write(LentBytes lent) { queue(std::move(lent)); }
@@ -27,7 +28,14 @@ void Connection::queue(Output output) {
   if (!may_write()) return;
   if (core().gather().is_for(handle())) keep_gathered();
   keep_output(std::move(output));
+  note_high_water();
   settle_soon();
+}
+
+// At the write, not when what the kernel takes has left: a module that has seen so much pending may
+// be waiting for on_writable.
+void Connection::note_high_water() {
+  if (pending_output() > ConnectionCore::kHighWater) is_throttled_ = true;
 }
 
 // So that what the running hook wrote before keeps its place.

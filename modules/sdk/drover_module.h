@@ -135,6 +135,11 @@ struct drover_host {
   uint64_t (*tag)(drover_context* context, drover_conn conn);
 };
 
+/* Bytes of pending output above which Drover reads no more from the connection itself. A module
+ * that writes to it what another says pauses that one as soon as pending_output is above this, and
+ * resumes it in on_writable, which is called when less than a quarter is left. */
+#define DROVER_HIGH_WATER ((size_t)256 * 1024)
+
 /* What on_data answers beside a count. */
 #define DROVER_FAIL ((int64_t)-1) /* close the connection now, reason DROVER_MODULE_FAILED */
 
@@ -164,7 +169,8 @@ struct drover_module {
   /* The peer has sent its end of stream; it may still read. Null: Drover sends what is pending and
    * closes. */
   void (*on_eof)(void* instance, drover_conn conn, void* state);
-  /* Pending output fell below the low-water mark after it had been above the high one. */
+  /* Pending output fell below a quarter of DROVER_HIGH_WATER after it had been above that, if only
+   * between two writes. */
   void (*on_writable)(void* instance, drover_conn conn, void* state);
   /* The worker drains: finish what is under way, take on nothing new. Called once a connection.
    * Null: the connection goes on until it ends or the deadline comes. */

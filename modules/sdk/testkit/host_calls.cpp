@@ -25,6 +25,7 @@ struct HostCalls {
   static void append(Host::Connection* connection, std::string_view bytes) {
     const bool may_write = connection != nullptr && connection->is_open && !connection->wants_fin;
     if (may_write) connection->output += bytes;
+    if (may_write && connection->pending() > DROVER_HIGH_WATER) connection->is_throttled = true;
   }
 
   static void write(drover_context* context, drover_conn conn, drover_slice bytes) {

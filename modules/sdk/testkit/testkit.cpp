@@ -14,8 +14,7 @@ namespace drover::testkit {
 namespace {
 
 constexpr std::size_t kMaxLeftover = std::size_t{128} * 1024;  // as in a worker
-constexpr std::size_t kHighWater = std::size_t{256} * 1024;
-constexpr std::size_t kLowWater = std::size_t{64} * 1024;
+constexpr std::size_t kLowWater = DROVER_HIGH_WATER / 4;
 
 ModuleTable table_of(const ModuleTable& module) {
   ModuleTable copy{};
@@ -210,7 +209,7 @@ void Host::tell_end(drover_conn conn) {
 void Host::check_water(drover_conn conn) {
   Connection& target = at(conn);
   const bool was_throttled = target.is_throttled;
-  target.is_throttled = target.pending() > (was_throttled ? kLowWater : kHighWater);
+  target.is_throttled = was_throttled && target.pending() >= kLowWater;
   const bool may_write = was_throttled && !target.is_throttled && !target.wants_fin;
   if (!may_write || module_.on_writable == nullptr) return;
   hook_has_run_ = true;
