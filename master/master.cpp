@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <sstream>
 
 #include "common/process.h"
 #include "master/configuration.h"
@@ -20,6 +21,14 @@ constexpr Millis kCut{10'000};      // what a generation beyond max_draining is 
 
 const std::string kGoesOn = "reload refused: the running configuration goes on\n";
 const Reply kNobody = [](int, const std::string&) {};
+
+// A validator may find many things wrong: each is a line of its own in the log, too.
+void log_failure(Log& log, std::uint32_t generation, const std::string& why) {
+  std::istringstream lines(why);
+  for (std::string line; std::getline(lines, line);) {
+    log.error("generation {} failed: {}", generation, line);
+  }
+}
 
 }  // namespace
 
@@ -230,7 +239,7 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
   if (current_ != nullptr && current_->settings().rlimit_nofile > 0) {
     limit_descriptors(static_cast<rlim_t>(current_->settings().rlimit_nofile));
   }
-  log_.error("generation {} failed: {}", generation.number(), why);
+  log_failure(log_, generation.number(), why);
   leaving_.push_back(std::move(coming_));
   burial_.start(context_.base, Millis{0}, this);
   answer_reload(1, fmt::format("{}\n{}", why, kGoesOn));
