@@ -50,10 +50,12 @@ void limit_errors(std::vector<std::string>& errors) {
 ConfigResult load_config(const ConfigRequest& request) {
   const ConfigText text = read_request(request);
   ConfigMessages messages{text.errors, {}};
-  ConfigBuilder builder(absolute_prefix(request.prefix), &messages);
+  const std::string prefix = absolute_prefix(request.prefix);
+  ConfigBuilder builder(prefix, &messages);
   for (const ConfigLine& line : text.lines) builder.add(line);
   const FirstSources sources = builder.sources();
   ConfigResult result{std::move(builder).take(), {}, {}};
+  result.settings.prefix = prefix;
 
   if (messages.errors.empty() && !has_server(text)) {
     messages.errors.push_back(config_path(request) +

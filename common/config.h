@@ -48,7 +48,19 @@ struct ControlPaths {
 [[nodiscard]] std::string dump_settings(const Settings& settings);
 
 // For --directives: a line per directive: section, name, type, range, default, help, with tabs
-// between. The options of `listen` have the section "listen"; a default that there is not is "-".
+// between. The options of `listen` have the section "listen". An empty range is shown as "any", an
+// empty default as "-".
 [[nodiscard]] std::string list_directives();
+
+// One of these lines.
+struct DirectiveLine {
+  std::string section;
+  std::string name;
+  std::string type;
+  std::string range;
+  std::string default_value;
+  std::string help;
+};
+[[nodiscard]] std::string format_directive(const DirectiveLine& line);
 
 }  // namespace drover

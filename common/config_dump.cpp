@@ -21,10 +21,12 @@ void dump_section(const std::string& header, const std::vector<Directive<Section
 
 template <class Section>
 void list_row(const std::string& section, const Directive<Section>& row, std::string& out) {
-  const std::string default_value = row.default_value();
-  out += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", section, row.name, row.type,
-                     row.range.empty() ? "any" : row.range,
-                     default_value.empty() ? "-" : default_value, row.help);
+  out += format_directive({.section = section,
+                           .name = row.name,
+                           .type = row.type,
+                           .range = row.range,
+                           .default_value = row.default_value(),
+                           .help = row.help});
 }
 
 }  // namespace
@@ -42,6 +44,12 @@ std::string dump_settings(const Settings& settings) {
     }
   }
   return out;
+}
+
+std::string format_directive(const DirectiveLine& line) {
+  return fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", line.section, line.name, line.type,
+                     line.range.empty() ? "any" : line.range,
+                     line.default_value.empty() ? "-" : line.default_value, line.help);
 }
 
 std::string list_directives() {

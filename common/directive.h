@@ -156,10 +156,8 @@ Directive<Section> choice(const std::string& name, Value Section::*member,
   return custom(
       name, "choice", join_choices(names), member,
       [choices, names](const std::string& text, const ValueContext&) -> Result<Value> {
-        for (const Choice<Value>& entry : choices) {
-          if (entry.name == text) return entry.value;
-        }
-        return Error(quote(text) + " is not known; write " + join_choices(names));
+        DROVER_TRY(const std::size_t index, parse_choice(text, names));
+        return choices[index].value;
       },
       [choices](Value value) {
         for (const Choice<Value>& entry : choices) {

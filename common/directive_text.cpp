@@ -68,6 +68,12 @@ std::string join_choices(const std::vector<std::string>& words) {
   return joined;
 }
 
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.find_first_not_of(
+                              "abcdefghijklmnopqrstuvwxyz"
+                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == std::string_view::npos;
+}
+
 std::string closest(std::string_view word, const std::vector<std::string>& candidates) {
   if (word.empty() || word.size() > kLongestWord) return {};
   std::string best;
@@ -80,6 +86,13 @@ std::string closest(std::string_view word, const std::vector<std::string>& candi
     best = candidate;
   }
   return best;
+}
+
+std::string unknown_directive(std::string_view name, const std::vector<std::string>& known,
+                              const std::string& prefix) {
+  const std::string guess = closest(name, known);
+  if (guess.empty()) return "unknown directive; see drover --directives";
+  return "unknown directive; did you mean " + prefix + guess + "?";
 }
 
 }  // namespace drover

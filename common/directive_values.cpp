@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "common/directive_text.h"
@@ -75,6 +76,12 @@ Result<std::string> parse_word(std::string_view text) {
   if (text.find('"') != std::string_view::npos) return Error(unquoted_hint(text));
   if (split_words(text).size() != 1) return Error(quote(text) + " has blanks; write one word");
   return std::string(text);
+}
+
+Result<std::size_t> parse_choice(std::string_view text, const std::vector<std::string>& choices) {
+  const auto found = std::find(choices.begin(), choices.end(), text);
+  if (found != choices.end()) return static_cast<std::size_t>(found - choices.begin());
+  return Error(quote(text) + " is not known; write " + join_choices(choices));
 }
 
 std::string resolve_path(const std::string& path, const std::string& prefix) {

@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/settings.h"
 #include "common/units.h"
@@ -45,6 +46,10 @@ struct DurationRange {
 
 // One word without blanks or quotes.
 [[nodiscard]] Result<std::string> parse_word(std::string_view text);
+
+// The index in `choices` of the one that `text` is.
+[[nodiscard]] Result<std::size_t> parse_choice(std::string_view text,
+                                               const std::vector<std::string>& choices);
 
 // A path, made absolute under `prefix`, without "." and "..".
 [[nodiscard]] Result<std::string> parse_path(std::string_view text, const std::string& prefix);

@@ -1,5 +1,5 @@
 // What one configuration says, as plain values. The member initialisers are the defaults; directive
-// tables (common/directives.cpp) give each its name, range and help. Read-only once a generation
+// tables (common/directives.h) give each its name, range and help. Read-only once a generation
 // has been made from it.
 #pragma once
 
@@ -112,6 +112,7 @@ struct CpuAffinity {
 };
 
 struct Settings {
+  std::string prefix;                   // absolute; relative paths are under it
   std::string user;                     // only when started as root; empty: stay
   std::string group;                    // empty: the user's
   int workers = 0;                      // 0: auto, the CPUs this process may use

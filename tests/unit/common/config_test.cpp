@@ -64,6 +64,17 @@ TEST_F(Config, MeansWhatTheExampleSays) {
   EXPECT_EQ(server.module_directives[0].source.line, 18);
 }
 
+TEST_F(Config, KeepsThePrefixForWhatOnlyModulesRead) {
+  EXPECT_EQ(load(kServer).settings.prefix, directory_);
+}
+
+TEST_F(Config, RefusesAModulesDirectiveThatIsThereTwice) {
+  EXPECT_THAT(
+      load(kServer + std::string("echo.x = 1\necho.x = 2\n")).errors,
+      ElementsAre("d.conf:5: [server web] echo.x: is already set at d.conf:4; remove one of "
+                  "the two"));
+}
+
 TEST_F(Config, LeavesTheRestAtItsDefaults) {
   const Settings settings = load(kServer).settings;
   EXPECT_FALSE(settings.error_log.has_value());
