@@ -17,8 +17,8 @@ enum class MessageType : std::uint16_t {
   kLeaving =
       3,  // no body. A worker that got SIGTERM: it drains by itself, its slot may be refilled
   kLogsReopened = 4,  // body: ReopenBody, the same as in the request
-  kLoading = 5,       // text: the module that a validator loads next. Whatever it dies of or hangs
-                      // in, the master knows the file
+  kTrying = 5,        // text: what a validator does next, "loading module echo (/...)". Whatever it
+                      // dies of or hangs in, the master knows the module
 
   // master -> child
   kServe = 32,       // no body: all are READY, begin to accept

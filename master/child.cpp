@@ -169,7 +169,7 @@ void Child::on_message(Message message) {
       if (state_ != State::kStarting) return;
       state_ = State::kReady;
       ready_at_ = monotonic_now();
-      loading_.clear();
+      trying_.clear();
       seat_->state = SeatState::kReady;
       return keeper_->on_child_ready(*this);
     case MessageType::kFailed:
@@ -178,8 +178,8 @@ void Child::on_message(Message message) {
       if (state_ == State::kDraining) return;
       state_ = State::kDraining;
       return keeper_->on_child_leaving(*this);
-    case MessageType::kLoading:
-      loading_ = std::move(message.body);
+    case MessageType::kTrying:
+      trying_ = std::move(message.body);
       return;
     case MessageType::kLogsReopened: {
       const auto body = message.body_as<ReopenBody>();

@@ -45,7 +45,7 @@ class Child final : private Channel::Listener {
   [[nodiscard]] std::optional<Millis> served() const;
   [[nodiscard]] std::string name() const;  // "worker 3 gen 7"
   // The module that it said it loads; empty when it loads none.
-  [[nodiscard]] const std::string& loading() const { return loading_; }
+  [[nodiscard]] const std::string& trying() const { return trying_; }
 
   void serve();
   void drain(Millis deadline, const std::vector<std::uint32_t>& removed_listeners);
@@ -69,7 +69,7 @@ class Child final : private Channel::Listener {
   Seats::Lease seat_;
   Millis born_;
   std::optional<Millis> ready_at_;
-  std::string loading_;
+  std::string trying_;
   Keeper* keeper_;
   Channel channel_;
 };

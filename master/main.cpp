@@ -73,7 +73,8 @@ int run(Options options) {
     case Options::Action::kVersion:
       return fmt::print("{}", version_text(options.is_verbose)), 0;
     case Options::Action::kListDirectives:
-      return fmt::print("{}", list_directives()), 0;
+      fmt::print("{}", list_directives());
+      return list_modules(load_settings(options).settings.module_dir, describe_directives);
     case Options::Action::kCommand:
       return run_command(scan_control_paths(options.config),
                          options.command + (options.is_json ? " --json" : ""), options.is_quiet);

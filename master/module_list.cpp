@@ -26,14 +26,14 @@ std::vector<std::string> shared_objects(const std::string& folder) {
 
 int describe_one(const std::string& path, DescribeModule describe) {
   Result<ModuleImage> image = copy_module(path, "");
-  Result<std::string> line =
+  Result<std::string> lines =
       image ? describe(image->heritage()) : Result<std::string>(image.error());
-  if (line) {
-    fmt::print("{}\n", *line);
+  if (lines) {
+    fmt::print("{}", *lines);
   } else {
-    fmt::print(stderr, "{}\n", line.error().message());
+    fmt::print(stderr, "{}\n", lines.error().message());
   }
-  return line ? 0 : 1;
+  return lines ? 0 : 1;
 }
 
 // In a process of its own.

@@ -1,5 +1,5 @@
-// `drover -m`: the modules of a folder, each described by a process of its own, so that one that
-// crashes when loaded costs its line and nothing else.
+// `drover -m` and `drover --directives`: the modules of a folder, each described by a process of
+// its own, so that one that crashes when loaded costs its lines and nothing else.
 #pragma once
 
 #include <string>
@@ -9,9 +9,10 @@
 
 namespace drover {
 
+// Gives whole lines.
 using DescribeModule = Result<std::string> (*)(const ModuleImageHeritage&);
 
-// Prints a line a module; returns the exit status, 1 when one cannot be used.
+// Prints what is said of each module; returns the exit status, 1 when one cannot be used.
 int list_modules(const std::string& folder, DescribeModule describe);
 
 }  // namespace drover

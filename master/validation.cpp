@@ -45,9 +45,9 @@ std::string Validation::describe_end(int wait_status) const {
   return "the validator " + how + doing();
 }
 
-// Modules run code while they are loaded; what happens then is theirs.
+// Modules run code while they are loaded and in `validate`; what happens then is theirs.
 std::string Validation::doing() const {
-  return child_->loading().empty() ? "" : " while loading module " + child_->loading();
+  return child_->trying().empty() ? "" : " while " + child_->trying();
 }
 
 void Validation::abort() {

@@ -139,6 +139,26 @@ uint64_t tag(drover_context* context, drover_conn conn) {
   return connection == nullptr ? 0 : connection->tag();
 }
 
+// A name that is not in the table, or not a number's: a bug of the module, told where its author
+// looks first.
+void log_misuse(drover_context* context, const char* name, const char* what) {
+  log(context, DROVER_LOG_ERROR, fmt::format("asks for its directive {} {}", name, what).c_str());
+}
+
+const char* config_text(drover_context* context, const char* name) {
+  const DirectiveValue* value = context->server->config.find(name);
+  if (value != nullptr) return value->text.c_str();
+  log_misuse(context, name, "which is not in its table");
+  return nullptr;
+}
+
+int64_t config_number(drover_context* context, const char* name) {
+  const DirectiveValue* value = context->server->config.find(name);
+  if (value != nullptr && value->number) return *value->number;
+  log_misuse(context, name, value == nullptr ? "which is not in its table" : "which is no number");
+  return 0;
+}
+
 constexpr drover_host kHost{.size = sizeof(drover_host),
                             .abi = DROVER_ABI,
                             .write = write,
@@ -160,7 +180,15 @@ constexpr drover_host kHost{.size = sizeof(drover_host),
                             .file_close = file_close,
                             .write_file = write_file,
                             .connect = connect,
-                            .tag = tag};
+                            .tag = tag,
+                            .config_text = config_text,
+                            .config_number = config_number};
+
+Error refusal(const Server& server, const char* what) {
+  return Error(
+      fmt::format("server {}: module {} refused {}: {}", server.settings.name, server.module.name,
+                  what, server.last_message.empty() ? "it gave no reason" : server.last_message));
+}
 
 }  // namespace
 
@@ -171,9 +199,12 @@ Status start_module(Server& server) {
   if (server.module.worker_init == nullptr) return Done{};
   server.instance = server.module.worker_init(&module_host(), &server.context);
   if (server.instance != nullptr) return Done{};
-  return Error(fmt::format(
-      "server {}: module {} refused to start: {}", server.settings.name, server.module.name,
-      server.last_message.empty() ? "it gave no reason" : server.last_message));
+  return refusal(server, "to start");
+}
+
+Status validate_module(Server& server) {
+  if (server.module.validate(&module_host(), &server.context) == 0) return Done{};
+  return refusal(server, "its configuration").in(server.settings.source.to_string());
 }
 
 void stop_module(Server& server) {

@@ -11,6 +11,8 @@ namespace drover {
 
 // Calls worker_init; an error says which server and, if the module logged why, its words.
 [[nodiscard]] Status start_module(Server& server);
+// Calls validate, which the module must have; an error says which server and why.
+[[nodiscard]] Status validate_module(Server& server);
 // Calls worker_exit, if the module was started.
 void stop_module(Server& server);
 

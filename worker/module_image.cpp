@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <string_view>
+
+#include "common/directive_text.h"
 
 namespace drover {
 namespace {
@@ -15,13 +16,6 @@ namespace {
 constexpr std::size_t kLeastSize = offsetof(ModuleTable, worker_init) + sizeof(void*);
 constexpr std::size_t kLargestSize = 4096;  // beyond it `size` is no size
 constexpr std::size_t kLargestState = std::size_t{1024} * 1024;
-
-bool is_plain_name(const char* name) {
-  if (name == nullptr || *name == '\0') return false;
-  return std::string_view(name).find_first_not_of(
-             "abcdefghijklmnopqrstuvwxyz"
-             "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == std::string_view::npos;
-}
 
 struct Close {
   void operator()(void* object) const { dlclose(object); }
@@ -38,6 +32,7 @@ Result<LoadedModule> open_image(const ModuleImageHeritage& image) {
   }
   LoadedModule loaded;
   DROVER_TRY(loaded.table, check_module_table(*static_cast<const ModuleTable*>(symbol)));
+  DROVER_TRY(loaded.directives, read_directive_table(loaded.table));
   loaded.object = object.release();
   return loaded;
 }
@@ -55,7 +50,7 @@ Result<ModuleTable> check_module_table(const ModuleTable& table) {
   }
   ModuleTable copy{};
   std::memcpy(&copy, &table, std::min(table.size, sizeof copy));
-  if (!is_plain_name(copy.name))
+  if (copy.name == nullptr || !is_plain_name(copy.name))
     return Error("its name is missing or not letters, digits, - and _");
   if (copy.version == nullptr) copy.version = "unknown";
   if (copy.conn_state_size > kLargestState) {
@@ -76,9 +71,15 @@ Result<LoadedModule> load_module(const ModuleImageHeritage& image) {
 Result<std::string> describe_module(const ModuleImageHeritage& image) {
   DROVER_TRY(const LoadedModule loaded, load_module(image));
   const std::unique_ptr<void, Close> object(loaded.object);
-  return fmt::format("{} {} abi={} build-id={} file={}", loaded.table.name, loaded.table.version,
+  return fmt::format("{} {} abi={} build-id={} file={}\n", loaded.table.name, loaded.table.version,
                      loaded.table.abi, image.build_id.empty() ? "none" : image.build_id,
                      image.origin);
+}
+
+Result<std::string> describe_directives(const ModuleImageHeritage& image) {
+  DROVER_TRY(const LoadedModule loaded, load_module(image));
+  const std::unique_ptr<void, Close> object(loaded.object);
+  return list_directives(loaded.directives);
 }
 
 }  // namespace drover

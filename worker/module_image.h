@@ -7,6 +7,7 @@
 #include "common/heritage.h"
 #include "common/result.h"
 #include "modules/sdk/drover_module.h"
+#include "worker/module_directives.h"
 
 namespace drover {
 
@@ -19,17 +20,22 @@ using ModuleTable = struct ::drover_module;
 // may lie in it.
 struct LoadedModule {
   ModuleTable table{};
+  DirectiveTable directives;
   void* object = nullptr;  // dlopen's
 };
 
 // An error names the module, its file and what is wrong: not a shared object, no symbol, other ABI,
-// wrong size.
+// wrong size, a directive that cannot be.
 [[nodiscard]] Result<LoadedModule> load_module(const ModuleImageHeritage& image);
 
 // The checks of load_module() apart from dlopen: `table` is what was found under the exported name.
 [[nodiscard]] Result<ModuleTable> check_module_table(const ModuleTable& table);
 
-// One line for `drover -m`: "echo 0.1.0 abi=1 build-id=ab12 file=/…/echo.so".
+// One line for `drover -m`: "echo 0.1.0 abi=1 build-id=ab12 file=/…/echo.so", with its
+// end.
 [[nodiscard]] Result<std::string> describe_module(const ModuleImageHeritage& image);
+
+// For `drover --directives`: a line for each of the module's directives, none when it has none.
+[[nodiscard]] Result<std::string> describe_directives(const ModuleImageHeritage& image);
 
 }  // namespace drover

@@ -10,6 +10,7 @@
 #include "worker/access_log.h"
 #include "worker/admission.h"
 #include "worker/connection_core.h"
+#include "worker/module_config.h"
 #include "worker/module_image.h"
 
 namespace drover {
@@ -33,6 +34,7 @@ struct Server {
   ConnectionCore& core;
   const ServerSettings& settings;
   const ModuleTable module;
+  ModuleConfig config;  // what the module's directives say; set before the module is started
   Admission admission;
   std::optional<AccessLog> access_log;
   drover_context context{this};

@@ -4,10 +4,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <memory>
 #include <string_view>
 
 #include "common/channel.h"
 #include "common/event.h"
+#include "worker/connection_core.h"
+#include "worker/module_config.h"
+#include "worker/module_host.h"
+#include "worker/server.h"
 
 namespace drover {
 namespace {
@@ -17,65 +22,94 @@ struct NoListener final : Channel::Listener {
   void on_channel_closed() override {}
 };
 
-bool is_loaded(const std::vector<LoadedModule>& modules, std::string_view name) {
-  return std::ranges::any_of(modules, [&](const LoadedModule& m) { return m.table.name == name; });
+const LoadedModule* find_module(const std::vector<LoadedModule>& modules, std::string_view name) {
+  const auto found = std::ranges::find_if(
+      modules, [&](const LoadedModule& module) { return module.table.name == name; });
+  return found == modules.end() ? nullptr : &*found;
 }
 
-std::string where(const ServerSettings& server) {
-  return fmt::format("{}: server {}", server.source.to_string(), server.name);
+std::string not_loaded(const ServerSettings& server, const std::vector<LoadedModule>& modules) {
+  std::vector<std::string_view> names;
+  names.reserve(modules.size());
+  for (const LoadedModule& module : modules) names.emplace_back(module.table.name);
+  return fmt::format("{}: server {}: protocol {} is not loaded (loaded: {})",
+                     server.source.to_string(), server.name, server.protocol,
+                     names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
 }
 
-void check_protocol(const ServerSettings& server, const std::vector<LoadedModule>& modules,
-                    std::vector<std::string>& errors) {
-  if (!is_loaded(modules, server.protocol)) {
-    std::vector<std::string_view> names;
-    names.reserve(modules.size());
-    for (const LoadedModule& module : modules) names.emplace_back(module.table.name);
-    errors.push_back(
-        fmt::format("{}: protocol {} is not loaded (loaded: {})", where(server), server.protocol,
-                    names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
-    return;
+class Validator {
+ public:
+  Validator(const Heritage& heritage, event_base* base, Channel& channel)
+      : heritage_(heritage), base_(base), channel_(channel) {}
+
+  // What is wrong, all of one stage: later ones would only tell it a second time.
+  std::vector<std::string> run() {
+    for (const ModuleImageHeritage& image : heritage_.modules) load(image);
+    if (errors_.empty()) errors_ = check_servers(*heritage_.settings, modules_);
+    if (errors_.empty()) ask_modules();
+    return std::move(errors_);
   }
-  for (const ModuleDirective& directive : server.module_directives) {
-    errors.push_back(fmt::format("{}: server {}: protocol {} has no directive {}",
-                                 directive.source.to_string(), server.name, server.protocol,
-                                 directive.name));
+
+ private:
+  // Said and delivered before it is done: there may be no time after.
+  void announce(const std::string& text) {
+    channel_.send(MessageType::kTrying, std::string_view(text).substr(0, kMaxMessageBody));
+    channel_.flush();
   }
-}
 
-// Said and delivered before it is loaded: there may be no time after.
-void announce(Channel& channel, const ModuleImageHeritage& image) {
-  const std::string text = fmt::format("{} ({})", image.name, image.origin);
-  channel.send(MessageType::kLoading, std::string_view(text).substr(0, kMaxMessageBody));
-  channel.flush();
-}
-
-std::vector<std::string> validate(const Heritage& heritage, Channel& channel) {
-  std::vector<std::string> errors;
-  std::vector<LoadedModule> modules;
-  for (const ModuleImageHeritage& image : heritage.modules) {
-    announce(channel, image);
+  void load(const ModuleImageHeritage& image) {
+    announce(fmt::format("loading module {} ({})", image.name, image.origin));
     auto loaded = load_module(image);
     if (!loaded.ok()) {
-      errors.push_back(loaded.error().message());
-    } else if (is_loaded(modules, loaded->table.name)) {
-      errors.push_back(fmt::format("module {} ({}): another loaded module is called {} too",
-                                   image.name, image.origin, loaded->table.name));
+      errors_.push_back(loaded.error().message());
+    } else if (find_module(modules_, loaded->table.name) != nullptr) {
+      errors_.push_back(fmt::format("module {} ({}): another loaded module is called {} too",
+                                    image.name, image.origin, loaded->table.name));
     } else {
-      modules.push_back(*loaded);
+      modules_.push_back(*loaded);
     }
   }
-  // A module that could not be loaded would only be reported a second time as missing.
-  if (errors.empty()) errors = check_servers(*heritage.settings, modules);
-  return errors;
-}
+
+  void ask_modules() {
+    // What the host functions work on, as in a worker, but without connections and with a seat that
+    // nobody reads.
+    const auto seat = std::make_unique<Seat>();
+    ConnectionCore core({.base = base_, .log = heritage_.log, .seat = seat.get(), .capacity = 0},
+                        nullptr);
+    core.begin_batch();  // now_ms
+    for (const ServerSettings& settings : heritage_.settings->servers) ask_module(core, settings);
+  }
+
+  void ask_module(ConnectionCore& core, const ServerSettings& settings) {
+    const LoadedModule& module = *find_module(modules_, settings.protocol);
+    if (module.table.validate == nullptr) return;
+    announce(fmt::format("module {} checked server {}", module.table.name, settings.name));
+    Server server(core, settings, module.table, Admission(settings, nullptr, nullptr));
+    server.config =
+        read_module_config(module.directives, settings, heritage_.settings->prefix).config;
+    if (Status valid = validate_module(server); !valid) errors_.push_back(valid.error().message());
+    core.timers().stop_all(server);
+  }
+
+  const Heritage& heritage_;
+  event_base* base_;
+  Channel& channel_;
+  std::vector<LoadedModule> modules_;
+  std::vector<std::string> errors_;
+};
 
 }  // namespace
 
 std::vector<std::string> check_servers(const Settings& settings,
                                        const std::vector<LoadedModule>& modules) {
   std::vector<std::string> errors;
-  for (const ServerSettings& server : settings.servers) check_protocol(server, modules, errors);
+  for (const ServerSettings& server : settings.servers) {
+    const LoadedModule* module = find_module(modules, server.protocol);
+    const auto wrong = module == nullptr
+                           ? std::vector{not_loaded(server, modules)}
+                           : read_module_config(module->directives, server, settings.prefix).errors;
+    errors.insert(errors.end(), wrong.begin(), wrong.end());
+  }
   return errors;
 }
 
@@ -83,7 +117,7 @@ int validator_main(const Heritage& heritage) {
   const EventBase base = make_event_base();
   NoListener listener;
   Channel channel(base.get(), UniqueFd(heritage.channel_fd), &listener);
-  const std::vector<std::string> errors = validate(heritage, channel);
+  const std::vector<std::string> errors = Validator(heritage, base.get(), channel).run();
   if (errors.empty()) {
     channel.send(MessageType::kReady);
   } else {

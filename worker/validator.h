@@ -10,12 +10,13 @@
 
 namespace drover {
 
-// Loads every module of the heritage (kLoading before each), checks them against the servers, tells
-// the master kReady, or kFailed with all that is wrong. Exit status 0 or 1.
+// Loads every module of the heritage, checks the servers and their directives against them, lets
+// each module check the servers of its protocol (kTrying before each step that runs a module's
+// code), and tells the master kReady, or kFailed with all that is wrong. Exit status 0 or 1.
 int validator_main(const Heritage& heritage);
 
-// What is wrong between modules that could be loaded and the servers that name them; empty:
-// nothing.
+// What is wrong between modules that could be loaded and the servers that name them, values of
+// directives included; empty: nothing.
 [[nodiscard]] std::vector<std::string> check_servers(const Settings& settings,
                                                      const std::vector<LoadedModule>& modules);
 

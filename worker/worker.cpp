@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,6 +39,8 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
  private:
   Status start_servers();
   [[nodiscard]] Result<std::vector<LoadedModule>> load_modules() const;
+  [[nodiscard]] Result<ModuleConfig> configure(const DirectiveTable& table,
+                                               const ServerSettings& server) const;
   int fail(const std::string& reason);
   void say_ready();
   void stop_servers();
@@ -110,10 +113,19 @@ Status Worker::start_servers() {
     }
     servers_.push_back(std::make_unique<Server>(
         core_, settings, module->table, Admission(settings, heritage_.limits, heritage_.ledger)));
+    DROVER_TRY(servers_.back()->config, configure(module->directives, settings));
     DROVER_TRY_DO(start_module(*servers_.back()));
   }
   logs_.adopt(heritage_.access_log_fds);
   return Done{};
+}
+
+// The validator has found it good; the same code reads it again here.
+Result<ModuleConfig> Worker::configure(const DirectiveTable& table,
+                                       const ServerSettings& server) const {
+  ReadModuleConfig read = read_module_config(table, server, heritage_.settings->prefix);
+  if (!read.errors.empty()) return Error(fmt::format("{}", fmt::join(read.errors, "\n")));
+  return std::move(read.config);
 }
 
 Result<std::vector<LoadedModule>> Worker::load_modules() const {

@@ -61,7 +61,42 @@ enum drover_log_level {
 /* Opaque: the worker's side of one module instance; passed back in each host call. */
 typedef struct drover_context drover_context;
 
-/* What Drover offers. All functions: worker process only, from inside a hook. */
+/* What a directive's value is. Numbers, sizes and durations are never negative. */
+enum drover_directive_type {
+  DROVER_TEXT = 0,     /* the rest of the line, which may have blanks in it */
+  DROVER_NUMBER = 1,   /* decimal digits */
+  DROVER_SIZE = 2,     /* "64k": bytes */
+  DROVER_DURATION = 3, /* "75s": milliseconds */
+  DROVER_FLAG = 4,     /* "on": 1, "off": 0 */
+  DROVER_CHOICE = 5,   /* one of `words`: its index */
+  DROVER_PATH = 6      /* a path, absolute when the module gets it */
+};
+
+/* One directive of a module, written `MODULE.NAME = value` in a server whose protocol the module
+ * is, at most once in each. The rows lie in an array, are constant, and are read in the validator,
+ * in each worker and for `drover --directives`, before any hook. A table that is wrong in itself
+ * (a name missing or twice, an unknown type, a default that would be refused, min above max or
+ * below 0, bounds or words of a type that has none, DROVER_CHOICE without words, a size that
+ * differs from row to row) refuses the module. */
+struct drover_directive {
+  size_t size;      /* of this struct, the same in all rows: the distance from one to the next */
+  const char* name; /* without the module's: letters, digits, - and _ */
+  enum drover_directive_type type;
+  /* The value of a server that does not say it, as it would be written; null: every server must
+   * say it. "" is no value: config_text gives "" (DROVER_TEXT and DROVER_PATH only). */
+  const char* default_text;
+  /* Inclusive bounds of DROVER_NUMBER, DROVER_SIZE (bytes) and DROVER_DURATION (milliseconds);
+   * both 0: any. In any case a size is at most 2^50 bytes and a duration 3650 days. */
+  int64_t min;
+  int64_t max;
+  const char* const* words; /* of DROVER_CHOICE, a null pointer after the last */
+  const char* help;         /* one line without a full stop; may be null */
+};
+
+/* What Drover offers. All functions: from inside a hook, in the process and thread that runs it.
+ * That is a worker, or, for `validate`, the validator: there is no connection there, every handle
+ * names one that has gone, and what is done to it does nothing; connect answers 0, and no timer
+ * rings. */
 struct drover_host {
   size_t size;
   uint32_t abi;
@@ -133,6 +168,15 @@ struct drover_host {
                          uint64_t tag);
   /* What connect was given; 0 for an accepted connection, and for one that has gone. */
   uint64_t (*tag)(drover_context* context, drover_conn conn);
+
+  /* The server's value of one of the module's directives, `name` without the module's: as written
+   * or the default; of DROVER_PATH absolute, relative ones being under Drover's prefix. Lives as
+   * long as the context. Null, with an error in the log, for a name that is not in the table: a bug
+   * of the module. In a worker and in `validate`. */
+  const char* (*config_text)(drover_context* context, const char* name);
+  /* The same as a number: bytes, milliseconds, 0 or 1, the index of the word. 0, with an error in
+   * the log, for a name that is not in the table and for DROVER_TEXT and DROVER_PATH. */
+  int64_t (*config_number)(drover_context* context, const char* name);
 };
 
 /* Bytes of pending output above which Drover reads no more from the connection itself. A module
@@ -188,6 +232,18 @@ struct drover_module {
    * ECANCELED when the module closed it or the worker ends. Its handle is stale; on_open was not
    * and on_close will not be called. */
   void (*on_connect_failed)(void* instance, uint64_t tag, int error);
+
+  /* The directives a server of this protocol may have, see struct drover_directive; null and 0:
+   * none. */
+  const struct drover_directive* directives;
+  size_t directive_count;
+  /* Validator process only (at a test, a start and each reload, before any worker is forked): once
+   * per server of this protocol, after the directives of all servers were found good. Checks what a
+   * row cannot say: values that do not go together, files that must be there. No instance exists,
+   * worker_init is not called in this process. Nonzero refuses the configuration; the last message
+   * given to host->log is the reason. `host` and `context` live until it returns. A crash refuses
+   * the configuration too, and so does taking longer than ready_timeout. */
+  int (*validate)(const struct drover_host* host, drover_context* context);
 };
 
 #if defined(__GNUC__)

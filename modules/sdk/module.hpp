@@ -14,19 +14,30 @@
 // and of the instance: on_worker_timer(tag), on_batch_end(), on_connect_failed(tag, error). on_data
 // returns how many bytes it consumed (std::size_t) or nothing: all. A class with a member type
 // `State` gets one for each connection, as the second argument of its hooks: on_data(conn, state,
-// bytes). The constructor takes drover::Host; when it throws the worker does not start, and says
-// why.
+// bytes). The constructor takes drover::Host, or (drover::Host, drover::Config); when it throws the
+// worker does not start, and says why.
+//
+// A class with directives of its own has an array of rows, and may check what they cannot say:
+//
+//     static constexpr drover::Directive kDirectives[] = {
+//         {.name = "greeting", .type = DROVER_TEXT, .default_text = "hello", .help = "said first"},
+//         {.name = "limit", .type = DROVER_NUMBER, .min = 1, .max = 99, .help = "lines to take"}};
+//     static void validate(drover::Host host, drover::Config config);  // throws to refuse
 //
 // No exception passes the edge: a hook that throws costs its connection, with a line in the log at
 // most once a second.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -140,7 +151,67 @@ inline void Host::write_file(drover_conn conn, const File& file, std::uint64_t o
   host_->write_file(context_, conn, file.get(), offset, size_bytes);
 }
 
+// A row of kDirectives; see drover_directive. Bounds are in numbers, bytes or milliseconds.
+struct Directive {
+  const char* name = nullptr;
+  drover_directive_type type = DROVER_TEXT;
+  const char* default_text = nullptr;  // null: every server must say it
+  std::int64_t min = 0;
+  std::int64_t max = 0;
+  const char* const* words = nullptr;  // of DROVER_CHOICE, a null pointer after the last
+  const char* help = nullptr;
+
+  constexpr drover_directive row() const {
+    return {sizeof(drover_directive), name, type, default_text, min, max, words, help};
+  }
+};
+
+// What the server says to its module. A value; valid as long as the Host beside it. A name that is
+// not in kDirectives is a bug: std::logic_error.
+class Config {
+ public:
+  Config(const drover_host* host, drover_context* context) : host_(host), context_(context) {}
+
+  // Of any type, as written; a path absolute.
+  [[nodiscard]] std::string_view text(const char* name) const {
+    const char* value = host_->config_text(context_, name);
+    if (value == nullptr) throw std::logic_error(std::string("kDirectives has no row ") + name);
+    return value;
+  }
+  [[nodiscard]] std::int64_t number(const char* name) const {
+    static_cast<void>(text(name));  // the check
+    return host_->config_number(context_, name);
+  }
+  [[nodiscard]] std::size_t size(const char* name) const {
+    return static_cast<std::size_t>(number(name));
+  }
+  [[nodiscard]] std::chrono::milliseconds duration(const char* name) const {
+    return std::chrono::milliseconds(number(name));
+  }
+  [[nodiscard]] bool flag(const char* name) const { return number(name) != 0; }
+  // The index of the word, as an enum that names them in their order.
+  template <class Choice>
+  [[nodiscard]] Choice choice(const char* name) const {
+    return static_cast<Choice>(number(name));
+  }
+
+ private:
+  const drover_host* host_;
+  drover_context* context_;
+};
+
 namespace detail {
+
+template <class T>
+constexpr auto make_rows() {
+  if constexpr (requires { T::kDirectives; }) {
+    std::array<drover_directive, std::size(T::kDirectives)> rows{};
+    std::ranges::transform(T::kDirectives, rows.begin(), &Directive::row);
+    return rows;
+  } else {
+    return std::array<drover_directive, 0>{};
+  }
+}
 
 // The C functions for class T; S is empty, or the type of its connections' state. A null entry in
 // the table is a hook that the class does not have.
@@ -166,13 +237,23 @@ class Glue {
             .on_timer = kHasTimer ? &on_timer : nullptr,
             .on_worker_timer = kHasWorkerTimer ? &on_worker_timer : nullptr,
             .on_batch_end = kHasBatchEnd ? &on_batch_end : nullptr,
-            .on_connect_failed = kHasConnectFailed ? &on_connect_failed : nullptr};
+            .on_connect_failed = kHasConnectFailed ? &on_connect_failed : nullptr,
+            .directives = kRows.data(),
+            .directive_count = kRows.size(),
+            .validate = kHasValidate ? &validate : nullptr};
   }
 
  private:
   struct Instance {
     Instance(const drover_host* host_table, drover_context* context)
-        : host(host_table, context), module(host) {}
+        : host(host_table, context), module(make(host, Config(host_table, context))) {}
+    static T make(const Host& host, const Config& config) {
+      if constexpr (std::is_constructible_v<T, Host, Config>) {
+        return T(host, config);
+      } else {
+        return T(host);
+      }
+    }
     Host host;
     T module;
     std::chrono::steady_clock::time_point last_complaint{};
@@ -206,6 +287,8 @@ class Glue {
   static constexpr bool kHasConnectFailed = requires(T & m) {
     m.on_connect_failed(std::uint64_t{}, 0);
   };
+  static constexpr bool kHasValidate = requires(Host h, Config c) { T::validate(h, c); };
+  static constexpr auto kRows = make_rows<T>();
 
   static Instance& instance_of(void* instance) { return *static_cast<Instance*>(instance); }
   template <class State>
@@ -237,15 +320,33 @@ class Glue {
     return false;
   }
 
-  static void* worker_init(const drover_host* host, drover_context* context) noexcept {
+  // Runs what may refuse by throwing, and logs why; false when it threw.
+  template <class Call>
+  static bool accepted(const drover_host* host, drover_context* context, Call call) noexcept {
     try {
-      return new Instance(host, context);
+      call();
+      return true;
     } catch (const std::exception& error) {
       host->log(context, DROVER_LOG_ERROR, error.what());
     } catch (...) {
-      host->log(context, DROVER_LOG_ERROR, "the constructor threw");
+      host->log(context, DROVER_LOG_ERROR, "threw what is not a std::exception");
     }
-    return nullptr;
+    return false;
+  }
+
+  static void* worker_init(const drover_host* host, drover_context* context) noexcept {
+    std::unique_ptr<Instance> instance;
+    accepted(host, context, [&] { instance = std::make_unique<Instance>(host, context); });
+    return instance.release();
+  }
+
+  static int validate(const drover_host* host, drover_context* context) noexcept {
+    bool is_valid = true;
+    if constexpr (kHasValidate) {
+      is_valid =
+          accepted(host, context, [&] { T::validate(Host(host, context), Config(host, context)); });
+    }
+    return is_valid ? 0 : 1;
   }
 
   static void worker_exit(void* instance) noexcept { delete &instance_of(instance); }

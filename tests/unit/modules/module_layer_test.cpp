@@ -1,14 +1,16 @@
 // The C++ layer: which hooks a class gets, states, and that no exception passes.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "modules/sdk/module.hpp"
 
-// The opaque type of the contract, here: what was done with the host.
+// The opaque type of the contract, here: what was done with the host, and what it says.
 struct drover_context {
+  std::map<std::string, std::pair<std::string, std::int64_t>> config;
   std::string written;
   std::vector<drover_conn> closed;
   std::vector<std::string> logged;
@@ -27,6 +29,10 @@ drover_host make_host() {
   host.log = [](drover_context* c, drover_log_level, const char* text) {
     c->logged.emplace_back(text);
   };
+  host.config_text = [](drover_context* c, const char* name) -> const char* {
+    return c->config.contains(name) ? c->config[name].first.c_str() : nullptr;
+  };
+  host.config_number = [](drover_context* c, const char* name) { return c->config[name].second; };
   return host;
 }
 
@@ -64,8 +70,34 @@ struct Refusing {
   void on_open(drover_conn) {}
 };
 
+enum class Colour { kRed, kGreen };
+
+// Says what it was given when a connection opens.
+struct Configured {
+  static constexpr const char* kColours[] = {"red", "green", nullptr};
+  static constexpr drover::Directive kDirectives[] = {
+      {.name = "title", .default_text = "none", .help = "a text"},
+      {.name = "colour", .type = DROVER_CHOICE, .words = kColours},
+      {.name = "room", .type = DROVER_SIZE, .default_text = "1k", .min = 1, .max = 4096}};
+  static void validate(drover::Host, drover::Config config) {
+    if (config.number("room") > 2048) throw std::runtime_error("too much room");
+  }
+
+  Configured(drover::Host h, drover::Config config)
+      : host(h),
+        said(std::string(config.text("title")) + " " + std::to_string(config.number("number")) +
+             " " + std::to_string(config.size("room")) + " " +
+             std::to_string(config.duration("time").count()) +
+             (config.flag("flag") ? " on" : " off") +
+             (config.choice<Colour>("colour") == Colour::kGreen ? " green" : " red")) {}
+  void on_open(drover_conn conn) { host.write(conn, said); }
+  drover::Host host;
+  std::string said;
+};
+
 constexpr auto kPlain = drover::detail::make_module<Plain>("plain", "1");
 constexpr auto kCounting = drover::detail::make_module<Counting>("counting");
+constexpr auto kConfigured = drover::detail::make_module<Configured>("configured");
 constexpr auto kRefusing = drover::detail::make_module<Refusing>("refusing");
 
 class ModuleLayer : public testing::Test {
@@ -81,6 +113,8 @@ TEST_F(ModuleLayer, HasNullForHooksThatTheClassLacks) {
   EXPECT_EQ(kPlain.on_eof, nullptr);
   EXPECT_EQ(kPlain.on_writable, nullptr);
   EXPECT_EQ(kPlain.on_close, nullptr);
+  EXPECT_EQ(kPlain.validate, nullptr);
+  EXPECT_EQ(kPlain.directive_count, 0U);
   EXPECT_EQ(kPlain.conn_state_size, 0U);
 }
 
@@ -135,6 +169,55 @@ TEST_F(ModuleLayer, DoesNotStartWhenTheConstructorThrows) {
   EXPECT_EQ(start(kRefusing), nullptr);
 
   EXPECT_EQ(context_.logged, std::vector<std::string>{"no memory for me"});
+}
+
+TEST_F(ModuleLayer, OffersTheRowsOfTheClassAsTheContractHasThem) {
+  ASSERT_EQ(kConfigured.directive_count, 3U);
+  const drover_directive* rows = kConfigured.directives;
+  EXPECT_EQ(rows[0].size, sizeof(drover_directive));
+  EXPECT_STREQ(rows[0].name, "title");
+  EXPECT_EQ(rows[0].type, DROVER_TEXT);
+  EXPECT_STREQ(rows[0].default_text, "none");
+  EXPECT_STREQ(rows[0].help, "a text");
+  EXPECT_EQ(rows[1].default_text, nullptr);
+  EXPECT_EQ(rows[1].words, Configured::kColours);
+  EXPECT_EQ(rows[2].type, DROVER_SIZE);
+  EXPECT_EQ(rows[2].min, 1);
+  EXPECT_EQ(rows[2].max, 4096);
+}
+
+TEST_F(ModuleLayer, GivesTheConstructorItsConfiguration) {
+  context_.config = {{"title", {"hello", 0}}, {"number", {"3", 3}}, {"room", {"1k", 1024}},
+                     {"time", {"2s", 2000}},  {"flag", {"on", 1}},  {"colour", {"green", 1}}};
+
+  void* instance = start(kConfigured);
+
+  ASSERT_NE(instance, nullptr);
+  kConfigured.on_open(instance, 1, nullptr);
+  EXPECT_EQ(context_.written, "hello 3 1024 2000 on green");
+  kConfigured.worker_exit(instance);
+}
+
+TEST_F(ModuleLayer, DoesNotStartWhenItAsksForADirectiveThatIsNone) {
+  context_.config = {{"title", {"hello", 0}},
+                     {"number", {"3", 3}},
+                     {"room", {"1k", 1024}},
+                     {"time", {"2s", 2000}},
+                     {"flag", {"on", 1}}};
+
+  EXPECT_EQ(start(kConfigured), nullptr);
+
+  EXPECT_EQ(context_.logged, std::vector<std::string>{"kDirectives has no row colour"});
+}
+
+TEST_F(ModuleLayer, RefusesAConfigurationByThrowing) {
+  context_.config = {{"room", {"2k", 2048}}};
+  EXPECT_EQ(kConfigured.validate(&kHost, &context_), 0);
+
+  context_.config = {{"room", {"4k", 4096}}};
+  EXPECT_NE(kConfigured.validate(&kHost, &context_), 0);
+
+  EXPECT_EQ(context_.logged, std::vector<std::string>{"too much room"});
 }
 
 }  // namespace

@@ -68,6 +68,19 @@ TEST(ModuleTable, OfAnOlderSdkHasNullForWhatItLacks) {
   EXPECT_EQ(checked.value().on_close, nullptr);
 }
 
+TEST(ModuleTable, OfTheFirstSdkHasNoDirectives) {
+  ModuleTable table = good_table();
+  table.directive_count = 1;
+  table.validate = [](const drover_host*, drover_context*) { return 1; };
+  table.size = offsetof(ModuleTable, directives);
+
+  const auto checked = check_module_table(table);
+
+  ASSERT_TRUE(checked.ok());
+  EXPECT_EQ(checked.value().validate, nullptr);
+  EXPECT_TRUE(read_directive_table(checked.value()).value().rows.empty());
+}
+
 TEST(ModuleImage, SaysWhichFileIsNoSharedObject) {
   const UniqueFd file(memfd_create("text", MFD_CLOEXEC));
   ASSERT_EQ(write(file.get(), "hello", 5), 5);
@@ -99,7 +112,7 @@ TEST(ModuleImage, DescribesItselfInOneLine) {
   const auto line = describe_module({"echo", path, "ab12", file.get()});
 
   ASSERT_TRUE(line.ok()) << line.error().message();
-  EXPECT_EQ(line.value(), "echo 1.0 abi=1 build-id=ab12 file=" + path);
+  EXPECT_EQ(line.value(), "echo 1.0 abi=1 build-id=ab12 file=" + path + "\n");
 }
 
 }  // namespace

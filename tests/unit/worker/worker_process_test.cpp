@@ -388,8 +388,8 @@ TEST_F(WorkerProcess, ValidatorSaysWhichModuleItLoads) {
   start(&validator_main);
 
   ASSERT_TRUE(arrives(MessageType::kReady));
-  EXPECT_EQ(messages_[MessageType::kLoading],
-            fmt::format("echo ({})", heritage_.modules[0].origin));
+  EXPECT_EQ(messages_[MessageType::kTrying],
+            fmt::format("loading module echo ({})", heritage_.modules[0].origin));
 }
 
 TEST_F(WorkerProcess, ValidatorReportsTwoModulesOfOneName) {
@@ -408,8 +408,29 @@ TEST_F(WorkerProcess, ValidatorReportsDirectivesThatTheProtocolDoesNotHave) {
   start(&validator_main);
 
   ASSERT_TRUE(arrives(MessageType::kFailed));
-  EXPECT_EQ(messages_[MessageType::kFailed],
-            "drover.conf:12: server web: protocol echo has no directive echo.x");
+  EXPECT_EQ(
+      messages_[MessageType::kFailed],
+      "drover.conf:12: [server web] echo.x: unknown directive; module echo has none of its own");
+}
+
+TEST_F(WorkerProcess, GivesAModuleInCWhatTheServerSays) {
+  settings_.servers[0].module_directives = {{"echo_c.greeting", "good day", {"drover.conf", 12}}};
+  serve("echo_c", "test-modules");
+
+  EXPECT_EQ(answer(connect()), "good day");
+}
+
+TEST_F(WorkerProcess, DoesNotStartAModuleWhoseDirectivesAreWrong) {
+  load("configured");
+  settings_.servers[0].protocol = "configured";
+  settings_.servers[0].source = {"drover.conf", 9};
+  start();
+
+  ASSERT_TRUE(arrives(MessageType::kFailed));
+  EXPECT_EQ(
+      messages_[MessageType::kFailed],
+      "drover.conf:9: [server web] configured.lines: is missing; write configured.lines = and "
+      "1 to 99");
 }
 
 }  // namespace

@@ -1,0 +1,86 @@
+#include "worker/module_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/config_messages.h"
+#include "common/directive_text.h"
+
+namespace drover {
+namespace {
+
+// One server's lines against the table.
+class Reader {
+ public:
+  Reader(const DirectiveTable& table, const ServerSettings& server, const std::string& prefix)
+      : table_(table), server_(server), prefix_(prefix) {}
+
+  ReadModuleConfig read() && {
+    for (const ModuleDirective& line : server_.module_directives) read_line(line);
+    for (const DirectiveRow& row : table_.rows) add_default(row);
+    return std::move(result_);
+  }
+
+ private:
+  void read_line(const ModuleDirective& line) {
+    const std::string_view name = std::string_view(line.name).substr(line.name.find('.') + 1);
+    const DirectiveRow* row = table_.find(name);
+    if (row == nullptr) return complain(line.source, line.name, unknown(name));
+    seen_.push_back(row);
+    if (line.value.empty()) {
+      return complain(
+          line.source, line.name,
+          fmt::format("has no value; write {} = and {}", line.name, describe_value(*row)));
+    }
+    auto value = parse_directive(*row, line.value, prefix_);
+    if (!value) return complain(line.source, line.name, value.error().message());
+    result_.config.set(row->name, std::move(value).value());
+  }
+
+  [[nodiscard]] std::string unknown(std::string_view name) const {
+    if (table_.rows.empty()) {
+      return fmt::format("unknown directive; module {} has none of its own", table_.module);
+    }
+    std::vector<std::string> known;
+    for (const DirectiveRow& row : table_.rows) known.emplace_back(row.name);
+    return unknown_directive(name, known, table_.module + ".");
+  }
+
+  // Defaults were checked when the module was loaded.
+  void add_default(const DirectiveRow& row) {
+    if (std::ranges::find(seen_, &row) != seen_.end()) return;
+    if (row.default_text != nullptr) {
+      return result_.config.set(row.name, default_of(row, prefix_).value());
+    }
+    const std::string name = table_.module + "." + row.name;
+    complain(server_.source, name,
+             fmt::format("is missing; write {} = and {}", name, describe_value(row)));
+  }
+
+  void complain(const Source& source, const std::string& directive, const std::string& problem) {
+    result_.errors.push_back(
+        ConfigMessages::line(source, "server " + server_.name, directive, problem));
+  }
+
+  const DirectiveTable& table_;
+  const ServerSettings& server_;
+  const std::string& prefix_;
+  std::vector<const DirectiveRow*> seen_;
+  ReadModuleConfig result_;
+};
+
+}  // namespace
+
+const DirectiveValue* ModuleConfig::find(std::string_view name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? nullptr : &found->second;
+}
+
+ReadModuleConfig read_module_config(const DirectiveTable& table, const ServerSettings& server,
+                                    const std::string& prefix) {
+  return Reader(table, server, prefix).read();
+}
+
+}  // namespace drover
