@@ -133,6 +133,17 @@ struct HostCalls {
     const auto* connection = find(context, conn, "tag");
     return connection == nullptr ? 0 : connection->tag;
   }
+
+  static const char* config_text(drover_context* context, const char* name) {
+    const auto& settings = called(context, "config_text").settings_;
+    const auto found = settings.find(name);
+    return found == settings.end() ? nullptr : found->second.text.c_str();
+  }
+  static std::int64_t config_number(drover_context* context, const char* name) {
+    const auto& settings = called(context, "config_number").settings_;
+    const auto found = settings.find(name);
+    return found == settings.end() ? 0 : found->second.number;
+  }
 };
 
 const drover_host& host_calls() {
@@ -157,7 +168,9 @@ const drover_host& host_calls() {
                                       .file_close = HostCalls::file_close,
                                       .write_file = HostCalls::write_file,
                                       .connect = HostCalls::connect,
-                                      .tag = HostCalls::tag};
+                                      .tag = HostCalls::tag,
+                                      .config_text = HostCalls::config_text,
+                                      .config_number = HostCalls::config_number};
   return kTable;
 }
 

@@ -31,8 +31,15 @@ const ModuleTable& load(const std::string& path) {
   return *static_cast<const ModuleTable*>(table);
 }
 
-Host::Host(const ModuleTable& module)
-    : module_(table_of(module)), context_(std::make_unique<drover_context>(drover_context{this})) {
+Host::Host(const ModuleTable& module, Settings settings)
+    : module_(table_of(module)),
+      settings_(std::move(settings)),
+      context_(std::make_unique<drover_context>(drover_context{this})) {
+  for (std::size_t i = 0; i < module_.directive_count; ++i) {
+    const drover_directive& row = module_.directives[i];
+    settings_.try_emplace(row.name,
+                          Setting{row.default_text == nullptr ? "" : row.default_text, 0});
+  }
   instance_ = this;  // anything but null, for a module that needs no instance
   if (module_.worker_init == nullptr) return;
   instance_ = module_.worker_init(&host_calls(), context_.get());

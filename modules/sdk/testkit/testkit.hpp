@@ -46,8 +46,17 @@ struct Outgoing {
 
 class Host {
  public:
-  // Calls worker_init; throws with the module's words when it refuses.
-  explicit Host(const ModuleTable& module);
+  // What a server says to the module: texts by the names of its directives, without the module's;
+  // where the text is not a plain number, its number is given beside it.
+  struct Setting {
+    std::string text;
+    std::int64_t number = 0;
+  };
+  using Settings = std::map<std::string, Setting>;
+
+  // Calls worker_init; throws with the module's words when it refuses. Directives that `settings`
+  // does not name have their defaults as text, and the number 0.
+  explicit Host(const ModuleTable& module, Settings settings = {});
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
   // Ends what is open as a worker does that leaves, and calls worker_exit.
@@ -152,6 +161,7 @@ class Host {
   bool ring_next(std::int64_t until_ms);
 
   ModuleTable module_;
+  Settings settings_;
   std::unique_ptr<drover_context> context_;
   void* instance_ = nullptr;
   std::int64_t now_ms_ = 1'000'000;
