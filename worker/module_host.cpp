@@ -1,11 +1,13 @@
 #include "worker/module_host.h"
 
 #include <fmt/format.h>
+#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "worker/connection.h"
+#include "worker/module_zones.h"
 
 namespace drover {
 namespace {
@@ -67,8 +69,37 @@ void log(drover_context* context, drover_log_level level, const char* message) {
 
 static_assert(static_cast<int>(LogLevel::kDebug) == DROVER_LOG_DEBUG);
 
-constexpr drover_host kHost{sizeof(drover_host), DROVER_ABI,     write,          half_close, close,
-                            pause_reading,       resume_reading, pending_output, peer_name,  log};
+uint32_t slot(drover_context* context) {
+  return static_cast<uint32_t>(context->server->heritage->slot);
+}
+
+uint32_t slots(drover_context* context) {
+  return static_cast<uint32_t>(context->server->heritage->slots);
+}
+
+void ring(drover_context* context, uint32_t slot_number) {
+  const std::vector<int>& doorbells = context->server->heritage->doorbells;
+  // Full only after 2^64 - 2 unread rings, in which case it is ringing.
+  if (slot_number < doorbells.size()) eventfd_write(doorbells[slot_number], 1);
+}
+
+constexpr drover_host kHost{.size = sizeof(drover_host),
+                            .abi = DROVER_ABI,
+                            .write = write,
+                            .half_close = half_close,
+                            .close = close,
+                            .pause_reading = pause_reading,
+                            .resume_reading = resume_reading,
+                            .pending_output = pending_output,
+                            .peer_name = peer_name,
+                            .log = log,
+                            .zone = module_zone,
+                            .lease_take = module_lease_take,
+                            .lease_keep = module_lease_keep,
+                            .lease_give_back = module_lease_give_back,
+                            .slot = slot,
+                            .slots = slots,
+                            .ring = ring};
 
 }  // namespace
 
@@ -77,7 +108,9 @@ const drover_host& module_host() { return kHost; }
 Status start_module(Server& server) {
   server.instance = &server;  // anything but null, for a module that needs no instance
   if (server.module.worker_init == nullptr) return Done{};
+  server.is_starting = true;
   server.instance = server.module.worker_init(&module_host(), &server.context);
+  server.is_starting = false;
   if (server.instance != nullptr) return Done{};
   return Error(fmt::format(
       "server {}: module {} refused to start: {}", server.settings.name, server.module.name,
@@ -87,6 +120,7 @@ Status start_module(Server& server) {
 void stop_module(Server& server) {
   if (server.instance == nullptr) return;
   if (server.module.worker_exit != nullptr) server.module.worker_exit(server.instance);
+  if (server.zones != nullptr) server.zones->give_back_leases_of(&server);
   server.instance = nullptr;
 }
 

@@ -11,6 +11,7 @@
 #include "worker/admission.h"
 #include "worker/connection_core.h"
 #include "worker/module_image.h"
+#include "worker/zone_mapping.h"
 
 namespace drover {
 struct Server;
@@ -35,9 +36,12 @@ struct Server {
   const ModuleTable module;
   Admission admission;
   std::optional<AccessLog> access_log;
+  const Heritage* heritage = nullptr;  // of the worker; null before it has given them, as zones
+  ZoneMappings* zones = nullptr;       // of the worker
   drover_context context{this};
   void* instance = nullptr;  // worker_init's; null before it and after worker_exit
   std::string last_message;  // the module's last log line, to say why it could not start
+  bool is_starting = false;  // worker_init runs
   bool is_draining = false;  // connections that open from now on are told at once
 };
 

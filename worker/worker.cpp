@@ -60,6 +60,7 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   EventBase base_;
   ConnectionCore core_;
   std::vector<std::unique_ptr<Server>> servers_;  // in the order of Settings::servers
+  ZoneMappings zones_;
   WorkerLogs logs_;
   Channel channel_;
   std::optional<Accepting> accepting_;
@@ -78,6 +79,7 @@ Worker::Worker(const Heritage& heritage)
              .seat = &heritage.my_seat(),
              .capacity = static_cast<std::size_t>(heritage.worker_connections)},
             this),
+      zones_(heritage.zones),
       logs_(*heritage.log, servers_),
       channel_(base_.get(), UniqueFd(heritage.channel_fd), this) {}
 
@@ -108,6 +110,8 @@ Status Worker::start_servers() {
     }
     servers_.push_back(std::make_unique<Server>(
         core_, settings, module->table, Admission(settings, heritage_.limits, heritage_.ledger)));
+    servers_.back()->heritage = &heritage_;
+    servers_.back()->zones = &zones_;
     DROVER_TRY_DO(start_module(*servers_.back()));
   }
   logs_.adopt(heritage_.access_log_fds);
@@ -241,6 +245,9 @@ void Worker::on_doorbell() {
   [[maybe_unused]] const auto size_bytes =
       read(heritage_.doorbells[static_cast<std::size_t>(heritage_.slot)], &rings, sizeof rings);
   accepting_->on_doorbell();
+  for (const auto& server : servers_) {
+    if (server->module.on_doorbell != nullptr) server->module.on_doorbell(server->instance);
+  }
 }
 
 }  // namespace

@@ -12,8 +12,9 @@
 // An instance is one server in one worker. Hooks, all optional: on_open(conn), on_data(conn,
 // bytes), on_eof(conn), on_writable(conn), on_drain(conn), on_close(conn, reason). on_data returns
 // how many bytes it consumed (std::size_t) or nothing: all. A class with a member type `State` gets
-// one for each connection, as the second argument of every hook: on_data(conn, state, bytes). The
-// constructor takes drover::Host; when it throws the worker does not start, and says why.
+// one for each connection, as the second argument of every hook: on_data(conn, state, bytes).
+// on_doorbell() belongs to no connection. The constructor takes drover::Host; when it throws the
+// worker does not start, and says why.
 //
 // No exception passes the edge: a hook that throws costs its connection, with a line in the log at
 // most once a second.
@@ -25,6 +26,7 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -32,6 +34,49 @@
 #include "modules/sdk/drover_module.h"
 
 namespace drover {
+
+// A zone was refused: why is in the log, and is what the worker says when it does not start.
+struct ZoneRefused : std::exception {
+  explicit ZoneRefused(drover_zone_result why) : result(why) {}
+  [[nodiscard]] const char* what() const noexcept override { return "zone refused"; }
+  drover_zone_result result;
+};
+
+// A zone that begins with a T, which all workers share: see drover_zone for what that asks of T. A
+// value; valid until the instance is destroyed.
+template <class T>
+class Zone {
+ public:
+  T* operator->() const { return &**this; }
+  T& operator*() const { return *std::launder(static_cast<T*>(zone_.memory)); }
+  // What follows the T.
+  [[nodiscard]] std::span<std::byte> rest() const {
+    return {static_cast<std::byte*>(zone_.memory) + sizeof(T), zone_.memory_size - sizeof(T)};
+  }
+  [[nodiscard]] std::uint64_t unclean_ends() const {
+    return __atomic_load_n(zone_.unclean_ends, __ATOMIC_ACQUIRE);
+  }
+  // The leases of the zone, by number; true: held from now on for so long.
+  [[nodiscard]] bool take(std::uint32_t lease, std::chrono::milliseconds length) const {
+    return host_->lease_take(context_, &zone_, lease, in_milliseconds(length)) != 0;
+  }
+  [[nodiscard]] bool keep(std::uint32_t lease, std::chrono::milliseconds length) const {
+    return host_->lease_keep(context_, &zone_, lease, in_milliseconds(length)) != 0;
+  }
+  void give_back(std::uint32_t lease) const { host_->lease_give_back(context_, &zone_, lease); }
+
+ private:
+  friend class Host;
+  // What does not fit is refused, like all that is out of range.
+  static std::uint32_t in_milliseconds(std::chrono::milliseconds length) {
+    const bool fits = length.count() >= 0 && length.count() <= DROVER_LONGEST_LEASE;
+    return fits ? static_cast<std::uint32_t>(length.count()) : 0;
+  }
+
+  const drover_host* host_ = nullptr;
+  drover_context* context_ = nullptr;
+  drover_zone zone_{};
+};
 
 // What Drover offers, with its context. A value; valid until the instance is destroyed.
 class Host {
@@ -56,7 +101,46 @@ class Host {
     host_->log(context_, level, message.c_str());
   }
 
+  // The zone of that name with a T at its beginning, built by T() when nobody has done it before.
+  // `version` is the layout's number. In the constructor only; throws ZoneRefused.
+  template <class T>
+  [[nodiscard]] Zone<T> zone(const char* name, std::uint64_t version) const {
+    static_assert(std::is_trivially_destructible_v<T>, "nobody destroys what lies in a zone");
+    static_assert(alignof(T) <= 4096, "T is aligned too strictly");
+    const drover_zone_layout layout{.size = sizeof layout,
+                                    .version = version,
+                                    .type_sizes = sizeof(T),
+                                    .initialise = &build_in_zone<T>,
+                                    .argument = nullptr};
+    Zone<T> zone;
+    zone.host_ = host_;
+    zone.context_ = context_;
+    zone.zone_.size = sizeof zone.zone_;
+    const drover_zone_result result = host_->zone(context_, name, &layout, &zone.zone_);
+    if (result != DROVER_ZONE_GRANTED) throw ZoneRefused(result);
+    return zone;
+  }
+  [[nodiscard]] std::uint32_t slot() const { return host_->slot(context_); }
+  [[nodiscard]] std::uint32_t slots() const { return host_->slots(context_); }
+  void ring(std::uint32_t slot_number) const { host_->ring(context_, slot_number); }
+  void ring_others() const {
+    for (std::uint32_t other = 0; other < slots(); ++other) {
+      if (other != slot()) ring(other);
+    }
+  }
+
  private:
+  template <class T>
+  static int build_in_zone(void* /*argument*/, void* memory, std::size_t size) noexcept {
+    if (size < sizeof(T)) return 1;
+    try {
+      new (memory) T;
+      return 0;
+    } catch (...) {
+      return 1;
+    }
+  }
+
   const drover_host* host_;
   drover_context* context_;
 };
@@ -83,7 +167,8 @@ class Glue {
             .on_eof = kHasEof ? &on_eof : nullptr,
             .on_writable = kHasWritable ? &on_writable : nullptr,
             .on_drain = kHasDrain ? &on_drain : nullptr,
-            .on_close = kHasClose || kHasState ? &on_close : nullptr};
+            .on_close = kHasClose || kHasState ? &on_close : nullptr,
+            .on_doorbell = kHasDoorbell ? &on_doorbell : nullptr};
   }
 
  private:
@@ -114,6 +199,7 @@ class Glue {
   static constexpr bool kHasClose = requires(T & m, drover_conn c, S&... s, drover_close_reason r) {
     m.on_close(c, s..., r);
   };
+  static constexpr bool kHasDoorbell = requires(T & m) { m.on_doorbell(); };
 
   static Instance& instance_of(void* instance) { return *static_cast<Instance*>(instance); }
   template <class State>
@@ -148,6 +234,7 @@ class Glue {
   static void* worker_init(const drover_host* host, drover_context* context) noexcept {
     try {
       return new Instance(host, context);
+    } catch (const ZoneRefused&) {  // the reason has been told
     } catch (const std::exception& error) {
       host->log(context, DROVER_LOG_ERROR, error.what());
     } catch (...) {
@@ -213,6 +300,12 @@ class Glue {
       guarded(instance_of(raw), [&](T& module) { module.on_close(conn, as<S>(state)..., reason); });
     }
     (std::destroy_at(&as<S>(state)), ...);
+  }
+
+  static void on_doorbell(void* raw) noexcept {
+    if constexpr (kHasDoorbell) {
+      guarded(instance_of(raw), [](T& module) { module.on_doorbell(); });
+    }
   }
 };
 
