@@ -53,6 +53,7 @@ class Zone {
   [[nodiscard]] std::span<std::byte> rest() const {
     return {static_cast<std::byte*>(zone_.memory) + sizeof(T), zone_.memory_size - sizeof(T)};
   }
+  // Of GCC and Clang, because C++20 has no std::atomic_ref of what is const.
   [[nodiscard]] std::uint64_t unclean_ends() const {
     return __atomic_load_n(zone_.unclean_ends, __ATOMIC_ACQUIRE);
   }

@@ -68,6 +68,14 @@ TEST(ModuleTable, OfAnOlderSdkHasNullForWhatItLacks) {
   EXPECT_EQ(checked.value().on_close, nullptr);
 }
 
+TEST(ModuleTable, OfTheFirstSdkHasNoDoorbell) {
+  ModuleTable table = good_table();
+  table.on_doorbell = [](void*) {};
+  table.size = offsetof(ModuleTable, on_doorbell);
+
+  EXPECT_EQ(check_module_table(table).value().on_doorbell, nullptr);
+}
+
 TEST(ModuleImage, SaysWhichFileIsNoSharedObject) {
   const UniqueFd file(memfd_create("text", MFD_CLOEXEC));
   ASSERT_EQ(write(file.get(), "hello", 5), 5);

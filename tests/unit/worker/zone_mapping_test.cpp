@@ -177,22 +177,53 @@ TEST_F(ZoneMappingTest, OfOneWhoWasStoppedInitialisingIsWaitedFor) {
   EXPECT_EQ(yes, 'y');
 }
 
+// In memory that the racers share: how many have come, and how many have initialised.
+struct Race {
+  std::atomic<int> arrived{0};
+  std::atomic<int> initialised{0};
+};
+
 TEST_F(ZoneMappingTest, IsInitialisedOnceWhenEightRace) {
+  constexpr int kRacers = 8;
+  void* shared =
+      mmap(nullptr, sizeof(Race), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(shared, MAP_FAILED);
+  Race& race = *new (shared) Race;
   std::vector<pid_t> racers;
-  for (int i = 0; i < 8; ++i) {
-    racers.push_back(fork_worker([this] {
-      const auto granted = map()->claim(kMine, [](std::span<std::byte> memory) {
-        ++first_word(memory);
-        return true;
+  for (int i = 0; i < kRacers; ++i) {
+    racers.push_back(fork_worker([&] {
+      const auto zone = map();
+      ++race.arrived;
+      const auto granted = zone->claim(kMine, [&](std::span<std::byte>) {
+        while (race.arrived < kRacers) usleep(100);  // all the others are at it
+        return ++race.initialised > 0;
       });
       _exit(granted.verdict == ZoneVerdict::kGranted ? 0 : 1);
     }));
   }
-  for (const pid_t racer : racers) EXPECT_EQ(wait_for(racer), 0);
 
-  const auto zone = map();
-  ASSERT_EQ(zone->claim(kMine, kNothing).verdict, ZoneVerdict::kGranted);
-  EXPECT_EQ(first_word(zone->memory()), 1U);
+  for (const pid_t racer : racers) EXPECT_EQ(wait_for(racer), 0);
+  EXPECT_EQ(race.initialised, 1);
+  munmap(shared, sizeof(Race));
+}
+
+TEST_F(ZoneMappingTest, IsWholeHoweverFarAKilledWorkerHadCome) {
+  const auto fill = [](std::span<std::byte> memory) {
+    std::ranges::fill(memory, std::byte{0x5a});
+    return true;
+  };
+  for (unsigned delay_us = 0; delay_us < 600; delay_us += 10) {
+    fd_ = std::move(make_zone("counter", kSize)).value();
+    heritage_.fd = fd_.get();
+    const pid_t pid = fork_worker([&] { static_cast<void>(map()->claim(kMine, fill)); });
+    usleep(delay_us);
+    kill(pid, SIGKILL);
+    wait_for(pid);
+
+    const auto zone = map();
+    ASSERT_EQ(zone->claim(kMine, fill).verdict, ZoneVerdict::kGranted);
+    ASSERT_EQ(std::ranges::count(zone->memory(), std::byte{0x5a}), kSize) << delay_us << " us";
+  }
 }
 
 TEST_F(ZoneMappingTest, TakesAllItsMemoryWhenItIsPreallocated) {
