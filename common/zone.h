@@ -26,9 +26,8 @@ enum class ZoneState : std::uint32_t { kFresh, kInitialising, kReady };
 // Whose a zone is, and how its memory is laid out.
 struct ZoneOwner {
   std::string module;
-  std::uint64_t version = 0;  // the module's number for its layout
-  std::uint64_t type_sizes =
-      0;  // a number of the module's that changes with the sizes of its types
+  std::uint64_t version = 0;     // the module's number for its layout
+  std::uint64_t type_sizes = 0;  // a number that changes with the sizes of the types in it
   bool operator==(const ZoneOwner&) const = default;
 };
 

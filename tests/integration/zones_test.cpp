@@ -6,7 +6,7 @@
 #include <atomic>
 #include <csignal>
 #include <filesystem>
-#include <set>
+#include <ostream>
 #include <thread>
 
 #include "tests/integration/counter_daemon.h"
@@ -193,6 +193,7 @@ struct Stranger {
   const char* protocol;
   const char* reason;
 };
+void PrintTo(const Stranger& row, std::ostream* out) { *out << row.name; }
 class StrangerTest : public ::testing::TestWithParam<Stranger> {};
 
 TEST_P(StrangerTest, IsRefusedTheZoneWithTheReasonAndTheOldGenerationGoesOn) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <ostream>
 
 namespace drover {
 namespace {
@@ -42,6 +43,7 @@ struct Garbage {
   void (*spoil)(ZoneHeader&);
   const char* error;
 };
+void PrintTo(const Garbage& row, std::ostream* out) { *out << row.name; }
 class GarbageHeaderTest : public testing::TestWithParam<Garbage> {};
 
 TEST_P(GarbageHeaderTest, IsRefusedWithTheReason) {

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstring>
+#include <ostream>
 
 namespace drover {
 namespace {
@@ -86,6 +87,7 @@ struct Stranger {
   ZoneVerdict verdict;
   const char* reason;
 };
+void PrintTo(const Stranger& row, std::ostream* out) { *out << row.name; }
 class StrangerTest : public ZoneMappingTest, public testing::WithParamInterface<Stranger> {};
 
 TEST_P(StrangerTest, IsRefusedWithTheReason) {
