@@ -227,6 +227,18 @@ TEST(Zone, ThatTheConfigurationLacksIsSaidAtStart) {
   EXPECT_TRUE(daemon.log_contains("zone counter refused: the configuration has no such section"));
 }
 
+TEST(Zone, ThatThereIsNoMemoryForIsSaidAndTheOldGenerationGoesOn) {
+  Daemon daemon(
+      {.config = echo_only(), .faulty = true, .environment = {{"DROVER_FAULT", "zone_memory"}}});
+
+  const CommandResult refused = daemon.reload(counting());
+
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.both(),
+              HasSubstr("[zone counter] size: memfd_create: Cannot allocate memory"));
+  EXPECT_NE(daemon.status().serving(), nullptr);
+}
+
 // The old generation names the zone and its module does not use it.
 TEST(Zone, OfAWorkerKilledInitialisingIsLeftToTheNext) {
   const TempDir pauses;
