@@ -26,58 +26,14 @@
 #include <exception>
 #include <memory>
 #include <new>
-#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
 #include "modules/sdk/drover_module.h"
+#include "modules/sdk/zone.hpp"
 
 namespace drover {
-
-// A zone was refused: why is in the log, and is what the worker says when it does not start.
-struct ZoneRefused : std::exception {
-  explicit ZoneRefused(drover_zone_result why) : result(why) {}
-  [[nodiscard]] const char* what() const noexcept override { return "zone refused"; }
-  drover_zone_result result;
-};
-
-// A zone that begins with a T, which all workers share: see drover_zone for what that asks of T. A
-// value; valid until the instance is destroyed.
-template <class T>
-class Zone {
- public:
-  T* operator->() const { return &**this; }
-  T& operator*() const { return *std::launder(static_cast<T*>(zone_.memory)); }
-  // What follows the T.
-  [[nodiscard]] std::span<std::byte> rest() const {
-    return {static_cast<std::byte*>(zone_.memory) + sizeof(T), zone_.memory_size - sizeof(T)};
-  }
-  // Of GCC and Clang, because C++20 has no std::atomic_ref of what is const.
-  [[nodiscard]] std::uint64_t unclean_ends() const {
-    return __atomic_load_n(zone_.unclean_ends, __ATOMIC_ACQUIRE);
-  }
-  // The leases of the zone, by number; true: held from now on for so long.
-  [[nodiscard]] bool take(std::uint32_t lease, std::chrono::milliseconds length) const {
-    return host_->lease_take(context_, &zone_, lease, in_milliseconds(length)) != 0;
-  }
-  [[nodiscard]] bool keep(std::uint32_t lease, std::chrono::milliseconds length) const {
-    return host_->lease_keep(context_, &zone_, lease, in_milliseconds(length)) != 0;
-  }
-  void give_back(std::uint32_t lease) const { host_->lease_give_back(context_, &zone_, lease); }
-
- private:
-  friend class Host;
-  // What does not fit is refused, like all that is out of range.
-  static std::uint32_t in_milliseconds(std::chrono::milliseconds length) {
-    const bool fits = length.count() >= 0 && length.count() <= DROVER_LONGEST_LEASE;
-    return fits ? static_cast<std::uint32_t>(length.count()) : 0;
-  }
-
-  const drover_host* host_ = nullptr;
-  drover_context* context_ = nullptr;
-  drover_zone zone_{};
-};
 
 // What Drover offers, with its context. A value; valid until the instance is destroyed.
 class Host {
@@ -106,20 +62,7 @@ class Host {
   // `version` is the layout's number. In the constructor only; throws ZoneRefused.
   template <class T>
   [[nodiscard]] Zone<T> zone(const char* name, std::uint64_t version) const {
-    static_assert(std::is_trivially_destructible_v<T>, "nobody destroys what lies in a zone");
-    static_assert(alignof(T) <= 4096, "T is aligned too strictly");
-    const drover_zone_layout layout{.size = sizeof layout,
-                                    .version = version,
-                                    .type_sizes = sizeof(T),
-                                    .initialise = &build_in_zone<T>,
-                                    .argument = nullptr};
-    Zone<T> zone;
-    zone.host_ = host_;
-    zone.context_ = context_;
-    zone.zone_.size = sizeof zone.zone_;
-    const drover_zone_result result = host_->zone(context_, name, &layout, &zone.zone_);
-    if (result != DROVER_ZONE_GRANTED) throw ZoneRefused(result);
-    return zone;
+    return Zone<T>(host_, context_, name, version);
   }
   [[nodiscard]] std::uint32_t slot() const { return host_->slot(context_); }
   [[nodiscard]] std::uint32_t slots() const { return host_->slots(context_); }
@@ -131,17 +74,6 @@ class Host {
   }
 
  private:
-  template <class T>
-  static int build_in_zone(void* /*argument*/, void* memory, std::size_t size) noexcept {
-    if (size < sizeof(T)) return 1;
-    try {
-      new (memory) T;
-      return 0;
-    } catch (...) {
-      return 1;
-    }
-  }
-
   const drover_host* host_;
   drover_context* context_;
 };
