@@ -19,6 +19,7 @@ std::vector<int> Heritage::descriptors() const {
   for (const ListenerHeritage& listener : listeners) fds.push_back(listener.fd);
   for (const PassingPair& pair : passing) fds.insert(fds.end(), {pair.send_fd, pair.receive_fd});
   for (const ModuleImageHeritage& image : modules) fds.push_back(image.fd);
+  for (const ZoneHeritage& zone : zones) fds.push_back(zone.fd);
   fds.insert(fds.end(), doorbells.begin(), doorbells.end());
   fds.insert(fds.end(), access_log_fds.begin(), access_log_fds.end());
   std::erase(fds, -1);

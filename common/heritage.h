@@ -45,6 +45,14 @@ struct ModuleImageHeritage {
   int fd = -1;
 };
 
+// A zone (common/zone.h), of every worker whose configuration names it.
+struct ZoneHeritage {
+  std::string name;
+  int fd = -1;
+  std::int64_t size_bytes = 0;
+  bool preallocate = false;
+};
+
 struct Heritage {
   Role role = Role::kWorker;
   int slot = 0;   // the worker's number; 0 for other roles
@@ -61,6 +69,7 @@ struct Heritage {
   std::vector<PassingPair> passing;         // by slot; empty without an acceptor server
   std::vector<ModuleImageHeritage> modules;
   std::vector<int> access_log_fds;      // by server, -1: off
+  std::vector<ZoneHeritage> zones;      // workers only
   std::int64_t worker_connections = 0;  // resolved
   Log* log = nullptr;                   // already the child's own
 

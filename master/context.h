@@ -7,6 +7,7 @@
 #include "common/limit_table.h"
 #include "common/log.h"
 #include "common/scoreboard.h"
+#include "master/zones.h"
 
 namespace drover {
 
@@ -23,6 +24,7 @@ struct MasterContext {
   LimitTable* limits = nullptr;
   RoleMains roles;
   bool is_daemon = false;  // children let go of the terminal they were started from
+  Zones* zones = nullptr;
 };
 
 // Owns what a context refers to, except the log.
@@ -38,6 +40,7 @@ class ContextOwner {
   EventBase base_;
   ScoreboardMapping scoreboard_;
   LimitTableMapping limits_;
+  Zones zones_;
   MasterContext context_;
 };
 

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <csignal>
@@ -77,6 +78,7 @@ void Generation::on_validated(const std::string& why) {
 Status Generation::start() {
   state_ = State::kStarting;
   DROVER_TRY(access_logs_, open_access_logs(settings_));
+  DROVER_TRY(zones_, context_.zones->open(settings_));
   DROVER_TRY_DO(make_doorbells());
   if (has_acceptor()) DROVER_TRY_DO(make_passing_pairs());
   DROVER_TRY(plan_, listeners_.open(settings_, slots_));
@@ -131,6 +133,9 @@ Heritage Generation::heritage_for(Role role, int slot) {
   for (const ModuleImage& image : images_) heritage.modules.push_back(image.heritage());
   if (role == Role::kValidator) return heritage;
   heritage.listeners = plan_.heritage();
+  if (role == Role::kWorker) {
+    for (const auto& zone : zones_) heritage.zones.push_back(zone->heritage());
+  }
   if (role == Role::kAcceptor) {
     // A socket that it never reads must not stay open because of it.
     std::erase_if(heritage.listeners, [this](const ListenerHeritage& listener) {
@@ -203,7 +208,19 @@ void Generation::abort() {
   plan_.uses.clear();
 }
 
+// Counted before the slot is filled again: the successor is to see it.
+void Generation::count_unclean_end(pid_t pid, int wait_status) {
+  if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) return;
+  const std::vector<Child*> children = pool_->children();
+  const bool was_worker = std::any_of(children.begin(), children.end(), [pid](const Child* child) {
+    return child->pid() == pid && child->role() == Role::kWorker;
+  });
+  if (!was_worker) return;
+  for (const auto& zone : zones_) zone->count_unclean_end();
+}
+
 bool Generation::on_exit(pid_t pid, int wait_status) {
+  count_unclean_end(pid, wait_status);
   return validation_.on_exit(pid, wait_status) || pool_->on_exit(pid, wait_status);
 }
 

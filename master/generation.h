@@ -11,6 +11,7 @@
 #include "master/module_images.h"
 #include "master/validation.h"
 #include "master/worker_pool.h"
+#include "master/zones.h"
 
 namespace drover {
 
@@ -59,6 +60,7 @@ class Generation final : private WorkerPool::Owner {
   [[nodiscard]] WorkerPool& pool() { return *pool_; }
   [[nodiscard]] Board& board() const { return context_.scoreboard->board_of(number_); }
   [[nodiscard]] const std::vector<ModuleImage>& images() const { return images_; }
+  [[nodiscard]] const ZoneSet& zones() const { return zones_; }
   void ring_all() const;
   void set_access_logs(std::vector<UniqueFd> logs) { access_logs_ = std::move(logs); }
   [[nodiscard]] std::vector<int> access_log_fds() const;  // of servers that have one, in order
@@ -80,6 +82,7 @@ class Generation final : private WorkerPool::Owner {
   Status make_doorbells();
   Status make_passing_pairs();
   void settle_worker_connections();
+  void count_unclean_end(pid_t pid, int wait_status);
   [[nodiscard]] bool has_acceptor() const;
 
   MasterContext& context_;
@@ -94,6 +97,7 @@ class Generation final : private WorkerPool::Owner {
   std::int64_t worker_connections_ = 0;
   std::vector<ModuleImage> images_;
   std::vector<UniqueFd> access_logs_;
+  ZoneSet zones_;
   std::vector<UniqueFd> doorbells_;
   std::vector<SocketPair> passing_;  // by slot: first sends, second receives
   ListenPlan plan_;

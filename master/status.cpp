@@ -1,9 +1,12 @@
 #include "master/status.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <numeric>
+
+#include "common/units.h"
 
 namespace drover {
 namespace {
@@ -108,6 +111,51 @@ std::string server_json(const StatusSource& source, const ServerSettings& server
       connections_of(source, server));
 }
 
+// A zone, and the numbers of the generations that have it.
+struct ZoneUse {
+  const Zone* zone;
+  std::vector<std::uint32_t> generations;
+};
+
+std::vector<ZoneUse> zones_of(const StatusSource& source) {
+  std::vector<ZoneUse> uses;
+  for (const Generation* generation : source.generations) {
+    for (const auto& zone : generation->zones()) {
+      auto use = std::ranges::find(uses, zone.get(), &ZoneUse::zone);
+      if (use == uses.end()) use = uses.insert(uses.end(), {zone.get(), {}});
+      use->generations.push_back(generation->number());
+    }
+  }
+  return uses;
+}
+
+const char* state_of(const Result<ZoneInfo>& info) {
+  return info.ok() ? to_string(info.value().state) : "damaged";
+}
+
+std::string zone_json(const ZoneUse& use) {
+  const auto info = use.zone->info();
+  const ZoneInfo known = info.ok() ? info.value() : ZoneInfo{};
+  const bool is_owned = known.state == ZoneState::kReady;
+  return fmt::format(
+      R"({{"name":{},"size":{},"state":"{}","owner":{},"layout":{},"unclean_ends":{},"generations":[{}]}})",
+      quoted(use.zone->settings().name), use.zone->settings().size_bytes, state_of(info),
+      is_owned ? quoted(known.owner.module) : "null", known.owner.version, known.unclean_ends,
+      fmt::join(use.generations, ","));
+}
+
+std::string zone_line(const ZoneUse& use) {
+  const auto info = use.zone->info();
+  const bool is_owned = info.ok() && info.value().state == ZoneState::kReady;
+  const std::string owner = is_owned
+                                ? fmt::format(", owner {}, layout {}", info.value().owner.module,
+                                              info.value().owner.version)
+                                : "";
+  return fmt::format("zone {}: {}, {}{}, generations {}\n", use.zone->settings().name,
+                     format_size(use.zone->settings().size_bytes), state_of(info), owner,
+                     fmt::join(use.generations, " "));
+}
+
 double balance_of(const Generation& generation) {
   std::vector<std::uint64_t> accepted;
   for (const auto& post : generation.pool().workers())
@@ -144,13 +192,13 @@ std::string status_json(const StatusSource& source) {
   static const std::vector<ServerSettings> kNone;
   const auto& servers = current == nullptr ? kNone : current->settings().servers;
   return fmt::format(
-      R"({{"pid":{},"version":"{}","uptime_ms":{},"generations":[{}],"balance":{:.3f},"servers":[{}],"totals":{{{}}}}})"
+      R"({{"pid":{},"version":"{}","uptime_ms":{},"generations":[{}],"balance":{:.3f},"servers":[{}],"zones":[{}],"totals":{{{}}}}})"
       "\n",
       source.pid, DROVER_VERSION, source.uptime.count(),
       joined(source.generations, [](const Generation* each) { return generation_json(*each); }),
       current == nullptr ? 0.0 : balance_of(*current),
       joined(servers, [&](const ServerSettings& server) { return server_json(source, server); }),
-      counters_json(grand_total(source)));
+      joined(zones_of(source), &zone_json), counters_json(grand_total(source)));
 }
 
 std::string status_table(const StatusSource& source) {
@@ -170,6 +218,7 @@ std::string status_table(const StatusSource& source) {
           child == nullptr ? 0 : child->seat()->loop_max_us.load(std::memory_order_relaxed));
     }
   }
+  for (const ZoneUse& use : zones_of(source)) out += zone_line(use);
   return out;
 }
 

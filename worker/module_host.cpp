@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <memory>
 
 #include "worker/connection.h"
+#include "worker/module_zones.h"
 
 struct drover_file {
   std::shared_ptr<const drover::UniqueFd> fd;  // what is being sent keeps it open too
@@ -159,6 +161,20 @@ int64_t config_number(drover_context* context, const char* name) {
   return 0;
 }
 
+uint32_t slot(drover_context* context) {
+  return static_cast<uint32_t>(context->server->heritage->slot);
+}
+
+uint32_t slots(drover_context* context) {
+  return static_cast<uint32_t>(context->server->heritage->slots);
+}
+
+void ring(drover_context* context, uint32_t slot_number) {
+  const std::vector<int>& doorbells = context->server->heritage->doorbells;
+  // Full only after 2^64 - 2 unread rings, in which case it is ringing.
+  if (slot_number < doorbells.size()) eventfd_write(doorbells[slot_number], 1);
+}
+
 constexpr drover_host kHost{.size = sizeof(drover_host),
                             .abi = DROVER_ABI,
                             .write = write,
@@ -182,7 +198,14 @@ constexpr drover_host kHost{.size = sizeof(drover_host),
                             .connect = connect,
                             .tag = tag,
                             .config_text = config_text,
-                            .config_number = config_number};
+                            .config_number = config_number,
+                            .zone = module_zone,
+                            .lease_take = module_lease_take,
+                            .lease_keep = module_lease_keep,
+                            .lease_give_back = module_lease_give_back,
+                            .slot = slot,
+                            .slots = slots,
+                            .ring = ring};
 
 Error refusal(const Server& server, const char* what) {
   return Error(
@@ -197,7 +220,9 @@ const drover_host& module_host() { return kHost; }
 Status start_module(Server& server) {
   server.instance = &server;  // anything but null, for a module that needs no instance
   if (server.module.worker_init == nullptr) return Done{};
+  server.is_starting = true;
   server.instance = server.module.worker_init(&module_host(), &server.context);
+  server.is_starting = false;
   if (server.instance != nullptr) return Done{};
   return refusal(server, "to start");
 }
@@ -211,6 +236,7 @@ void stop_module(Server& server) {
   if (server.instance == nullptr) return;
   server.core.timers().stop_all(server);
   if (server.module.worker_exit != nullptr) server.module.worker_exit(server.instance);
+  if (server.zones != nullptr) server.zones->give_back_leases_of(&server);
   server.instance = nullptr;
 }
 

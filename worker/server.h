@@ -12,6 +12,7 @@
 #include "worker/connection_core.h"
 #include "worker/module_config.h"
 #include "worker/module_image.h"
+#include "worker/zone_mapping.h"
 
 namespace drover {
 struct Server;
@@ -37,10 +38,13 @@ struct Server {
   ModuleConfig config;  // what the module's directives say; set before the module is started
   Admission admission;
   std::optional<AccessLog> access_log;
+  const Heritage* heritage = nullptr;  // of the worker; null before it has given them, as zones
+  ZoneMappings* zones = nullptr;       // of the worker
   drover_context context{this};
   void* instance = nullptr;    // worker_init's; null before it and after worker_exit
   std::string last_message;    // the module's last log line, to say why it could not start
   bool runs_in_batch = false;  // a hook of it has been called in this batch
+  bool is_starting = false;    // worker_init runs
   bool is_draining = false;    // connections that open from now on are told at once
 };
 

@@ -85,6 +85,7 @@ class Validator {
     if (module.table.validate == nullptr) return;
     announce(fmt::format("module {} checked server {}", module.table.name, settings.name));
     Server server(core, settings, module.table, Admission(settings, nullptr, nullptr));
+    server.heritage = &heritage_;  // without doorbells: nobody is rung
     server.config =
         read_module_config(module.directives, settings, heritage_.settings->prefix).config;
     if (Status valid = validate_module(server); !valid) errors_.push_back(valid.error().message());

@@ -65,6 +65,7 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   EventBase base_;
   ConnectionCore core_;
   std::vector<std::unique_ptr<Server>> servers_;  // in the order of Settings::servers
+  ZoneMappings zones_;
   WorkerLogs logs_;
   Channel channel_;
   std::optional<Accepting> accepting_;
@@ -83,6 +84,7 @@ Worker::Worker(const Heritage& heritage)
              .seat = &heritage.my_seat(),
              .capacity = static_cast<std::size_t>(heritage.worker_connections)},
             this),
+      zones_(heritage.zones),
       logs_(*heritage.log, servers_),
       channel_(base_.get(), UniqueFd(heritage.channel_fd), this) {}
 
@@ -114,6 +116,8 @@ Status Worker::start_servers() {
     servers_.push_back(std::make_unique<Server>(
         core_, settings, module->table, Admission(settings, heritage_.limits, heritage_.ledger)));
     DROVER_TRY(servers_.back()->config, configure(module->directives, settings));
+    servers_.back()->heritage = &heritage_;
+    servers_.back()->zones = &zones_;
     DROVER_TRY_DO(start_module(*servers_.back()));
   }
   logs_.adopt(heritage_.access_log_fds);
@@ -264,6 +268,11 @@ void Worker::on_heartbeat() {
 void Worker::on_doorbell() {
   core_.begin_batch();
   accepting_->on_doorbell();
+  for (const auto& server : servers_) {
+    if (server->module.on_doorbell == nullptr) continue;
+    server->runs_in_batch = true;
+    server->module.on_doorbell(server->instance);
+  }
 }
 
 }  // namespace

@@ -93,10 +93,53 @@ struct drover_directive {
   const char* help;         /* one line without a full stop; may be null */
 };
 
+/* Why a zone is refused. */
+enum drover_zone_result {
+  DROVER_ZONE_GRANTED = 0,
+  DROVER_ZONE_UNKNOWN = 1,           /* the configuration has no [zone] of that name */
+  DROVER_ZONE_OF_ANOTHER_MODULE = 2, /* it was initialised by another module */
+  DROVER_ZONE_OF_ANOTHER_LAYOUT = 3, /* ... with another `version` or `type_sizes` */
+  DROVER_ZONE_DAMAGED = 4,           /* somebody has written over Drover's header of the zone */
+  DROVER_ZONE_FAILED = 5,            /* no memory, or `initialise` answered other than 0 */
+  DROVER_ZONE_NOT_NOW = 6            /* called outside of worker_init, or inside of `initialise` */
+};
+
+/* How a module lays out a zone: what must be the same for two workers to share it. */
+struct drover_zone_layout {
+  size_t size;
+  uint64_t version;    /* the module's number, another with each change of the layout */
+  uint64_t type_sizes; /* changes with the sizes of the types in it: a hash of sizeofs; 0 will do */
+  /* Fills the zeroed memory of a zone that nobody has initialised. Worker, inside of host->zone, in
+   * one worker at a time: the others, also those of another generation, wait in their worker_init
+   * until it has returned. 0: done, once for the life of the zone. Anything else: the zone is
+   * refused, and the next who asks begins with zeroed memory; so it does when the worker dies in
+   * it. Takes no longer than ready_timeout, or the worker is killed. Null: zeroes are all it needs.
+   */
+  int (*initialise)(void* argument, void* memory, size_t memory_size);
+  void* argument;
+};
+
+/* A zone in this worker. It lies at another address in each: what is kept in it refers to other
+ * parts of it by their distance from `memory`. Other workers read and write it at the same time,
+ * those of older generations too while they drain, and each may be killed at any instruction: it
+ * is atomics, and orders of writing that are right wherever they stop. */
+struct drover_zone {
+  size_t size;        /* the module's, before the call */
+  void* memory;       /* aligned to a page; valid until the process ends */
+  size_t memory_size; /* the `size` of the [zone] section */
+  /* How many workers that had the zone were killed, crashed, or did not exit with 0: read it as an
+   * atomic. A module that repairs what such a one may have left notes down, in the zone, the value
+   * from before its last repair. */
+  const uint64_t* unclean_ends;
+};
+
+#define DROVER_ZONE_LEASES 16u      /* of each zone, numbered from 0 */
+#define DROVER_LONGEST_LEASE 60000u /* milliseconds */
+
 /* What Drover offers. All functions: from inside a hook, in the process and thread that runs it.
  * That is a worker, or, for `validate`, the validator: there is no connection there, every handle
- * names one that has gone, and what is done to it does nothing; connect answers 0, and no timer
- * rings. */
+ * names one that has gone, and what is done to it does nothing; connect answers 0, no zone is
+ * granted, nobody is rung and no timer rings. */
 struct drover_host {
   size_t size;
   uint32_t abi;
@@ -177,6 +220,40 @@ struct drover_host {
   /* The same as a number: bytes, milliseconds, 0 or 1, the index of the word. 0, with an error in
    * the log, for a name that is not in the table and for DROVER_TEXT and DROVER_PATH. */
   int64_t (*config_number)(drover_context* context, const char* name);
+
+  /* Maps a zone of the configuration into this worker and claims it for this module: from then on
+   * it is granted to no other module or layout. worker_init only. The same address for every
+   * server of the module in a worker; worker crashes and reloads leave the memory as it is; it is
+   * freed when the last generation that names it has gone. `name`, `layout` and `out` are read and
+   * written during the call. The reason of a refusal is logged and, if worker_init then returns
+   * null, told to whoever started or reloaded Drover. */
+  enum drover_zone_result (*zone)(drover_context* context, const char* name,
+                                  const struct drover_zone_layout* layout, struct drover_zone* out);
+  /* Leases: the right to do what only one is to do at a time, over workers and generations.
+   * Worker, any hook (with a zone that was granted). They never wait.
+   * take: 1 when this server in this worker holds lease `index` from now on for so many
+   * milliseconds; 0 when another does, or index or time is out of range. One whose time is over
+   * may be taken by anybody, also while its holder is stopped and knows nothing of it.
+   * keep: prolongs from now; 0 when it is not held, or was lost because its time was over and
+   * another took it. Who has not kept in time must not do what the lease is for: keep first.
+   * give_back: others may take it at once; nothing when it is not held. A worker that exits in
+   * order gives back its own; one that is killed holds them until their time is over. */
+  int (*lease_take)(drover_context* context, const struct drover_zone* zone, uint32_t index,
+                    uint32_t milliseconds);
+  int (*lease_keep)(drover_context* context, const struct drover_zone* zone, uint32_t index,
+                    uint32_t milliseconds);
+  void (*lease_give_back)(drover_context* context, const struct drover_zone* zone, uint32_t index);
+
+  /* This worker's number, 0 to slots() - 1: the same for whoever takes its place. Worker, also in
+   * worker_init. */
+  uint32_t (*slot)(drover_context* context);
+  /* How many workers this generation has. Worker, also in worker_init. */
+  uint32_t (*slots)(drover_context* context);
+  /* Has on_doorbell called in the worker of that slot of this generation, one's own included, soon:
+   * once for any number of rings. A worker that drains beside its
+   * successor is rung too, and rings for one that is being replaced are heard by its successor;
+   * workers of other generations are not rung. No such slot: nothing. Worker, any hook. */
+  void (*ring)(drover_context* context, uint32_t slot);
 };
 
 /* Bytes of pending output above which Drover reads no more from the connection itself. A module
@@ -244,6 +321,11 @@ struct drover_module {
    * given to host->log is the reason. `host` and `context` live until it returns. A crash refuses
    * the configuration too, and so does taking longer than ready_timeout. */
   int (*validate)(const struct drover_host* host, drover_context* context);
+
+  /* This slot's doorbell was rung: by this module in some worker, or by another or by Drover, so it
+   * may be for nothing: look. Worker, on its loop, also while it drains. May write to any
+   * connection; that leaves at the end of the batch. */
+  void (*on_doorbell)(void* instance);
 };
 
 #if defined(__GNUC__)

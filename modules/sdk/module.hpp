@@ -11,7 +11,8 @@
 //
 // An instance is one server in one worker. Hooks, all optional: on_open(conn), on_data(conn,
 // bytes), on_eof(conn), on_writable(conn), on_timer(conn), on_drain(conn), on_close(conn, reason);
-// and of the instance: on_worker_timer(tag), on_batch_end(), on_connect_failed(tag, error). on_data
+// and of the instance: on_worker_timer(tag), on_doorbell(), on_batch_end(), on_connect_failed(tag,
+// error). on_data
 // returns how many bytes it consumed (std::size_t) or nothing: all. A class with a member type
 // `State` gets one for each connection, as the second argument of its hooks: on_data(conn, state,
 // bytes). The constructor takes drover::Host, or (drover::Host, drover::Config); when it throws the
@@ -44,6 +45,7 @@
 #include <utility>
 
 #include "modules/sdk/drover_module.h"
+#include "modules/sdk/zone.hpp"
 
 namespace drover {
 
@@ -108,6 +110,21 @@ class Host {
     return host_->connect(context_, address.c_str(), timeout.count(), tag);
   }
   [[nodiscard]] std::uint64_t tag(drover_conn conn) const { return host_->tag(context_, conn); }
+
+  // The zone of that name with a T at its beginning, built by T() when nobody has done it before.
+  // `version` is the layout's number. In the constructor only; throws ZoneRefused.
+  template <class T>
+  [[nodiscard]] Zone<T> zone(const char* name, std::uint64_t version) const {
+    return Zone<T>(host_, context_, name, version);
+  }
+  [[nodiscard]] std::uint32_t slot() const { return host_->slot(context_); }
+  [[nodiscard]] std::uint32_t slots() const { return host_->slots(context_); }
+  void ring(std::uint32_t slot_number) const { host_->ring(context_, slot_number); }
+  void ring_others() const {
+    for (std::uint32_t other = 0; other < slots(); ++other) {
+      if (other != slot()) ring(other);
+    }
+  }
 
  private:
   const drover_host* host_;
@@ -240,7 +257,8 @@ class Glue {
             .on_connect_failed = kHasConnectFailed ? &on_connect_failed : nullptr,
             .directives = kRows.data(),
             .directive_count = kRows.size(),
-            .validate = kHasValidate ? &validate : nullptr};
+            .validate = kHasValidate ? &validate : nullptr,
+            .on_doorbell = kHasDoorbell ? &on_doorbell : nullptr};
   }
 
  private:
@@ -278,6 +296,7 @@ class Glue {
   static constexpr bool kHasClose = requires(T & m, drover_conn c, S&... s, drover_close_reason r) {
     m.on_close(c, s..., r);
   };
+  static constexpr bool kHasDoorbell = requires(T & m) { m.on_doorbell(); };
 
   static constexpr bool kHasTimer = requires(T & m, drover_conn c, S&... s) {
     m.on_timer(c, s...);
@@ -326,6 +345,7 @@ class Glue {
     try {
       call();
       return true;
+    } catch (const ZoneRefused&) {  // the reason has been told
     } catch (const std::exception& error) {
       host->log(context, DROVER_LOG_ERROR, error.what());
     } catch (...) {
@@ -429,6 +449,12 @@ class Glue {
   static void on_connect_failed(void* raw, std::uint64_t tag, int error) noexcept {
     if constexpr (kHasConnectFailed) {
       guarded(instance_of(raw), [&](T& module) { module.on_connect_failed(tag, error); });
+    }
+  }
+
+  static void on_doorbell(void* raw) noexcept {
+    if constexpr (kHasDoorbell) {
+      guarded(instance_of(raw), [](T& module) { module.on_doorbell(); });
     }
   }
 };

@@ -57,6 +57,18 @@ ServerStatus server_from(const json& in) {
   return server;
 }
 
+ZoneStatus zone_from(const json& in) {
+  ZoneStatus zone;
+  in.at("name").get_to(zone.name);
+  in.at("size").get_to(zone.size);
+  in.at("state").get_to(zone.state);
+  if (!in.at("owner").is_null()) in.at("owner").get_to(zone.owner);
+  in.at("layout").get_to(zone.layout);
+  in.at("unclean_ends").get_to(zone.unclean_ends);
+  in.at("generations").get_to(zone.generations);
+  return zone;
+}
+
 DaemonStatus status_from(const json& in) {
   DaemonStatus status;
   in.at("pid").get_to(status.pid);
@@ -66,6 +78,7 @@ DaemonStatus status_from(const json& in) {
     status.generations.push_back(generation_from(generation));
   in.at("balance").get_to(status.balance);
   for (const json& server : in.at("servers")) status.servers.push_back(server_from(server));
+  for (const json& zone : in.at("zones")) status.zones.push_back(zone_from(zone));
   status.totals = counters_from(in.at("totals"));
   return status;
 }

@@ -52,6 +52,16 @@ struct ServerStatus {
   std::int64_t connections = 0;
 };
 
+struct ZoneStatus {
+  std::string name;
+  std::int64_t size = 0;
+  std::string state;  // fresh initialising ready damaged
+  std::string owner;  // a module; empty: nobody
+  std::uint64_t layout = 0;
+  std::int64_t unclean_ends = 0;
+  std::vector<std::uint32_t> generations;
+};
+
 struct DaemonStatus {
   pid_t pid = 0;
   std::string version;
@@ -59,6 +69,7 @@ struct DaemonStatus {
   std::vector<GenerationStatus> generations;
   double balance = 0;  // max/mean of accepted over the serving generation's workers
   std::vector<ServerStatus> servers;
+  std::vector<ZoneStatus> zones;
   Counters totals;  // survive respawns and reloads
 
   // The generation that takes new connections, or null.

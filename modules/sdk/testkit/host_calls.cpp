@@ -144,6 +144,61 @@ struct HostCalls {
     const auto found = settings.find(name);
     return found == settings.end() ? 0 : found->second.number;
   }
+
+  static drover_zone_result zone(drover_context* context, const char* name,
+                                 const drover_zone_layout* layout, drover_zone* out) {
+    Host& host = called(context, "zone");
+    const auto found = host.zones_.find(name);
+    if (host.instance_ != &host) return DROVER_ZONE_NOT_NOW;  // worker_init has returned
+    if (found == host.zones_.end()) return DROVER_ZONE_UNKNOWN;
+    Host::Zone& zone = *found->second;
+    out->memory = zone.pages.data();
+    out->memory_size = zone.size_bytes;
+    out->unclean_ends = &zone.unclean_ends;
+    const bool is_ready = zone.is_initialised || layout->initialise == nullptr ||
+                          layout->initialise(layout->argument, out->memory, out->memory_size) == 0;
+    zone.is_initialised = is_ready;
+    return is_ready ? DROVER_ZONE_GRANTED : DROVER_ZONE_FAILED;
+  }
+  static Host::Zone::Lease* lease(Host& host, const drover_zone* zone, std::uint32_t index) {
+    for (const auto& entry : host.zones_) {
+      const bool is_it = entry.second->pages.data() == zone->memory;
+      if (is_it && index < DROVER_ZONE_LEASES) return &entry.second->leases[index];
+    }
+    return nullptr;
+  }
+  static int hold(Host& host, Host::Zone::Lease& lease, std::uint32_t milliseconds) {
+    if (milliseconds == 0 || milliseconds > DROVER_LONGEST_LEASE) return 0;
+    lease = {&host, host.now_ms_ + milliseconds};
+    return 1;
+  }
+  static int lease_take(drover_context* context, const drover_zone* zone, std::uint32_t index,
+                        std::uint32_t milliseconds) {
+    Host& host = called(context, "lease_take");
+    Host::Zone::Lease* found = lease(host, zone, index);
+    const bool is_free = found != nullptr && (found->holder == nullptr || found->holder == &host ||
+                                              found->until_ms <= host.now_ms_);
+    return is_free ? hold(host, *found, milliseconds) : 0;
+  }
+  static int lease_keep(drover_context* context, const drover_zone* zone, std::uint32_t index,
+                        std::uint32_t milliseconds) {
+    Host& host = called(context, "lease_keep");
+    Host::Zone::Lease* found = lease(host, zone, index);
+    return found != nullptr && found->holder == &host ? hold(host, *found, milliseconds) : 0;
+  }
+  static void lease_give_back(drover_context* context, const drover_zone* zone,
+                              std::uint32_t index) {
+    Host& host = called(context, "lease_give_back");
+    Host::Zone::Lease* found = lease(host, zone, index);
+    if (found != nullptr && found->holder == &host) *found = {};
+  }
+
+  static std::uint32_t slot(drover_context* context) { return called(context, "slot").slot; }
+  static std::uint32_t slots(drover_context* context) { return called(context, "slots").slots; }
+  static void ring(drover_context* context, std::uint32_t slot) {
+    Host& host = called(context, "ring");
+    if (slot < host.slots) host.rung_.push_back(slot);
+  }
 };
 
 const drover_host& host_calls() {
@@ -170,7 +225,14 @@ const drover_host& host_calls() {
                                       .connect = HostCalls::connect,
                                       .tag = HostCalls::tag,
                                       .config_text = HostCalls::config_text,
-                                      .config_number = HostCalls::config_number};
+                                      .config_number = HostCalls::config_number,
+                                      .zone = HostCalls::zone,
+                                      .lease_take = HostCalls::lease_take,
+                                      .lease_keep = HostCalls::lease_keep,
+                                      .lease_give_back = HostCalls::lease_give_back,
+                                      .slot = HostCalls::slot,
+                                      .slots = HostCalls::slots,
+                                      .ring = HostCalls::ring};
   return kTable;
 }
 

@@ -31,9 +31,10 @@ const ModuleTable& load(const std::string& path) {
   return *static_cast<const ModuleTable*>(table);
 }
 
-Host::Host(const ModuleTable& module, Settings settings)
+Host::Host(const ModuleTable& module, Settings settings, Zones zones)
     : module_(table_of(module)),
       settings_(std::move(settings)),
+      zones_(std::move(zones)),
       context_(std::make_unique<drover_context>(drover_context{this})) {
   for (std::size_t i = 0; i < module_.directive_count; ++i) {
     const drover_directive& row = module_.directives[i];
@@ -139,6 +140,12 @@ bool Host::is_paused(drover_conn conn) const { return at(conn).is_paused; }
 std::size_t Host::live() const {
   return static_cast<std::size_t>(
       std::ranges::count_if(connections_, [](const auto& entry) { return !entry.second.ended; }));
+}
+
+void Host::ring() {
+  hook_has_run_ = true;
+  if (module_.on_doorbell != nullptr) module_.on_doorbell(instance_);
+  end_batch();
 }
 
 void Host::drain() {

@@ -12,6 +12,7 @@
 // module that breaks the contract, throw std::logic_error.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -54,9 +55,27 @@ class Host {
   };
   using Settings = std::map<std::string, Setting>;
 
+  // A zone of the configuration: what two Hosts share that are given the same.
+  struct Zone {
+    explicit Zone(std::size_t size) : size_bytes(size), pages(size / sizeof(Page) + 1) {}
+    struct alignas(4096) Page {
+      std::byte bytes[4096];
+    };
+    std::size_t size_bytes;
+    std::vector<Page> pages;  // zeroed
+    std::uint64_t unclean_ends = 0;
+    bool is_initialised = false;
+    struct Lease {
+      const Host* holder = nullptr;
+      std::int64_t until_ms = 0;
+    };
+    std::array<Lease, DROVER_ZONE_LEASES> leases;
+  };
+  using Zones = std::map<std::string, std::shared_ptr<Zone>>;
+
   // Calls worker_init; throws with the module's words when it refuses. Directives that `settings`
   // does not name have their defaults as text, and the number 0.
-  explicit Host(const ModuleTable& module, Settings settings = {});
+  explicit Host(const ModuleTable& module, Settings settings = {}, Zones zones = {});
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
   // Ends what is open as a worker does that leaves, and calls worker_exit.
@@ -88,6 +107,11 @@ class Host {
 
   // Lets time pass; timers ring in their order, each at its own moment.
   void pass(std::chrono::milliseconds time);
+  // The slot's doorbell was rung, by whomever.
+  void ring();
+  // The slots whose doorbells the module has rung, in order.
+  [[nodiscard]] const std::vector<std::uint32_t>& rung() const { return rung_; }
+
   // The worker drains: every connection is told, those that come too.
   void drain();
 
@@ -96,6 +120,9 @@ class Host {
   void establish(drover_conn conn);
   void refuse(drover_conn conn, int error);
 
+  // This worker's number and how many there are.
+  std::uint32_t slot = 0;
+  std::uint32_t slots = 1;
   // Files that file_open finds; others are ENOENT.
   std::map<std::string, std::string> files;
 
@@ -162,6 +189,8 @@ class Host {
 
   ModuleTable module_;
   Settings settings_;
+  Zones zones_;
+  std::vector<std::uint32_t> rung_;
   std::unique_ptr<drover_context> context_;
   void* instance_ = nullptr;
   std::int64_t now_ms_ = 1'000'000;

@@ -14,6 +14,10 @@ struct drover_context {
   std::string written;
   std::vector<drover_conn> closed;
   std::vector<std::string> logged;
+  drover_zone_result zone_answer = DROVER_ZONE_GRANTED;
+  alignas(16) char zone_memory[64] = {};
+  std::vector<std::uint32_t> lengths;  // of leases that were asked for
+  std::vector<std::uint32_t> rung;
 };
 
 namespace {
@@ -33,6 +37,23 @@ drover_host make_host() {
     return c->config.contains(name) ? c->config[name].first.c_str() : nullptr;
   };
   host.config_number = [](drover_context* c, const char* name) { return c->config[name].second; };
+  host.zone = [](drover_context* c, const char*, const drover_zone_layout* layout,
+                 drover_zone* out) {
+    out->memory = c->zone_memory;
+    out->memory_size = sizeof c->zone_memory;
+    const bool built = c->zone_answer != DROVER_ZONE_GRANTED ||
+                       layout->initialise(layout->argument, out->memory, 64) == 0;
+    return built ? c->zone_answer : DROVER_ZONE_FAILED;
+  };
+  host.lease_take = [](drover_context* c, const drover_zone*, std::uint32_t, std::uint32_t length) {
+    return c->lengths.push_back(length), 1;
+  };
+  host.lease_keep = [](drover_context* c, const drover_zone*, std::uint32_t, std::uint32_t length) {
+    return c->lengths.push_back(length), 0;
+  };
+  host.slot = [](drover_context*) { return 1U; };
+  host.slots = [](drover_context*) { return 3U; };
+  host.ring = [](drover_context* c, std::uint32_t slot) { c->rung.push_back(slot); };
   return host;
 }
 
@@ -95,6 +116,24 @@ struct Configured {
   std::string said;
 };
 
+struct Shared {
+  int counted = 7;
+};
+struct TooLarge {
+  char bytes[65];
+};
+
+template <class T>
+struct Sharing {
+  explicit Sharing(drover::Host h) : host(h), zone(h.zone<T>("counter", 1)) {}
+  void on_open(drover_conn) {}
+  void on_doorbell() { throw std::runtime_error("rung"); }
+  drover::Host host;
+  drover::Zone<T> zone;
+};
+
+constexpr auto kSharing = drover::detail::make_module<Sharing<Shared>>("sharing");
+constexpr auto kSharingTooMuch = drover::detail::make_module<Sharing<TooLarge>>("sharing");
 constexpr auto kPlain = drover::detail::make_module<Plain>("plain", "1");
 constexpr auto kCounting = drover::detail::make_module<Counting>("counting");
 constexpr auto kConfigured = drover::detail::make_module<Configured>("configured");
@@ -115,6 +154,7 @@ TEST_F(ModuleLayer, HasNullForHooksThatTheClassLacks) {
   EXPECT_EQ(kPlain.on_close, nullptr);
   EXPECT_EQ(kPlain.validate, nullptr);
   EXPECT_EQ(kPlain.directive_count, 0U);
+  EXPECT_EQ(kPlain.on_doorbell, nullptr);
   EXPECT_EQ(kPlain.conn_state_size, 0U);
 }
 
@@ -218,6 +258,52 @@ TEST_F(ModuleLayer, RefusesAConfigurationByThrowing) {
   EXPECT_NE(kConfigured.validate(&kHost, &context_), 0);
 
   EXPECT_EQ(context_.logged, std::vector<std::string>{"too much room"});
+}
+
+TEST_F(ModuleLayer, BuildsTheTypeOfAZoneInItsMemory) {
+  void* instance = start(kSharing);
+  ASSERT_NE(instance, nullptr);
+
+  EXPECT_EQ(reinterpret_cast<Shared*>(context_.zone_memory)->counted, 7);
+  const auto zone = drover::Host(&kHost, &context_).zone<Shared>("counter", 1);
+  EXPECT_EQ(zone->counted, 7);
+  EXPECT_EQ(zone.rest().size(), sizeof context_.zone_memory - sizeof(Shared));
+  kSharing.worker_exit(instance);
+}
+
+// Why was logged by the host; a second line would be told in its place.
+TEST_F(ModuleLayer, DoesNotStartWithoutItsZoneAndAddsNoWord) {
+  EXPECT_EQ(start(kSharingTooMuch), nullptr);
+  context_.zone_answer = DROVER_ZONE_OF_ANOTHER_MODULE;
+  EXPECT_EQ(start(kSharing), nullptr);
+
+  EXPECT_TRUE(context_.logged.empty());
+}
+
+TEST_F(ModuleLayer, AsksForLeasesAndMakesNoShortTimeOfALongOne) {
+  const auto zone = drover::Host(&kHost, &context_).zone<Shared>("counter", 1);
+
+  EXPECT_TRUE(zone.take(0, std::chrono::milliseconds(500)));
+  EXPECT_FALSE(zone.keep(0, std::chrono::hours(1193)));
+  EXPECT_FALSE(zone.keep(0, std::chrono::milliseconds(-1)));
+
+  EXPECT_EQ(context_.lengths, (std::vector<std::uint32_t>{500, 0, 0}));
+}
+
+TEST_F(ModuleLayer, RingsTheOthers) {
+  drover::Host(&kHost, &context_).ring_others();
+
+  EXPECT_EQ(context_.rung, (std::vector<std::uint32_t>{0, 2}));
+}
+
+TEST_F(ModuleLayer, ADoorbellHookThatThrowsCostsALine) {
+  void* instance = start(kSharing);
+
+  kSharing.on_doorbell(instance);
+
+  EXPECT_EQ(context_.logged, std::vector<std::string>{"exception: rung"});
+  EXPECT_TRUE(context_.closed.empty());
+  kSharing.worker_exit(instance);
 }
 
 }  // namespace

@@ -193,5 +193,53 @@ TEST_F(RelayModule, LetsGoOfAServerWhoseClientDidNotWait) {
   EXPECT_TRUE(host_.has_ended(server));
 }
 
+// Two workers with one zone.
+class CounterModule : public testing::Test {
+ protected:
+  CounterModule() {
+    first_.slots = second_.slots = 2;
+    second_.slot = 1;
+  }
+  static std::string ask(Host& host, const std::string& line) {
+    const drover_conn conn = host.accept();
+    host.feed(conn, line + "\n");
+    return host.read(conn);
+  }
+
+  const Host::Zones zones_{{"counter", std::make_shared<Host::Zone>(4096)}};
+  Host first_{built("test-modules/counter"), {}, zones_};
+  Host second_{built("test-modules/counter"), {}, zones_};
+};
+
+TEST_F(CounterModule, CountsForBothWorkers) {
+  EXPECT_EQ(ask(first_, "add"), "1\n");
+  EXPECT_EQ(ask(second_, "add"), "2\n");
+  EXPECT_EQ(ask(first_, "get"), "2\n");
+}
+
+TEST_F(CounterModule, AnnouncesThroughTheDoorbellToThoseWhoWatch) {
+  const drover_conn watching = second_.accept();
+  second_.feed(watching, "watch\n");
+  EXPECT_EQ(second_.read(watching), "0\n");
+
+  ask(first_, "add");
+  EXPECT_EQ(first_.rung(), (std::vector<std::uint32_t>{0, 1}));
+  second_.ring();
+
+  EXPECT_EQ(second_.read(watching), "=1\n");
+}
+
+TEST_F(CounterModule, LeavesALeaseToItsHolderUntilItsTimeIsOver) {
+  EXPECT_EQ(ask(first_, "take 1000"), "1\n");
+  EXPECT_EQ(ask(second_, "take 1000"), "0\n");
+  second_.pass(milliseconds(1'000));
+  EXPECT_EQ(ask(second_, "take 1000"), "1\n");
+  EXPECT_EQ(ask(first_, "keep 1000"), "0\n");
+}
+
+TEST(CounterModuleAlone, DoesNotStartWithoutItsZone) {
+  EXPECT_THROW(Host(built("test-modules/counter")), std::logic_error);
+}
+
 }  // namespace
 }  // namespace drover::testkit

@@ -81,6 +81,14 @@ TEST(ModuleTable, OfTheFirstSdkHasNoDirectives) {
   EXPECT_TRUE(read_directive_table(checked.value()).value().rows.empty());
 }
 
+TEST(ModuleTable, OfTheFirstSdkHasNoDoorbell) {
+  ModuleTable table = good_table();
+  table.on_doorbell = [](void*) {};
+  table.size = offsetof(ModuleTable, on_doorbell);
+
+  EXPECT_EQ(check_module_table(table).value().on_doorbell, nullptr);
+}
+
 TEST(ModuleImage, SaysWhichFileIsNoSharedObject) {
   const UniqueFd file(memfd_create("text", MFD_CLOEXEC));
   ASSERT_EQ(write(file.get(), "hello", 5), 5);

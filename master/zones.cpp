@@ -1,0 +1,56 @@
+#include "master/zones.h"
+
+#include <fmt/format.h>
+
+#include "common/units.h"
+
+namespace drover {
+namespace {
+
+std::string where(const ZoneSettings& settings) {
+  return fmt::format("{}: [zone {}] size", settings.source.to_string(), settings.name);
+}
+
+Status check_size(const ZoneSettings& wanted, const Zone& living) {
+  const ZoneSettings& has = living.settings();
+  if (wanted.size_bytes == has.size_bytes) return Done{};
+  return Error(fmt::format(
+      "{}: {} differs from {}, which the zone has since {}; a zone keeps its size as long as a "
+      "generation uses it",
+      where(wanted), format_size(wanted.size_bytes), format_size(has.size_bytes),
+      has.source.to_string()));
+}
+
+Result<std::shared_ptr<Zone>> make(const ZoneSettings& settings) {
+  auto fd = make_zone(settings.name, settings.size_bytes);
+  if (!fd.ok()) return std::move(fd).error().in(where(settings));
+  return std::make_shared<Zone>(settings, std::move(fd).value());
+}
+
+}  // namespace
+
+ZoneHeritage Zone::heritage() const {
+  return {settings_.name, fd_.get(), settings_.size_bytes, settings_.preallocate};
+}
+
+// Written over whatever a worker has put there. It cannot fail: the page is there, and sealed.
+void Zone::count_unclean_end() {
+  static_cast<void>(write_unclean_ends(fd_.get(), ++unclean_ends_));
+}
+
+Result<ZoneSet> Zones::open(const Settings& settings) {
+  std::erase_if(zones_, [](const auto& entry) { return entry.second.expired(); });
+  ZoneSet set;
+  for (const ZoneSettings& wanted : settings.zones) {
+    std::shared_ptr<Zone> zone = zones_[wanted.name].lock();
+    if (zone == nullptr) {
+      DROVER_TRY(zone, make(wanted));
+    }
+    DROVER_TRY_DO(check_size(wanted, *zone));
+    zones_[wanted.name] = zone;
+    set.push_back(std::move(zone));
+  }
+  return set;
+}
+
+}  // namespace drover

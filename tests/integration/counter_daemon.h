@@ -1,0 +1,83 @@
+// What the tests of zones, leases and doorbells share: a daemon that serves tests/modules/counter,
+// and clients that speak its lines.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <stdexcept>
+#include <string>
+
+#include "tests/support/client.h"
+#include "tests/support/daemon.h"
+
+namespace drover::test {
+
+inline constexpr std::string_view kZone = "\n[zone counter]\nsize = 64k\n";
+
+inline std::string counter_server(const std::string& protocol = "counter",
+                                  const std::string& port = "{port}") {
+  return "\n[server counter]\nlisten = 127.0.0.1:" + port + "\nprotocol = " + protocol + "\n";
+}
+
+// `sections` beside [drover], which loads the module's file of that name.
+inline std::string counter_config(const std::string& sections,
+                                  const std::string& module = "counter", int workers = 3) {
+  return config("workers = " + std::to_string(workers) + "\nworker_shutdown_timeout = 5s\nload = " +
+                    built("test-modules/" + module + ".so"),
+                sections);
+}
+
+inline std::string counting(int workers = 3) {
+  return counter_config(counter_server().append(kZone), "counter", workers);
+}
+
+class LineClient {
+ public:
+  explicit LineClient(Daemon& daemon, int port = 1) : client_(Endpoint::v4(daemon.port(port))) {}
+
+  std::string line() {
+    size_t end = 0;
+    while ((end = buffer_.find('\n')) == std::string::npos) {
+      const std::string more = client_.receive_some();
+      if (more.empty()) throw std::runtime_error("the connection ended");
+      buffer_ += more;
+    }
+    const std::string text = buffer_.substr(0, end);
+    buffer_.erase(0, end + 1);
+    return text;
+  }
+  std::string ask(const std::string& command) {
+    client_.send_all(command + "\n");
+    return line();
+  }
+  // -1: what answers is not a counter, but a generation of before.
+  int slot() {
+    const std::string who = ask("who");
+    return who.find('/') == std::string::npos ? -1 : std::stoi(who);
+  }
+
+ private:
+  Client client_;
+  std::string buffer_;
+};
+
+// A client of each of `slots` workers.
+inline std::map<int, LineClient> one_in_each_slot(Daemon& daemon, size_t slots) {
+  std::map<int, LineClient> clients;
+  const bool all = wait_until([&] {
+    LineClient client(daemon);
+    const int slot = client.slot();
+    if (slot >= 0) clients.emplace(slot, std::move(client));
+    return clients.size() == slots;
+  });
+  EXPECT_TRUE(all) << clients.size() << " workers serve";
+  return clients;
+}
+
+// Until it is there: a daemon without the zone has none.
+inline ZoneStatus zone_of(const DaemonStatus& status) {
+  return status.zones.empty() ? ZoneStatus{} : status.zones.front();
+}
+
+}  // namespace drover::test
