@@ -27,7 +27,7 @@ struct SlotCounters {
   std::atomic<std::uint64_t> accepted{
       0};  // connections taken by this process: accept4 or passed by the acceptor
   std::atomic<std::uint64_t> empty_wakeups{0};  // woken by a listener and found nothing: the herd
-  std::atomic<std::uint64_t> steered{0};  // taken from the queue of a slot that was hung or dead
+  std::atomic<std::uint64_t> steered{0};   // taken from the queue of a slot that was hung or dead
   std::atomic<std::uint64_t> outgoing{0};  // connections that modules began
   std::atomic<std::uint64_t> closed{0};    // == accepted + outgoing - live, for sockets
   std::atomic<std::uint64_t> refused_limit{0};   // max_connections, limit_per_ip

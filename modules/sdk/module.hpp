@@ -12,11 +12,10 @@
 // An instance is one server in one worker. Hooks, all optional: on_open(conn), on_data(conn,
 // bytes), on_eof(conn), on_writable(conn), on_timer(conn), on_drain(conn), on_close(conn, reason);
 // and of the instance: on_worker_timer(tag), on_doorbell(), on_batch_end(), on_connect_failed(tag,
-// error). on_data
-// returns how many bytes it consumed (std::size_t) or nothing: all. A class with a member type
-// `State` gets one for each connection, as the second argument of its hooks: on_data(conn, state,
-// bytes). The constructor takes drover::Host, or (drover::Host, drover::Config); when it throws the
-// worker does not start, and says why.
+// error). on_data returns how many bytes it consumed (std::size_t) or nothing: all. A class with a
+// member type `State` gets one for each connection, as the second argument of its hooks:
+// on_data(conn, state, bytes). The constructor takes drover::Host, or (drover::Host,
+// drover::Config); when it throws the worker does not start, and says why.
 //
 // A class with directives of its own has an array of rows, and may check what they cannot say:
 //
@@ -38,185 +37,14 @@
 #include <iterator>
 #include <memory>
 #include <new>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 
 #include "modules/sdk/drover_module.h"
-#include "modules/sdk/zone.hpp"
+#include "modules/sdk/host.hpp"
 
 namespace drover {
-
-class File;
-
-// What Drover offers, with its context. A value; valid until the instance is destroyed.
-class Host {
- public:
-  Host(const drover_host* host, drover_context* context) : host_(host), context_(context) {}
-
-  void write(drover_conn conn, std::string_view bytes) const {
-    host_->write(context_, conn, {bytes.data(), bytes.size()});
-  }
-  void half_close(drover_conn conn) const { host_->half_close(context_, conn); }
-  void close(drover_conn conn) const { host_->close(context_, conn); }
-  void pause_reading(drover_conn conn) const { host_->pause_reading(context_, conn); }
-  void resume_reading(drover_conn conn) const { host_->resume_reading(context_, conn); }
-  [[nodiscard]] std::size_t pending_output(drover_conn conn) const {
-    return host_->pending_output(context_, conn);
-  }
-  [[nodiscard]] std::string peer_name(drover_conn conn) const {
-    char buffer[128];  // the longest is an IPv6 address with its port, 47
-    return {buffer, host_->peer_name(context_, conn, buffer, sizeof buffer)};
-  }
-  void log(drover_log_level level, const std::string& message) const {
-    host_->log(context_, level, message.c_str());
-  }
-
-  [[nodiscard]] std::chrono::milliseconds now() const {
-    return std::chrono::milliseconds(host_->now_ms(context_));
-  }
-  void set_timer(drover_conn conn, std::chrono::milliseconds after) const {
-    host_->set_timer(context_, conn, after.count());
-  }
-  void cancel_timer(drover_conn conn) const { host_->cancel_timer(context_, conn); }
-  drover_timer start_timer(std::chrono::milliseconds after, std::uint64_t tag = 0) const {
-    return host_->start_timer(context_, after.count(), tag);
-  }
-  void stop_timer(drover_timer timer) const { host_->stop_timer(context_, timer); }
-
-  // Null when the connection has gone or is not open yet.
-  template <class State>
-  [[nodiscard]] State* state_of(drover_conn conn) const {
-    return static_cast<State*>(host_->state_of(context_, conn));
-  }
-
-  // The bytes stay in `owner` until they have left.
-  void write_shared(drover_conn conn, std::shared_ptr<const std::string> owner) const {
-    auto* kept = new std::shared_ptr<const std::string>(std::move(owner));
-    const auto release = [](void* argument) {
-      delete static_cast<std::shared_ptr<const std::string>*>(argument);
-    };
-    host_->write_reference(context_, conn, {(*kept)->data(), (*kept)->size()}, release, kept);
-  }
-  // Null when the file cannot be read; errno is in `error`.
-  [[nodiscard]] File open_file(const std::string& path, int& error) const;
-  void write_file(drover_conn conn, const File& file, std::uint64_t offset,
-                  std::uint64_t size_bytes) const;
-
-  drover_conn connect(const std::string& address, std::chrono::milliseconds timeout,
-                      std::uint64_t tag) const {
-    return host_->connect(context_, address.c_str(), timeout.count(), tag);
-  }
-  [[nodiscard]] std::uint64_t tag(drover_conn conn) const { return host_->tag(context_, conn); }
-
-  // The zone of that name with a T at its beginning, built by T() when nobody has done it before.
-  // `version` is the layout's number. In the constructor only; throws ZoneRefused.
-  template <class T>
-  [[nodiscard]] Zone<T> zone(const char* name, std::uint64_t version) const {
-    return Zone<T>(host_, context_, name, version);
-  }
-  [[nodiscard]] std::uint32_t slot() const { return host_->slot(context_); }
-  [[nodiscard]] std::uint32_t slots() const { return host_->slots(context_); }
-  void ring(std::uint32_t slot_number) const { host_->ring(context_, slot_number); }
-  void ring_others() const {
-    for (std::uint32_t other = 0; other < slots(); ++other) {
-      if (other != slot()) ring(other);
-    }
-  }
-
- private:
-  const drover_host* host_;
-  drover_context* context_;
-};
-
-// An open file, closed when this goes.
-class File {
- public:
-  File(const drover_host* host, drover_context* context, drover_file* file,
-       std::uint64_t size_bytes)
-      : host_(host), context_(context), file_(file), size_bytes_(size_bytes) {}
-  File(File&& other) noexcept
-      : host_(other.host_),
-        context_(other.context_),
-        file_(std::exchange(other.file_, nullptr)),
-        size_bytes_(other.size_bytes_) {}
-  File& operator=(File&&) = delete;
-  ~File() {
-    if (file_ != nullptr) host_->file_close(context_, file_);
-  }
-  explicit operator bool() const { return file_ != nullptr; }
-  [[nodiscard]] std::uint64_t size_bytes() const { return size_bytes_; }
-  [[nodiscard]] drover_file* get() const { return file_; }
-
- private:
-  const drover_host* host_;
-  drover_context* context_;
-  drover_file* file_;
-  std::uint64_t size_bytes_;
-};
-
-inline File Host::open_file(const std::string& path, int& error) const {
-  std::uint64_t size_bytes = 0;
-  drover_file* file = host_->file_open(context_, path.c_str(), &size_bytes, &error);
-  return {host_, context_, file, size_bytes};
-}
-
-inline void Host::write_file(drover_conn conn, const File& file, std::uint64_t offset,
-                             std::uint64_t size_bytes) const {
-  host_->write_file(context_, conn, file.get(), offset, size_bytes);
-}
-
-// A row of kDirectives; see drover_directive. Bounds are in numbers, bytes or milliseconds.
-struct Directive {
-  const char* name = nullptr;
-  drover_directive_type type = DROVER_TEXT;
-  const char* default_text = nullptr;  // null: every server must say it
-  std::int64_t min = 0;
-  std::int64_t max = 0;
-  const char* const* words = nullptr;  // of DROVER_CHOICE, a null pointer after the last
-  const char* help = nullptr;
-
-  constexpr drover_directive row() const {
-    return {sizeof(drover_directive), name, type, default_text, min, max, words, help};
-  }
-};
-
-// What the server says to its module. A value; valid as long as the Host beside it. A name that is
-// not in kDirectives is a bug: std::logic_error.
-class Config {
- public:
-  Config(const drover_host* host, drover_context* context) : host_(host), context_(context) {}
-
-  // Of any type, as written; a path absolute.
-  [[nodiscard]] std::string_view text(const char* name) const {
-    const char* value = host_->config_text(context_, name);
-    if (value == nullptr) throw std::logic_error(std::string("kDirectives has no row ") + name);
-    return value;
-  }
-  [[nodiscard]] std::int64_t number(const char* name) const {
-    static_cast<void>(text(name));  // the check
-    return host_->config_number(context_, name);
-  }
-  [[nodiscard]] std::size_t size(const char* name) const {
-    return static_cast<std::size_t>(number(name));
-  }
-  [[nodiscard]] std::chrono::milliseconds duration(const char* name) const {
-    return std::chrono::milliseconds(number(name));
-  }
-  [[nodiscard]] bool flag(const char* name) const { return number(name) != 0; }
-  // The index of the word, as an enum that names them in their order.
-  template <class Choice>
-  [[nodiscard]] Choice choice(const char* name) const {
-    return static_cast<Choice>(number(name));
-  }
-
- private:
-  const drover_host* host_;
-  drover_context* context_;
-};
-
 namespace detail {
 
 template <class T>
