@@ -173,7 +173,7 @@ void Host::refuse(drover_conn conn, int error) {
 Outgoing Host::take_outgoing(drover_conn conn) {
   const auto found = std::ranges::find(outgoing_, conn, &Outgoing::conn);
   if (found == outgoing_.end()) throw std::logic_error("not an outgoing connection that waits");
-  const Outgoing taken = *found;
+  Outgoing taken = *found;
   outgoing_.erase(found);
   return taken;
 }
