@@ -109,7 +109,8 @@ void Connection::check_water() {
   } else if (pending < ConnectionCore::kLowWater) {
     is_throttled_ = false;
     is_touched_ = true;
-    if (state_ != State::kServing || server_->module.on_writable == nullptr) return;
+    const bool may_write_more = state_ == State::kServing && !wants_fin_;
+    if (!may_write_more || server_->module.on_writable == nullptr) return;
     call(server_->module.on_writable);
     send_gathered({});
     is_throttled_ = pending_output() > ConnectionCore::kHighWater;

@@ -47,7 +47,7 @@ enum drover_close_reason {
   DROVER_RESET = 2,            /* reset by the peer, or another socket error */
   DROVER_TIMEOUT = 3,          /* one of the server's timeouts */
   DROVER_DRAINED = 4,          /* worker_shutdown_timeout, or the worker stops */
-  DROVER_MODULE_FAILED = 5     /* the module threw, or answered nonsense */
+  DROVER_MODULE_FAILED = 5     /* on_data answered DROVER_FAIL or nonsense (in C++: it threw) */
 };
 
 enum drover_log_level {
@@ -181,7 +181,8 @@ struct drover_host {
   void (*stop_timer)(drover_context* context, drover_timer timer);
 
   /* The state of one of this instance's connections, as the hooks get it; null when it has gone,
-   * or is not this instance's, or is not open yet. Valid until its on_close returns. */
+   * or is not this instance's, or is not open yet, or is being told on_close. Valid until that
+   * returns. */
   void* (*state_of)(drover_context* context, drover_conn conn);
 
   /* As write, but the bytes are not copied: they must stay as they are until release(argument) is
@@ -302,8 +303,8 @@ struct drover_module {
   /* What set_timer or start_timer asked for. */
   void (*on_timer)(void* instance, drover_conn conn, void* state);
   void (*on_worker_timer)(void* instance, uint64_t tag);
-  /* Every hook of this instance that the batch had has run, and what they wrote has left. Called
-   * once a batch, only if there was one. May write. */
+  /* The hooks of this instance that the batch had have run, and what they wrote has left. Only
+   * after a batch that had one; again if what it writes leads to another. May write. */
   void (*on_batch_end)(void* instance);
   /* An outgoing connection was not established: error is an errno, ETIMEDOUT after its time,
    * ECANCELED when the module closed it or the worker ends. Its handle is stale; on_open was not

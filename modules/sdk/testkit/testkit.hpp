@@ -8,8 +8,8 @@
 //   host.feed(conn, "hello");
 //   EXPECT_EQ(host.read(conn), "hello");
 //
-// One instance of the module, one worker; not thread-safe. Errors in the use of the kit, and a
-// module that breaks the contract, throw std::logic_error.
+// One instance of the module, one worker; not thread-safe. Errors in the use of the kit throw
+// std::logic_error. Zones are given to whoever asks: owner and layout are not compared.
 #pragma once
 
 #include <array>
