@@ -1,6 +1,7 @@
 """The measurements. Servers that are compared run side by side and their runs are interleaved, so that a noisy moment
 of the machine meets all of them; of the runs the median counts."""
 import json
+import os
 import socket
 import statistics
 import subprocess
@@ -37,10 +38,10 @@ def conn_once(build, server, mode, seconds):
     return per_operation(server, run, "connections")
 
 
-def interleaved(entries, measure):
+def interleaved(entries, measure, rounds=ROUNDS):
     """Medians by name; entries are (name, what measure takes)."""
     values = {name: [] for name, _ in entries}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, entry in entries:
             values[name].append(measure(entry))
     return {name: statistics.median(runs) for name, runs in values.items()}
@@ -61,6 +62,40 @@ def connections(build):
         entries = [("bare epoll loop", (bare, "echo")), ("Drover echo", (drover, "echo")),
                    ("Drover return", (returning, "return")), ("nginx stream return", (nginx, "return")), ("HAProxy http-request return", (haproxy, "http"))]
         return interleaved(entries, lambda e: conn_once(build, *e, SECONDS))
+
+
+def fetch(port, name):
+    """Reads a file to its end; returns its length."""
+    got = 0
+    buffer = bytearray(1 << 20)
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        s.sendall(name.encode() + b"\n")
+        length = b""
+        while not length.endswith(b"\n"):
+            length += s.recv(1)
+        while got < int(length):
+            got += s.recv_into(buffer)
+    return got
+
+
+def file_once(server, size):
+    """Server CPU milliseconds to send a file of so many bytes."""
+    path = os.path.join(server.folder, "file")
+    if not os.path.exists(path):
+        with open(path, "wb") as out:
+            for _ in range(size >> 20):
+                out.write(os.urandom(1 << 20))
+    before = server.cpu_ns()
+    if fetch(server.port, "file") != size:
+        raise RuntimeError("the file came short")
+    return (server.cpu_ns() - before) / 1e6
+
+
+def files(build, size=1 << 30):
+    """{way: CPU ms to send a gigabyte}"""
+    with servers.Drover(build, protocol="files") as sending, servers.Drover(build, protocol="copying") as copying:
+        entries = [("sendfile", sending), ("read and write", copying)]
+        return interleaved(entries, lambda server: file_once(server, size), rounds=3)
 
 
 def settle(read):

@@ -68,6 +68,14 @@ def distribution_table(results):
     return "\n".join(lines) + "\n"
 
 
-def write(build, echo, idle, connections, distribution):
+def files_table(results):
+    lines = ["## A file of 1 GiB to one client: server CPU", "", "| way | ms |", "|---|---|"]
+    for way, cost in results.items():
+        lines.append(f"| {way} | {cost:.0f} |")
+    ratio = results["sendfile"] / results["read and write"]
+    return "\n".join(lines) + f"\n\nsendfile costs {ratio:.2f}x of reading and writing (target < 0.33).\n"
+
+
+def write(build, echo, idle, connections, distribution, files):
     return "\n".join([heading(build), echo_table(echo), idle_table(idle), connection_table(connections),
-                      distribution_table(distribution)])
+                      distribution_table(distribution), files_table(files)])

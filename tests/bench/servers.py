@@ -108,10 +108,12 @@ class Drover(Server):
         super().__init__()
         self.binary = str(build / "drover")
         self.pin = workers == 1
-        module = "echo" if protocol == "echo" else build / f"bench-modules/{protocol}.so"
+        folders = {"echo": "modules", "files": "test-modules"}
+        module = build / folders.get(protocol, "bench-modules") / f"{protocol}.so"
         self.config = self.write("drover.conf", f"""[drover]
 workers = {workers}
 control = {{dir}}/control.sock
+working_directory = {{dir}}
 load = {module}
 [server echo]
 listen = 127.0.0.1:{{port}}
