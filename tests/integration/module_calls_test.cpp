@@ -161,5 +161,18 @@ TEST_F(Ticking, TheEndOfABatchIsToldOnceWhenAHookHasRun) {
   EXPECT_EQ(batches(), first + 1);
 }
 
+TEST_F(Ticking, TheEndOfABatchIsToldAfterAnOnClose) {
+  Client other(Endpoint::v4(daemon_.port()));
+  other.send_all("batches\n");
+  ASSERT_NE(other.receive_some(), "");
+  client_.send_all("batches\n");
+  const long before = std::stol(client_.receive_some());
+  other.close();
+  ASSERT_TRUE(wait_until([&] { return daemon_.status().live() == 1; }));
+
+  client_.send_all("batches\n");
+  EXPECT_EQ(std::stol(client_.receive_some()), before + 2) << "the question before, and the close";
+}
+
 }  // namespace
 }  // namespace drover::test
