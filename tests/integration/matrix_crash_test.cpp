@@ -22,6 +22,19 @@ std::set<std::string> freeze_and_list(pid_t pid, std::uint16_t port) {
   return clients_of(pid, port);
 }
 
+// The same at a moment that counts: somebody is in the middle of a message.
+std::set<std::string> freeze_under_load(pid_t pid, std::uint16_t port, const LoadGenerator& load) {
+  std::set<std::string> owned;
+  const bool is_busy = wait_until([&] {
+    owned = freeze_and_list(pid, port);
+    const bool is_now = load.snapshot_mid_message() > 0;
+    if (!is_now) kill(pid, SIGCONT);
+    return is_now;
+  });
+  EXPECT_TRUE(is_busy) << "the load was idle whenever it was looked at";
+  return owned;
+}
+
 void print_moment(const char* strategy, const LoadGenerator& load, std::uint16_t port,
                   size_t owned) {
   std::cout << strategy << ": owned=" << owned << " mid-message=" << load.snapshot_mid_message()
@@ -43,9 +56,8 @@ TEST_P(CrashMatrix, KillOfAWorkerEndsOnlyItsOwnConnections) {
   ASSERT_EQ(first.exchange("x"), "x");
   const pid_t victim = owner_pid_of(first.name(), daemon.port(), worker_pids(daemon));
 
-  const std::set<std::string> owned = freeze_and_list(victim, daemon.port());
+  const std::set<std::string> owned = freeze_under_load(victim, daemon.port(), load);
   print_moment(GetParam(), load, daemon.port(), owned.size());
-  EXPECT_GT(load.snapshot_mid_message(), 0);
   kill_now(victim);
 
   EXPECT_TRUE(load.wait_for_completed(400));
