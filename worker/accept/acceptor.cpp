@@ -84,10 +84,14 @@ void AcceptorStrategy::help_neighbours() {
   }
 }
 
+// The scoreboard first: while all have room for the largest batch, no heartbeat makes a system
+// call.
 bool AcceptorStrategy::needs_help(int slot) const {
+  const bool is_usable = is_slot_usable(heritage(), slot);
+  const std::uint32_t room = room_of_slot(heritage(), slot);
+  if (is_usable && room >= kMaxPassed) return false;
   const std::optional<std::size_t> waiting = peek_batch(pair_of(slot));
-  if (!waiting) return false;
-  return !is_slot_usable(heritage(), slot) || room_of_slot(heritage(), slot) < *waiting;
+  return waiting && (!is_usable || room < *waiting);
 }
 
 void AcceptorStrategy::drain(const std::vector<std::uint32_t>& removed) {
