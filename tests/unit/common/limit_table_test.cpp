@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,9 +21,13 @@ namespace {
 using Verdict = LimitTable::Verdict;
 using Ledger = std::unique_ptr<ConnectionLedger>;
 
+constexpr std::uintptr_t kPage = 4096;
+
+// Ends with its test, whatever becomes of that.
 pid_t in_child(const std::function<void()>& body) {
   const pid_t pid = fork();
   if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     body();
     _exit(0);
   }
@@ -162,32 +168,29 @@ TEST(LimitTable, SurvivesProcessesKilledAtAnyInstruction) {
   }
 }
 
-// Takes one and gives it back, for ever.
-pid_t in_busy_child(LimitTable& table, std::uint64_t key, std::uint64_t& held) {
-  return in_child([&] {
-    for (;;) {
-      static_cast<void>(table.take(key, 10, held));
-      static_cast<void>(table.give_back(held));
-    }
-  });
+// The page that a child must not write to until it has been continued.
+void* g_guarded_page;
+
+void stop_at_the_write(int) {
+  raise(SIGSTOP);
+  mprotect(g_guarded_page, kPage, PROT_READ | PROT_WRITE);
 }
 
-// Stops the child at an instruction where it has the lock of the key's shard; false when it never
-// was found there.
-bool stop_inside_the_lock(pid_t child, LimitTable& table, std::uint64_t key) {
-  for (int round = 0; round < 2000; ++round) {
-    usleep(300);
-    kill(child, SIGSTOP);
-    int status = 0;
-    EXPECT_EQ(waitpid(child, &status, WUNTRACED), child);
-    std::uint64_t held = 0;
-    const Verdict verdict = table.take(key, 10, held);
-    EXPECT_NE(verdict, Verdict::kAtLimit);
-    if (verdict == Verdict::kBusy) return true;
-    EXPECT_TRUE(table.give_back(held));
-    kill(child, SIGCONT);
-  }
-  return false;
+// A child that is stopped while it has the lock of the key's shard: take() notes what it took
+// before it unlocks, and that write faults. Continued, it ends its call and waits to be killed.
+pid_t child_stopped_inside_the_lock(LimitTable& table, std::uint64_t key, std::uint64_t& held) {
+  const pid_t child = in_child([&] {
+    g_guarded_page =
+        reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&held) & ~(kPage - 1));
+    signal(SIGSEGV, stop_at_the_write);
+    mprotect(g_guarded_page, kPage, PROT_READ);
+    static_cast<void>(table.take(key, 10, held));
+    pause();
+  });
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, WUNTRACED), child);
+  EXPECT_TRUE(WIFSTOPPED(status));
+  return child;
 }
 
 // Dead, and not yet reaped.
@@ -201,13 +204,13 @@ TEST(LimitTable, AStoppedHolderMakesOthersBusyAndBlocksNobody) {
   auto table = make_limit_table();
   auto theirs = make_ledger(1).value();
   const std::uint64_t key = table->key("web");
-  const pid_t child = in_busy_child(*table, key, theirs->at(0).server_key);
-  ASSERT_TRUE(stop_inside_the_lock(child, *table, key));
+  const pid_t child = child_stopped_inside_the_lock(*table, key, theirs->at(0).server_key);
 
   const std::array living{theirs.get()};
   EXPECT_FALSE(table->recount(living));
   EXPECT_LE(table->count(key), 1U);
   std::uint64_t held = 0;
+  EXPECT_EQ(table->take(key, 10, held), Verdict::kBusy);
   kill(child, SIGCONT);
   while (table->take(key, 10, held) == Verdict::kBusy) {
   }
@@ -223,8 +226,7 @@ TEST(LimitTable, AKilledHoldersShardIsBusyUntilItsLocksAreReleasedAndThenExact) 
   auto theirs = make_ledger(1).value();
   const std::uint64_t key = table->key("web");
   ASSERT_EQ(table->take(key, 3, mine->at(0).server_key), Verdict::kGranted);
-  const pid_t child = in_busy_child(*table, key, theirs->at(0).server_key);
-  ASSERT_TRUE(stop_inside_the_lock(child, *table, key));
+  const pid_t child = child_stopped_inside_the_lock(*table, key, theirs->at(0).server_key);
   kill_without_reaping(child);
 
   std::uint64_t held = 0;
@@ -247,8 +249,7 @@ TEST(LimitTable, ALockOfOneWhoIsGoneIsReleasedWithAnyOther) {
   auto table = make_limit_table();
   auto theirs = make_ledger(1).value();
   const std::uint64_t key = table->key("web");
-  const pid_t child = in_busy_child(*table, key, theirs->at(0).server_key);
-  ASSERT_TRUE(stop_inside_the_lock(child, *table, key));
+  const pid_t child = child_stopped_inside_the_lock(*table, key, theirs->at(0).server_key);
   kill(child, SIGKILL);
   wait_for(child);
 
