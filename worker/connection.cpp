@@ -1,13 +1,10 @@
 // The beginning and the end of a connection, and settle() between them.
 #include "worker/connection.h"
 
-#include <sys/socket.h>
-
 #include <cerrno>
-#include <cstring>
-#include <new>
 
 #include "worker/connection_hooks.h"
+#include "worker/socket_transport.h"
 
 namespace drover {
 
@@ -33,22 +30,14 @@ const char* to_string(drover_close_reason reason) {
   return "unknown";
 }
 
-Connection::Connection(Server& server, UniqueFd fd, const PeerAddress& peer)
-    : server_(&server), opened_at_(server.core.now()), fd_(std::move(fd)), peer_(peer) {}
+Connection::Connection(Server& server, const PeerAddress& peer)
+    : server_(&server), opened_at_(server.core.now()), peer_(peer) {}
 
-Connection* Connection::make(Server& server, UniqueFd fd, const PeerAddress& peer) {
-  const std::size_t state_size = server.module.conn_state_size;
-  void* memory = ::operator new(sizeof(Connection) + state_size);
-  auto* connection = new (memory) Connection(server, std::move(fd), peer);
-  std::memset(connection->state(), 0, state_size);
-  connection->index_ = server.core.table().add(connection);
-  return connection;
-}
+Connection::~Connection() { transport().~Transport(); }
 
 void Connection::start(Server& server, const ListenSettings& listen, UniqueFd fd,
                        const PeerAddress& peer) {
-  Connection* connection = make(server, std::move(fd), peer);
-  connection->quickack_ = listen.quickack;
+  Connection* connection = make<SocketTransport>(server, peer, std::move(fd), listen.quickack);
   if (!listen.proxy_protocol) {
     connection->admit();
   } else if (server.admission.may_send_proxy_header(peer)) {
@@ -107,8 +96,13 @@ void Connection::settle_soon() {
   core().settle_later(handle());
 }
 
-void Connection::settle() {
+void Connection::on_turn() {
   is_settling_later_ = false;
+  const short ready = transport().ready();
+  ready != 0 ? on_event(ready) : settle();
+}
+
+void Connection::settle() {
   if (!is_broken_) send_pending();
   if (!is_broken_) check_water();
   if (!is_broken_) finish_output();
@@ -116,6 +110,7 @@ void Connection::settle() {
   watch();
   if (is_touched_) core().table().set_deadline(index_, next_deadline());
   is_touched_ = false;
+  if (transport().ready() != 0) settle_soon();
 }
 
 void Connection::finish_output() {
@@ -123,8 +118,7 @@ void Connection::finish_output() {
   fin_sent_ = true;
   is_touched_ = true;
   if (peer_ended_) return;  // we are over, and closing says it
-  // ENOTCONN: the peer has reset it meanwhile; nothing more will come.
-  if (shutdown(fd_.get(), SHUT_WR) != 0) break_with(DROVER_RESET);
+  if (!transport().end_output()) break_with(DROVER_RESET);
 }
 
 // Both directions have ended, or the connection broke.
@@ -134,7 +128,7 @@ void Connection::watch() {
   const short want = wanted();
   if (want == static_cast<short>(watched_)) return;
   watched_ = static_cast<unsigned>(want) & 0x3fU;
-  event_.start(core().base(), fd_.get(), want, this);
+  transport().watch(core().base(), want, this);
 }
 
 short Connection::wanted() const {
@@ -188,13 +182,14 @@ void Connection::on_deadline() {
 // The handle is stale before on_close is called, so that nothing is written to what has gone.
 void Connection::end(drover_close_reason reason) {
   ConnectionCore& shared = core();
-  event_.stop();
-  fd_.reset();
+  transport().close(reason, fin_sent_ && peer_ended_ && !is_broken_);
   const drover_conn name = handle();
+  const std::uint64_t word = tag();
   shared.timers().cancel(name);
   shared.table().remove(index_);
+  if (is_outgoing_) shared.tags().erase(name);
   ConnectionCore::count(shared.counters().closed);
-  if (is_outgoing_ && !is_open_) tell_not_connected();
+  if (is_outgoing_ && !is_open_) tell_not_connected(word);
   if (is_open_) {
     write_access_log(reason);
     server_->runs_in_batch = true;

@@ -16,10 +16,12 @@
 #include "common/unique_fd.h"
 #include "modules/sdk/drover_module.h"
 #include "worker/output_queue.h"
+#include "worker/transport.h"
 
 namespace drover {
 
 class ConnectionCore;
+class Transport;
 struct ListenSettings;
 struct Server;
 
@@ -48,12 +50,15 @@ class alignas(std::max_align_t) Connection {
   void set_paused(bool paused);
   [[nodiscard]] std::size_t pending_output() const;
   [[nodiscard]] const PeerAddress& peer() const { return peer_; }
-  [[nodiscard]] std::uint64_t tag() const { return tag_; }
+  [[nodiscard]] std::uint64_t tag() const;  // of an outgoing one, else 0
   [[nodiscard]] Server& server() const { return *server_; }
   [[nodiscard]] void* state() { return this + 1; }  // of the module
 
-  // Sends what can be sent and does what is due. May delete this.
-  void settle();
+  // The transport is ready: EV_READ, EV_WRITE. May delete this.
+  void on_event(short what);
+  // Takes what the transport has ready, sends what can be sent and does what is due: at the end of
+  // a batch, for those that asked. May delete this.
+  void on_turn();
   // The table's deadline has passed. May delete this.
   void on_deadline();
   // The module's timer has rung. May delete this.
@@ -74,25 +79,26 @@ class alignas(std::max_align_t) Connection {
                // peer's
   };
 
-  Connection(Server& server, UniqueFd fd, const PeerAddress& peer);
-  static Connection* make(Server& server, UniqueFd fd, const PeerAddress& peer);
-  ~Connection() = default;
+  Connection(Server& server, const PeerAddress& peer);
+  // With a transport of type T, in the core's table.
+  template <class T, class... Args>
+  static Connection* make(Server& server, const PeerAddress& peer, Args&&... transport);
+  ~Connection();
   static void destroy(Connection* connection);
 
   [[nodiscard]] ConnectionCore& core() const;
   [[nodiscard]] drover_conn handle() const;
+  [[nodiscard]] Transport& transport() const;
   template <class Hook, class... Args>
   auto call(Hook hook, Args... args);
 
   // Outgoing (connection_outgoing.cpp).
   void on_connected_or_not();
   void fail_to_connect(int error_number);
-  void tell_not_connected();
+  void tell_not_connected(std::uint64_t tag);
 
   // Input (connection_input.cpp).
-  void on_event(short what);
   void receive();
-  void look_for_reset();
   void on_bytes(std::string_view bytes);
   std::string_view read_proxy_header(std::string_view bytes);
   void admit();
@@ -116,6 +122,7 @@ class alignas(std::max_align_t) Connection {
   void check_water();
 
   // Life (connection.cpp).
+  void settle();
   void close_for(drover_close_reason reason);
   void break_with(drover_close_reason reason);
   void refuse();
@@ -129,13 +136,11 @@ class alignas(std::max_align_t) Connection {
   void write_access_log(drover_close_reason reason) const;
 
   Server* server_;
-  std::unique_ptr<OutputQueue> output_;    // what the kernel did not take
+  std::unique_ptr<OutputQueue> output_;    // what the transport did not take
   std::unique_ptr<std::string> leftover_;  // what the module did not consume
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
   Millis opened_at_;
-  std::uint64_t tag_ = 0;  // outgoing: the module's word for it
-  UniqueFd fd_;
   std::uint32_t index_ = 0;  // in the table
   PeerAddress peer_;
   std::uint8_t connect_error_ = 0;  // errno of a connection that was not established
@@ -148,15 +153,14 @@ class alignas(std::max_align_t) Connection {
   bool is_settling_later_ : 1 = false;  // in the core's list
   bool is_paused_ : 1 = false;          // by the module
   bool is_throttled_ : 1 = false;       // above the high-water mark: not read
-  bool kernel_is_full_ : 1 = false;     // no send before the socket is writable
+  bool transport_is_full_ : 1 = false;  // no send before it is writable
   bool wants_fin_ : 1 = false;          // end of stream after what is pending
   bool fin_sent_ : 1 = false;
   bool peer_ended_ : 1 = false;  // its end of stream has been read
   bool has_first_byte_ : 1 = false;
   bool drain_told_ : 1 = false;
   bool is_touched_ : 1 = true;  // the deadline is to be set anew
-  bool quickack_ : 1 = false;
-  Event<&Connection::on_event> event_;
+  alignas(void*) std::byte transport_[kTransportRoom];
 };
 
 }  // namespace drover

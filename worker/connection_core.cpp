@@ -47,7 +47,7 @@ void ConnectionCore::on_end_of_batch() {
 // Settling may call hooks, which may write to others: the list may grow while it is walked.
 void ConnectionCore::settle_all() {
   for (std::size_t i = 0; i < unsettled_.size(); ++i) {
-    if (Connection* connection = table_.find(unsettled_[i])) connection->settle();
+    if (Connection* connection = table_.find(unsettled_[i])) connection->on_turn();
   }
   unsettled_.clear();
 }

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "common/event.h"
@@ -78,6 +79,8 @@ class ConnectionCore {
   [[nodiscard]] WriteGather& gather() { return gather_; }
   [[nodiscard]] ConnectionTable& table() { return table_; }
   [[nodiscard]] ModuleTimers& timers() { return timers_; }
+  // The modules' words for outgoing connections, which are few: not in every connection's record.
+  [[nodiscard]] std::unordered_map<drover_conn, std::uint64_t>& tags() { return tags_; }
   // For what a client or a module on its behalf can cause.
   [[nodiscard]] bool may_log() { return client_log_.allow(now_); }
 
@@ -102,6 +105,7 @@ class ConnectionCore {
   WriteGather gather_;
   ConnectionTable table_;
   ModuleTimers timers_{*this};
+  std::unordered_map<drover_conn, std::uint64_t> tags_;
   std::vector<drover_conn> unsettled_;
   std::vector<Unreturned> unreturned_;
   RateLimit client_log_{10, Millis{10'000}};

@@ -1,45 +1,32 @@
 // Input: every recv lands in the worker's one buffer, behind what this connection's module left
 // unconsumed.
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
+#include <cerrno>
 
 #include "worker/connection_hooks.h"
 #include "worker/proxy_protocol.h"
 
 namespace drover {
-namespace {
-
-// The kernel falls back to delayed ACKs by itself, so it must be told again after each read.
-void rearm_quickack(int fd) {
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);  // a unix socket refuses: no matter
-}
-
-}  // namespace
 
 void Connection::on_event(short what) {
   core().begin_batch();
   if (state_ == State::kConnecting) return on_connected_or_not();
-  if ((what & EV_WRITE) != 0) kernel_is_full_ = false;
-  if ((what & EV_READ) != 0) peer_ended_ || holds_back() ? look_for_reset() : receive();
+  if ((what & EV_WRITE) != 0) transport_is_full_ = false;
+  if ((what & EV_READ) != 0) {
+    // Nothing is read while the module does not want it, nor after the peer's end of stream, when
+    // a socket would say 0 for ever also if a reset has followed.
+    if (!peer_ended_ && !holds_back()) {
+      receive();
+    } else if (transport().is_reset(peer_ended_)) {
+      break_with(DROVER_RESET);
+    }
+  }
   settle();
-}
-
-// Nothing is read while the module does not want it, nor after the peer's end of stream, when
-// recv() would say 0 for ever also if a reset has followed. POLLHUP alone says that both ends have
-// ended: bytes may still wait before the peer's, unless it has been read.
-void Connection::look_for_reset() {
-  pollfd state{fd_.get(), 0, 0};
-  const int gone = peer_ended_ ? POLLERR | POLLHUP : POLLERR;
-  if (poll(&state, 1, 0) == 1 && (state.revents & gone) != 0) break_with(DROVER_RESET);
 }
 
 void Connection::receive() {
   const std::size_t kept = leftover_ == nullptr ? 0 : leftover_->size();
   char* const buffer = core().read_buffer();
-  const ssize_t result = recv(fd_.get(), buffer + kept, ConnectionCore::kReadBuffer - kept, 0);
+  const ssize_t result = transport().receive({buffer + kept, ConnectionCore::kReadBuffer - kept});
   if (result < 0) {
     if (errno != EAGAIN && errno != EINTR) break_with(DROVER_RESET);
     return;
@@ -50,7 +37,6 @@ void Connection::receive() {
   bytes_in_ += size_bytes;
   ConnectionCore::count(core().counters().bytes_in, size_bytes);
   if (output_ == nullptr && state_ == State::kServing) is_touched_ = true;
-  if (quickack_) rearm_quickack(fd_.get());
   if (kept > 0) {
     leftover_->copy(buffer, kept);
     leftover_.reset();

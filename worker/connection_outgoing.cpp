@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "worker/connection_hooks.h"
+#include "worker/socket_transport.h"
 
 namespace drover {
 namespace {
@@ -17,12 +18,6 @@ UniqueFd make_socket(const Address& address) {
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // cannot fail on TCP
   }
   return fd;
-}
-
-int socket_error(int fd) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
 PeerAddress peer_of(const Address& address) {
@@ -41,10 +36,10 @@ drover_conn Connection::connect(Server& server, const Address& address, Millis t
   if (core.table().is_full() || !fd.is_open()) return 0;
   const int result = ::connect(fd.get(), address.get(), address.size());
   const int error = result == 0 ? 0 : errno;
-  Connection* connection = make(server, std::move(fd), peer_of(address));
+  Connection* connection = make<SocketTransport>(server, peer_of(address), std::move(fd));
   connection->state_ = State::kConnecting;
   connection->is_outgoing_ = true;
-  connection->tag_ = tag;
+  core.tags().emplace(connection->handle(), tag);
   connection->is_touched_ = false;  // this deadline stays
   core.table().set_deadline(connection->index_, core.now() + timeout);
   ConnectionCore::count(core.counters().outgoing);
@@ -54,7 +49,7 @@ drover_conn Connection::connect(Server& server, const Address& address, Millis t
 }
 
 void Connection::on_connected_or_not() {
-  const int error = socket_error(fd_.get());
+  const int error = transport().connect_error();
   error == 0 ? open() : fail_to_connect(error);
   settle();
 }
@@ -65,11 +60,13 @@ void Connection::fail_to_connect(int error_number) {
   settle_soon();
 }
 
-void Connection::tell_not_connected() {
+std::uint64_t Connection::tag() const { return is_outgoing_ ? core().tags().at(handle()) : 0; }
+
+void Connection::tell_not_connected(std::uint64_t tag) {
   const int error = connect_error_ == 0 ? ECANCELED : connect_error_;  // 0: the worker ends
   if (server_->module.on_connect_failed == nullptr) return;
   server_->runs_in_batch = true;
-  server_->module.on_connect_failed(server_->instance, tag_, error);
+  server_->module.on_connect_failed(server_->instance, tag, error);
 }
 
 }  // namespace drover

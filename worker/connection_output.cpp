@@ -1,9 +1,8 @@
 // Output: gathered while a hook runs, sent when it has returned; what the kernel does not take
 // waits in a buffer.
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "worker/connection_hooks.h"
 
@@ -56,7 +55,7 @@ void Connection::send_gathered(std::string_view more) {
   if (!more.empty()) slices[count++] = {const_cast<char*>(more.data()), more.size()};
   if (count == 0) return;
 
-  const ssize_t result = send_slices(fd_.get(), std::span(slices).first(count), wants_fin_);
+  const ssize_t result = transport().send(std::span(slices).first(count), wants_fin_);
   if (result < 0 && !means_later(errno)) break_with(DROVER_RESET);
   std::size_t sent = result < 0 ? 0 : static_cast<std::size_t>(result);
   if (sent > 0) note_sent(sent);
@@ -66,17 +65,17 @@ void Connection::send_gathered(std::string_view more) {
     if (skip == slice.iov_len || is_broken_) continue;
     keep_output(
         std::string_view(static_cast<const char*>(slice.iov_base) + skip, slice.iov_len - skip));
-    kernel_is_full_ = true;
+    transport_is_full_ = true;
   }
   gather.clear();
 }
 
 void Connection::send_pending() {
-  if (output_ == nullptr || kernel_is_full_) return;
-  const OutputQueue::Sent sent = output_->send(fd_.get(), wants_fin_);
+  if (output_ == nullptr || transport_is_full_) return;
+  const OutputQueue::Sent sent = output_->send(transport(), wants_fin_);
   if (sent.size_bytes > 0) note_sent(sent.size_bytes);
   if (sent.is_broken) return break_with(DROVER_RESET);
-  kernel_is_full_ = sent.is_full && output_->size() > 0;
+  transport_is_full_ = sent.is_full && output_->size() > 0;
   if (output_->size() == 0) output_.reset();
 }
 

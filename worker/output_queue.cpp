@@ -1,8 +1,5 @@
 #include "worker/output_queue.h"
 
-#include <sys/sendfile.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -30,15 +27,6 @@ bool means_later(int error_number) {
   return error_number == EAGAIN || error_number == EINTR || error_number == ENOBUFS;
 }
 
-ssize_t send_slices(int fd, std::span<iovec> slices, bool more_follows) {
-  const int flags = more_follows ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
-  if (slices.size() == 1) return ::send(fd, slices[0].iov_base, slices[0].iov_len, flags);
-  msghdr message{};
-  message.msg_iov = slices.data();
-  message.msg_iovlen = slices.size();
-  return ::sendmsg(fd, &message, flags);
-}
-
 // What comes in small pieces is kept in one.
 void OutputQueue::append(std::string_view bytes) {
   auto* last = parts_.empty() ? nullptr : std::get_if<std::vector<char>>(&parts_.back());
@@ -63,12 +51,13 @@ void OutputQueue::append(FileRange range) {
   parts_.emplace_back(std::move(range));
 }
 
-OutputQueue::Sent OutputQueue::send(int fd, bool fin_follows) {
+OutputQueue::Sent OutputQueue::send(Transport& transport, bool fin_follows) {
   Sent sent;
   while (!parts_.empty() && !sent.is_full) {
     std::size_t wanted = 0;
     const bool is_file = front_is_file();
-    const ssize_t result = is_file ? send_file(fd, wanted) : send_memory(fd, wanted, fin_follows);
+    const ssize_t result =
+        is_file ? send_file(transport, wanted) : send_memory(transport, wanted, fin_follows);
     const bool file_ended = is_file && result == 0;
     sent.is_broken = file_ended || (result < 0 && !means_later(errno));
     if (sent.is_broken) break;
@@ -80,7 +69,8 @@ OutputQueue::Sent OutputQueue::send(int fd, bool fin_follows) {
   return sent;
 }
 
-ssize_t OutputQueue::send_memory(int fd, std::size_t& wanted, bool fin_follows) const {
+ssize_t OutputQueue::send_memory(Transport& transport, std::size_t& wanted,
+                                 bool fin_follows) const {
   std::array<iovec, kMaxSlices> slices;
   std::size_t count = 0;
   auto part = parts_.begin();
@@ -91,14 +81,13 @@ ssize_t OutputQueue::send_memory(int fd, std::size_t& wanted, bool fin_follows) 
     slices[count++] = {const_cast<char*>(bytes.data() + skip), bytes.size() - skip};
     wanted += bytes.size() - skip;
   }
-  return send_slices(fd, std::span(slices).first(count), part != parts_.end() || fin_follows);
+  return transport.send(std::span(slices).first(count), part != parts_.end() || fin_follows);
 }
 
-ssize_t OutputQueue::send_file(int fd, std::size_t& wanted) const {
+ssize_t OutputQueue::send_file(Transport& transport, std::size_t& wanted) const {
   const auto& range = std::get<FileRange>(parts_.front());
-  auto offset = static_cast<off_t>(range.offset + front_sent_);
   wanted = std::min(size_of(range) - front_sent_, kFileSlice);
-  return sendfile(fd, range.file->get(), &offset, wanted);
+  return transport.send_file(range.file->get(), range.offset + front_sent_, wanted);
 }
 
 void OutputQueue::drop(std::size_t size_bytes) {

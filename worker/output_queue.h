@@ -4,19 +4,18 @@
 #pragma once
 
 #include <sys/types.h>
-#include <sys/uio.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <span>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "common/unique_fd.h"
+#include "worker/transport.h"
 
 namespace drover {
 
@@ -54,15 +53,11 @@ struct FileRange {
 // at the next call, or when the socket is read.
 [[nodiscard]] bool means_later(int error_number);
 
-// With `more_follows` the kernel keeps the last segment for what follows at once, the end of stream
-// or a file: one packet in the place of two, and the client is woken once (tcp(7), TCP_CORK).
-ssize_t send_slices(int fd, std::span<iovec> slices, bool more_follows);
-
 class OutputQueue {
  public:
   struct Sent {
     std::size_t size_bytes = 0;
-    bool is_full = false;    // the kernel takes no more now, or this turn's share is used up
+    bool is_full = false;    // the transport takes no more now, or this turn's share is used up
     bool is_broken = false;  // a socket error, or a file that is shorter than was said
   };
 
@@ -75,7 +70,7 @@ class OutputQueue {
 
   // Sends what the kernel takes, at most some megabytes a call. `fin_follows`: the end of stream is
   // sent as soon as nothing is left.
-  Sent send(int fd, bool fin_follows);
+  Sent send(Transport& transport, bool fin_follows);
 
  private:
   using Part = std::variant<std::vector<char>, LentBytes, FileRange>;
@@ -83,8 +78,9 @@ class OutputQueue {
   [[nodiscard]] bool front_is_file() const {
     return std::holds_alternative<FileRange>(parts_.front());
   }
-  [[nodiscard]] ssize_t send_memory(int fd, std::size_t& wanted, bool fin_follows) const;
-  [[nodiscard]] ssize_t send_file(int fd, std::size_t& wanted) const;
+  [[nodiscard]] ssize_t send_memory(Transport& transport, std::size_t& wanted,
+                                    bool fin_follows) const;
+  [[nodiscard]] ssize_t send_file(Transport& transport, std::size_t& wanted) const;
   void drop(std::size_t size_bytes);
 
   std::deque<Part> parts_;

@@ -5,7 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <optional>
 #include <string>
+
+#include "worker/socket_transport.h"
 
 namespace drover {
 namespace {
@@ -22,14 +25,14 @@ class OutputQueueTest : public testing::Test {
   OutputQueueTest() {
     int ends[2];
     EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    near_.reset(ends[0]);
+    near_.emplace(UniqueFd(ends[0]));
     far_.reset(ends[1]);
   }
   void lend(std::string_view bytes) {
     queue_.append(LentBytes(
         bytes, [](void* count) { ++*static_cast<int*>(count); }, &released_));
   }
-  OutputQueue::Sent send() { return queue_.send(near_.get(), false); }
+  OutputQueue::Sent send() { return queue_.send(*near_, false); }
   std::string read_all() {
     std::string all;
     char buffer[65536];
@@ -39,7 +42,7 @@ class OutputQueueTest : public testing::Test {
     return all;
   }
 
-  UniqueFd near_;
+  std::optional<SocketTransport> near_;
   UniqueFd far_;
   OutputQueue queue_;
   int released_ = 0;
