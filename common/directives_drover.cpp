@@ -80,6 +80,8 @@ Rows capacity_rows() {
       number("worker_connections", &Settings::worker_connections,
              {.min = 1, .max = kMostConnections, .zero_word = "auto"},
              "connections of one worker, as many as its descriptors allow when auto"),
+      number("worker_streams", &Settings::worker_streams, {.min = 0, .max = kMostConnections},
+             "connections of one worker that modules carry inside of others"),
       number("rlimit_nofile", &Settings::rlimit_nofile,
              {.min = 64, .max = kMostDescriptors, .zero_word = "inherit"},
              "descriptors that each process may open"),

@@ -29,7 +29,8 @@ struct SlotCounters {
   std::atomic<std::uint64_t> empty_wakeups{0};  // woken by a listener and found nothing: the herd
   std::atomic<std::uint64_t> steered{0};   // taken from the queue of a slot that was hung or dead
   std::atomic<std::uint64_t> outgoing{0};  // connections that modules began
-  std::atomic<std::uint64_t> closed{0};    // == accepted + outgoing - live, for sockets
+  std::atomic<std::uint64_t> streams_opened{0};  // connections inside of others
+  std::atomic<std::uint64_t> closed{0};          // == accepted + outgoing - live, for sockets
   std::atomic<std::uint64_t> refused_limit{0};   // max_connections, limit_per_ip
   std::atomic<std::uint64_t> refused_access{0};  // deny, or a PROXY header that is not acceptable
   std::atomic<std::uint64_t> accept_pauses{0};   // EMFILE, ENFILE, worker_connections reached
@@ -65,7 +66,8 @@ struct alignas(64) Seat {
   std::atomic<std::uint32_t> generation{0};
   std::atomic<std::int32_t> pid{0};
   std::atomic<std::int64_t> heartbeat_ms{0};  // CLOCK_MONOTONIC, each loop turn and every 250 ms
-  std::atomic<std::uint32_t> live{0};         // connections now
+  std::atomic<std::uint32_t> live{0};         // connections with a socket now
+  std::atomic<std::uint32_t> streams{0};      // connections inside of others now
   std::atomic<std::uint64_t> turns{0};        // of the loop, over; counted after `live` was stored
   std::atomic<std::uint32_t> capacity{0};     // worker_connections in force
   std::atomic<std::uint32_t> loop_max_us{0};  // longest turn of the loop in the last minute

@@ -112,10 +112,11 @@ struct CpuAffinity {
 };
 
 struct Settings {
-  std::string prefix;                   // absolute; relative paths are under it
-  std::string user;                     // only when started as root; empty: stay
-  std::string group;                    // empty: the user's
-  int workers = 0;                      // 0: auto, the CPUs this process may use
+  std::string prefix;  // absolute; relative paths are under it
+  std::string user;    // only when started as root; empty: stay
+  std::string group;   // empty: the user's
+  int workers = 0;     // 0: auto, the CPUs this process may use
+  std::int64_t worker_streams = 65'536;
   std::int64_t worker_connections = 0;  // 0: auto, nofile minus a reserve
   std::optional<LogTarget> error_log;   // default: stderr in the foreground, else syslog
   std::string pid;                      // path; empty: none

@@ -83,7 +83,8 @@ RoleMain main_of(const RoleMains& roles, Role role) {
 std::size_t ledger_capacity(const Heritage& heritage) {
   const bool notes = heritage.role == Role::kWorker &&
                      std::ranges::any_of(heritage.settings->servers, &ServerSettings::has_limits);
-  return notes ? static_cast<std::size_t>(heritage.worker_connections) : 0;
+  const std::int64_t most = heritage.worker_connections + heritage.settings->worker_streams;
+  return notes ? static_cast<std::size_t>(most) : 0;
 }
 
 }  // namespace

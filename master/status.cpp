@@ -66,21 +66,24 @@ Totals totals_of(const Post& post) {
   return totals;
 }
 
-std::uint64_t live_of(const Post& post) {
-  std::uint64_t live = 0;
-  for (const Child* child : post.children())
-    live += child->seat()->live.load(std::memory_order_relaxed);
-  return live;
+std::uint64_t sum_of(const Post& post, std::atomic<std::uint32_t> Seat::*gauge) {
+  std::uint64_t sum = 0;
+  for (const Child* child : post.children()) {
+    const Seat& seat = *child->seat();
+    sum += (seat.*gauge).load(std::memory_order_relaxed);
+  }
+  return sum;
 }
+std::uint64_t live_of(const Post& post) { return sum_of(post, &Seat::live); }
 
 std::string worker_json(const Post& post) {
   const Child* child = post.child();
   const std::int64_t beat =
       child == nullptr ? 0 : child->seat()->heartbeat_ms.load(std::memory_order_relaxed);
   return fmt::format(
-      R"({{"slot":{},"pid":{},"state":"{}","live":{},{},"restarts":{},"loop_max_us":{},"heartbeat_age_ms":{}}})",
+      R"({{"slot":{},"pid":{},"state":"{}","live":{},"streams":{},{},"restarts":{},"loop_max_us":{},"heartbeat_age_ms":{}}})",
       post.slot(), child == nullptr ? 0 : child->pid(), state_of(post), live_of(post),
-      counters_json(totals_of(post)), post.restarts(),
+      sum_of(post, &Seat::streams), counters_json(totals_of(post)), post.restarts(),
       child == nullptr ? 0 : child->seat()->loop_max_us.load(std::memory_order_relaxed),
       child == nullptr ? 0 : std::max<std::int64_t>(0, monotonic_now().count() - beat));
 }

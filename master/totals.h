@@ -14,11 +14,12 @@ struct CounterRow {
   std::atomic<std::uint64_t> SlotCounters::*member;
 };
 
-inline constexpr std::array<CounterRow, 12> kCounters{{
+inline constexpr std::array<CounterRow, 13> kCounters{{
     {"accepted", &SlotCounters::accepted},
     {"empty_wakeups", &SlotCounters::empty_wakeups},
     {"steered", &SlotCounters::steered},
     {"outgoing", &SlotCounters::outgoing},
+    {"streams_opened", &SlotCounters::streams_opened},
     {"closed", &SlotCounters::closed},
     {"refused_limit", &SlotCounters::refused_limit},
     {"refused_access", &SlotCounters::refused_access},

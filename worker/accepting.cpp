@@ -72,22 +72,18 @@ void Accepting::take_stranded() {
 }
 
 void Accepting::on_batch_end() {
-  if (is_exhausted_ && core_.table().size() < live_when_exhausted_) is_exhausted_ = false;
+  if (is_exhausted_ && core_.sockets() < live_when_exhausted_) is_exhausted_ = false;
   update();
   if (!is_finished_ && has_room()) finish();
 }
 
-bool Accepting::has_room() const {
-  return !is_exhausted_ && live() < capacity() && !core_.table().is_full();
-}
+bool Accepting::has_room() const { return !is_exhausted_ && core_.has_room_for_socket(); }
 
 int Accepting::budget() const { return accept_budget(core_.last_turn()); }
 
-std::uint32_t Accepting::live() const { return static_cast<std::uint32_t>(core_.table().size()); }
+std::uint32_t Accepting::live() const { return static_cast<std::uint32_t>(core_.sockets()); }
 
-std::uint32_t Accepting::capacity() const {
-  return static_cast<std::uint32_t>(core_.table().size() + core_.table().room());
-}
+std::uint32_t Accepting::capacity() const { return static_cast<std::uint32_t>(core_.capacity()); }
 
 // Brings the strategies to what the worker can take now.
 void Accepting::update() {
@@ -120,7 +116,7 @@ void Accepting::on_accepted(Accepted accepted) {
 void Accepting::on_descriptors_exhausted(int error_number) {
   core_.begin_batch();
   is_exhausted_ = true;
-  live_when_exhausted_ = core_.table().size();
+  live_when_exhausted_ = core_.sockets();
   if (exhaustion_log_.allow(core_.now())) {
     core_.log().warning("cannot accept: {}; pausing for {} ms", strerrordesc_np(error_number),
                         kExhaustedPause.count());

@@ -182,13 +182,15 @@ void Connection::on_deadline() {
 // The handle is stale before on_close is called, so that nothing is written to what has gone.
 void Connection::end(drover_close_reason reason) {
   ConnectionCore& shared = core();
+  if (is_carrier_) end_children(reason);
+  if (is_child_) forget_child();
   transport().close(reason, fin_sent_ && peer_ended_ && !is_broken_);
   const drover_conn name = handle();
   const std::uint64_t word = tag();
   shared.timers().cancel(name);
   shared.table().remove(index_);
   if (is_outgoing_) shared.tags().erase(name);
-  ConnectionCore::count(shared.counters().closed);
+  if (!is_child_) ConnectionCore::count(shared.counters().closed);
   if (is_outgoing_ && !is_open_) tell_not_connected(word);
   if (is_open_) {
     write_access_log(reason);

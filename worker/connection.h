@@ -20,10 +20,12 @@
 
 namespace drover {
 
+class ChildTransport;
 class ConnectionCore;
 class Transport;
 struct ListenSettings;
 struct Server;
+struct StreamCarrier;
 
 // "peer", "module", "reset", "timeout", "drained", "failed": for the access log.
 [[nodiscard]] const char* to_string(drover_close_reason reason);
@@ -38,6 +40,9 @@ class alignas(std::max_align_t) Connection {
   // table is full, or there is no descriptor. Nothing of it ends inside.
   static drover_conn connect(Server& server, const Address& address, Millis timeout,
                              std::uint64_t tag);
+  // Begins a stream of another connection, which lives as the accepted ones from the end of the
+  // batch on. 0: no room, or its access list or limits refuse the peer. Nothing ends inside.
+  static drover_conn open_child(Server& server, const StreamCarrier& carrier);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -53,6 +58,13 @@ class alignas(std::max_align_t) Connection {
   [[nodiscard]] std::uint64_t tag() const;  // of an outgoing one, else 0
   [[nodiscard]] Server& server() const { return *server_; }
   [[nodiscard]] void* state() { return this + 1; }  // of the module
+
+  // For its carrier; null: it has a socket.
+  [[nodiscard]] ChildTransport* stream();
+  // The carrier has given something.
+  void on_stream_changed() { settle_soon(); }
+  // The carrier has given too much.
+  void fail();
 
   // The transport is ready: EV_READ, EV_WRITE. May delete this.
   void on_event(short what);
@@ -72,7 +84,7 @@ class alignas(std::max_align_t) Connection {
 
  private:
   enum class State : std::uint8_t {
-    kConnecting,   // outgoing, not established yet
+    kConnecting,   // outgoing, not established yet; a child in its first batch
     kProxyHeader,  // waits for the balancer's word
     kServing,
     kClosing,  // the module, or we, have said goodbye: send, end of stream, discard until the
@@ -97,11 +109,16 @@ class alignas(std::max_align_t) Connection {
   void fail_to_connect(int error_number);
   void tell_not_connected(std::uint64_t tag);
 
+  // Streams (connection_children.cpp).
+  void end_children(drover_close_reason reason);
+  void forget_child();
+
   // Input (connection_input.cpp).
   void receive();
   void on_bytes(std::string_view bytes);
   std::string_view read_proxy_header(std::string_view bytes);
   void admit();
+  [[nodiscard]] bool is_admitted();
   void open();
   void offer(std::string_view bytes);
   void keep(std::string_view rest);
@@ -148,6 +165,8 @@ class alignas(std::max_align_t) Connection {
   drover_close_reason reason_ : 4 = DROVER_CLOSED_BY_PEER;  // once kClosing or broken
   unsigned watched_ : 6 = 0;                                // EV_READ, EV_WRITE, EV_ET
   bool is_outgoing_ : 1 = false;
+  bool is_child_ : 1 = false;           // its transport is a ChildTransport
+  bool is_carrier_ : 1 = false;         // has, or has had, children
   bool is_open_ : 1 = false;            // on_open has been called
   bool is_broken_ : 1 = false;          // ends at the next settle()
   bool is_settling_later_ : 1 = false;  // in the core's list

@@ -17,7 +17,7 @@ ConnectionCore::ConnectionCore(const CoreOptions& options, Listener* listener)
       listener_(listener),
       read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBuffer)),
       gather_({read_buffer_.get(), kReadBuffer}),
-      table_(options.capacity),
+      table_(options.capacity + options.streams),
       now_(options.clock()) {
   end_of_batch_.prepare(options_.base, this);
 }
@@ -62,7 +62,9 @@ void ConnectionCore::account_turn() {
   if (is_new_window || turn_us > longest.load(std::memory_order_relaxed)) {
     longest.store(turn_us, std::memory_order_relaxed);
   }
-  options_.seat->live.store(static_cast<std::uint32_t>(table_.size()), std::memory_order_relaxed);
+  options_.seat->live.store(static_cast<std::uint32_t>(sockets()), std::memory_order_relaxed);
+  options_.seat->streams.store(static_cast<std::uint32_t>(streams_.size()),
+                               std::memory_order_relaxed);
   options_.seat->turns.fetch_add(1, std::memory_order_release);
 }
 

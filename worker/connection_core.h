@@ -6,8 +6,11 @@
 
 #include <event2/event.h>
 
+#include <algorithm>
 #include <memory>
+#include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/event.h"
@@ -25,7 +28,8 @@ struct CoreOptions {
   event_base* base = nullptr;
   Log* log = nullptr;
   Seat* seat = nullptr;      // its counters, live and heartbeat are kept here
-  std::size_t capacity = 0;  // connections at most
+  std::size_t capacity = 0;  // connections with a socket at most
+  std::size_t streams = 0;   // and without
   Millis (*clock)() = &monotonic_now;
 };
 
@@ -79,6 +83,17 @@ class ConnectionCore {
   [[nodiscard]] WriteGather& gather() { return gather_; }
   [[nodiscard]] ConnectionTable& table() { return table_; }
   [[nodiscard]] ModuleTimers& timers() { return timers_; }
+  // By the connection that carries them: {parent, child}.
+  [[nodiscard]] std::set<std::pair<drover_conn, drover_conn>>& streams() { return streams_; }
+  // Connections with a socket.
+  [[nodiscard]] std::size_t sockets() const { return table_.size() - streams_.size(); }
+  [[nodiscard]] std::size_t capacity() const {
+    return std::min(options_.capacity, sockets() + table_.room());
+  }
+  [[nodiscard]] bool has_room_for_socket() const { return sockets() < capacity(); }
+  [[nodiscard]] bool has_room_for_stream() const {
+    return streams_.size() < options_.streams && !table_.is_full();
+  }
   // The modules' words for outgoing connections, which are few: not in every connection's record.
   [[nodiscard]] std::unordered_map<drover_conn, std::uint64_t>& tags() { return tags_; }
   // For what a client or a module on its behalf can cause.
@@ -105,6 +120,7 @@ class ConnectionCore {
   WriteGather gather_;
   ConnectionTable table_;
   ModuleTimers timers_{*this};
+  std::set<std::pair<drover_conn, drover_conn>> streams_;
   std::unordered_map<drover_conn, std::uint64_t> tags_;
   std::vector<drover_conn> unsettled_;
   std::vector<Unreturned> unreturned_;

@@ -35,7 +35,7 @@ void Connection::receive() {
 
   const auto size_bytes = static_cast<std::size_t>(result);
   bytes_in_ += size_bytes;
-  ConnectionCore::count(core().counters().bytes_in, size_bytes);
+  if (!is_child_) ConnectionCore::count(core().counters().bytes_in, size_bytes);
   if (output_ == nullptr && state_ == State::kServing) is_touched_ = true;
   if (kept > 0) {
     leftover_->copy(buffer, kept);
@@ -112,17 +112,15 @@ void Connection::on_end_of_stream() {
   send_gathered({});
 }
 
-void Connection::admit() {
+void Connection::admit() { is_admitted() ? open() : break_with(DROVER_CLOSED_BY_MODULE); }
+
+// A refusal is counted.
+bool Connection::is_admitted() {
   SlotCounters& counters = core().counters();
-  switch (server_->admission.admit(peer_, index_)) {
-    case Admission::Verdict::kAdmitted:
-      return open();
-    case Admission::Verdict::kDenied:
-      return refuse();
-    case Admission::Verdict::kAtLimit:
-      ConnectionCore::count(counters.refused_limit);
-      return break_with(DROVER_CLOSED_BY_MODULE);
-  }
+  const Admission::Verdict verdict = server_->admission.admit(peer_, index_);
+  if (verdict == Admission::Verdict::kDenied) ConnectionCore::count(counters.refused_access);
+  if (verdict == Admission::Verdict::kAtLimit) ConnectionCore::count(counters.refused_limit);
+  return verdict == Admission::Verdict::kAdmitted;
 }
 
 void Connection::open() {

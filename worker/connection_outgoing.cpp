@@ -33,7 +33,7 @@ drover_conn Connection::connect(Server& server, const Address& address, Millis t
                                 std::uint64_t tag) {
   ConnectionCore& core = server.core;
   UniqueFd fd = make_socket(address);
-  if (core.table().is_full() || !fd.is_open()) return 0;
+  if (!core.has_room_for_socket() || !fd.is_open()) return 0;
   const int result = ::connect(fd.get(), address.get(), address.size());
   const int error = result == 0 ? 0 : errno;
   Connection* connection = make<SocketTransport>(server, peer_of(address), std::move(fd));

@@ -91,7 +91,7 @@ void Connection::keep_output(Output output) {
 void Connection::note_sent(std::size_t size_bytes) {
   bytes_out_ += size_bytes;
   is_touched_ = true;
-  ConnectionCore::count(core().counters().bytes_out, size_bytes);
+  if (!is_child_) ConnectionCore::count(core().counters().bytes_out, size_bytes);
 }
 
 std::size_t Connection::pending_output() const {

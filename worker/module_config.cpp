@@ -14,8 +14,8 @@ namespace {
 // One server's lines against the table.
 class Reader {
  public:
-  Reader(const DirectiveTable& table, const ServerSettings& server, const std::string& prefix)
-      : table_(table), server_(server), prefix_(prefix) {}
+  Reader(const DirectiveTable& table, const ServerSettings& server, const Settings& settings)
+      : table_(table), server_(server), settings_(settings) {}
 
   ReadModuleConfig read() && {
     for (const ModuleDirective& line : server_.module_directives) read_line(line);
@@ -34,8 +34,11 @@ class Reader {
           line.source, line.name,
           fmt::format("has no value; write {} = and {}", line.name, describe_value(*row)));
     }
-    auto value = parse_directive(*row, line.value, prefix_);
+    auto value = parse_directive(*row, line.value, settings_.prefix);
     if (!value) return complain(line.source, line.name, value.error().message());
+    if (row->type == DROVER_SERVER && !is_server(line.value)) {
+      return complain(line.source, line.name, no_server(line.value));
+    }
     result_.config.set(row->name, std::move(value).value());
   }
 
@@ -48,11 +51,25 @@ class Reader {
     return unknown_directive(name, known, table_.module + ".");
   }
 
+  [[nodiscard]] bool is_server(const std::string& name) const {
+    return std::ranges::find(settings_.servers, name, &ServerSettings::name) !=
+           settings_.servers.end();
+  }
+
+  [[nodiscard]] std::string no_server(const std::string& name) const {
+    std::vector<std::string> names;
+    for (const ServerSettings& each : settings_.servers) names.push_back(each.name);
+    const std::string near = closest(name, names);
+    return fmt::format("{} is no server of this configuration{}", quote(name),
+                       near.empty() ? fmt::format("; write a [server {}]", name)
+                                    : fmt::format("; did you mean {}?", near));
+  }
+
   // Defaults were checked when the module was loaded.
   void add_default(const DirectiveRow& row) {
     if (std::ranges::find(seen_, &row) != seen_.end()) return;
     if (row.default_text != nullptr) {
-      return result_.config.set(row.name, default_of(row, prefix_).value());
+      return result_.config.set(row.name, default_of(row, settings_.prefix).value());
     }
     const std::string name = table_.module + "." + row.name;
     complain(server_.source, name,
@@ -66,7 +83,7 @@ class Reader {
 
   const DirectiveTable& table_;
   const ServerSettings& server_;
-  const std::string& prefix_;
+  const Settings& settings_;
   std::vector<const DirectiveRow*> seen_;
   ReadModuleConfig result_;
 };
@@ -79,8 +96,8 @@ const DirectiveValue* ModuleConfig::find(std::string_view name) const {
 }
 
 ReadModuleConfig read_module_config(const DirectiveTable& table, const ServerSettings& server,
-                                    const std::string& prefix) {
-  return Reader(table, server, prefix).read();
+                                    const Settings& settings) {
+  return Reader(table, server, settings).read();
 }
 
 }  // namespace drover

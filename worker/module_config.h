@@ -28,9 +28,9 @@ struct ReadModuleConfig {
   ModuleConfig config;              // complete only without errors
   std::vector<std::string> errors;  // all: "file:line: [server NAME] MODULE.NAME: what is wrong"
 };
-// `prefix` is absolute; relative paths are under it.
+// `settings` has the server: relative paths are under its prefix, its servers may be named.
 [[nodiscard]] ReadModuleConfig read_module_config(const DirectiveTable& table,
                                                   const ServerSettings& server,
-                                                  const std::string& prefix);
+                                                  const Settings& settings);
 
 }  // namespace drover

@@ -29,7 +29,8 @@ constexpr TypeOfValue kTypes[] = {{"text"},
                                   {"duration", kLongestDuration.count()},
                                   {"flag"},
                                   {"choice"},
-                                  {"path"}};
+                                  {"path"},
+                                  {"server"}};
 
 // As a number: a module in C may have anything here, which an enum must not hold.
 unsigned type_number(const DirectiveRow& row) {
@@ -107,6 +108,8 @@ Status check_bounds(const DirectiveRow& row) {
 
 Status check_default(const DirectiveRow& row) {
   if (row.default_text == nullptr) return Done{};
+  if (row.type == DROVER_SERVER && *row.default_text != '\0')
+    return Error("has a default, but a module does not know which servers there are");
   if (auto value = default_of(row, "/"); !value) return std::move(value).error().in("default");
   return Done{};
 }
@@ -174,7 +177,7 @@ const DirectiveRow* DirectiveTable::find(std::string_view name) const {
 
 Result<DirectiveValue> parse_directive(const DirectiveRow& row, const std::string& text,
                                        const std::string& prefix) {
-  if (row.type == DROVER_TEXT) return DirectiveValue{text, {}};
+  if (row.type == DROVER_TEXT || row.type == DROVER_SERVER) return DirectiveValue{text, {}};
   if (row.type == DROVER_PATH) {
     DROVER_TRY(std::string path, parse_path(text, prefix));
     return DirectiveValue{std::move(path), {}};
@@ -185,7 +188,8 @@ Result<DirectiveValue> parse_directive(const DirectiveRow& row, const std::strin
 
 // An empty default is no value; nobody can write one.
 Result<DirectiveValue> default_of(const DirectiveRow& row, const std::string& prefix) {
-  const bool may_be_empty = row.type == DROVER_TEXT || row.type == DROVER_PATH;
+  const bool may_be_empty =
+      row.type == DROVER_TEXT || row.type == DROVER_PATH || row.type == DROVER_SERVER;
   if (may_be_empty && *row.default_text == '\0') return DirectiveValue{};
   return parse_directive(row, row.default_text, prefix);
 }

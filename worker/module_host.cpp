@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "worker/connection.h"
+#include "worker/module_children.h"
 #include "worker/module_zones.h"
 
 struct drover_file {
@@ -205,7 +206,13 @@ constexpr drover_host kHost{.size = sizeof(drover_host),
                             .lease_give_back = module_lease_give_back,
                             .slot = slot,
                             .slots = slots,
-                            .ring = ring};
+                            .ring = ring,
+                            .server = module_server,
+                            .open_child = module_open_child,
+                            .child_data = module_child_data,
+                            .child_end = module_child_end,
+                            .child_reset = module_child_reset,
+                            .child_writable = module_child_writable};
 
 Error refusal(const Server& server, const char* what) {
   return Error(

@@ -2,8 +2,10 @@
 // access log.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/settings.h"
 #include "modules/sdk/drover_module.h"
@@ -20,6 +22,10 @@ struct Server;
 
 // What the contract calls a context: the way from a host function back to the server.
 struct drover_context {
+  drover::Server* server = nullptr;
+};
+// And what it calls a server: the way from another module to this one.
+struct drover_server {
   drover::Server* server = nullptr;
 };
 
@@ -40,7 +46,10 @@ struct Server {
   std::optional<AccessLog> access_log;
   const Heritage* heritage = nullptr;  // of the worker; null before it has given them, as zones
   ZoneMappings* zones = nullptr;       // of the worker
+  const std::vector<std::unique_ptr<Server>>* all =
+      nullptr;  // of the worker; null before it has all
   drover_context context{this};
+  drover_server name{this};
   void* instance = nullptr;    // worker_init's; null before it and after worker_exit
   std::string last_message;    // the module's last log line, to say why it could not start
   bool runs_in_batch = false;  // a hook of it has been called in this batch

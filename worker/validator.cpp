@@ -86,8 +86,7 @@ class Validator {
     announce(fmt::format("module {} checked server {}", module.table.name, settings.name));
     Server server(core, settings, module.table, Admission(settings, nullptr, nullptr));
     server.heritage = &heritage_;  // without doorbells: nobody is rung
-    server.config =
-        read_module_config(module.directives, settings, heritage_.settings->prefix).config;
+    server.config = read_module_config(module.directives, settings, *heritage_.settings).config;
     if (Status valid = validate_module(server); !valid) errors_.push_back(valid.error().message());
     core.timers().stop_all(server);
   }
@@ -108,7 +107,7 @@ std::vector<std::string> check_servers(const Settings& settings,
     const LoadedModule* module = find_module(modules, server.protocol);
     const auto wrong = module == nullptr
                            ? std::vector{not_loaded(server, modules)}
-                           : read_module_config(module->directives, server, settings.prefix).errors;
+                           : read_module_config(module->directives, server, settings).errors;
     errors.insert(errors.end(), wrong.begin(), wrong.end());
   }
   return errors;

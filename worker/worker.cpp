@@ -82,7 +82,8 @@ Worker::Worker(const Heritage& heritage)
       core_({.base = base_.get(),
              .log = heritage.log,
              .seat = &heritage.my_seat(),
-             .capacity = static_cast<std::size_t>(heritage.worker_connections)},
+             .capacity = static_cast<std::size_t>(heritage.worker_connections),
+             .streams = static_cast<std::size_t>(heritage.settings->worker_streams)},
             this),
       zones_(heritage.zones),
       logs_(*heritage.log, servers_),
@@ -118,8 +119,9 @@ Status Worker::start_servers() {
     DROVER_TRY(servers_.back()->config, configure(module->directives, settings));
     servers_.back()->heritage = &heritage_;
     servers_.back()->zones = &zones_;
-    DROVER_TRY_DO(start_module(*servers_.back()));
+    servers_.back()->all = &servers_;
   }
+  for (const auto& server : servers_) DROVER_TRY_DO(start_module(*server));
   logs_.adopt(heritage_.access_log_fds);
   return Done{};
 }
@@ -127,7 +129,7 @@ Status Worker::start_servers() {
 // The validator has found it good; the same code reads it again here.
 Result<ModuleConfig> Worker::configure(const DirectiveTable& table,
                                        const ServerSettings& server) const {
-  ReadModuleConfig read = read_module_config(table, server, heritage_.settings->prefix);
+  ReadModuleConfig read = read_module_config(table, server, *heritage_.settings);
   if (!read.errors.empty()) return Error(fmt::format("{}", fmt::join(read.errors, "\n")));
   return std::move(read.config);
 }

@@ -31,6 +31,9 @@ typedef uint64_t drover_conn;
 /* A timer of an instance. Never reused while the worker lives; 0 is none. */
 typedef uint64_t drover_timer;
 
+/* A server of the configuration, in this worker; opaque, lives until the worker ends. */
+typedef struct drover_server drover_server;
+
 /* A file that a module has opened; opaque. */
 typedef struct drover_file drover_file;
 
@@ -69,7 +72,8 @@ enum drover_directive_type {
   DROVER_DURATION = 3, /* "75s": milliseconds */
   DROVER_FLAG = 4,     /* "on": 1, "off": 0 */
   DROVER_CHOICE = 5,   /* one of `words`: its index */
-  DROVER_PATH = 6      /* a path, absolute when the module gets it */
+  DROVER_PATH = 6,     /* a path, absolute when the module gets it */
+  DROVER_SERVER = 7    /* the name of a server of the configuration; a default can only be "" */
 };
 
 /* One directive of a module, written `MODULE.NAME = value` in a server whose protocol the module
@@ -83,7 +87,7 @@ struct drover_directive {
   const char* name; /* without the module's: letters, digits, - and _ */
   enum drover_directive_type type;
   /* The value of a server that does not say it, as it would be written; null: every server must
-   * say it. "" is no value: config_text gives "" (DROVER_TEXT and DROVER_PATH only). */
+   * say it. "" is no value: config_text gives "" (of texts, paths and servers only). */
   const char* default_text;
   /* Inclusive bounds of DROVER_NUMBER, DROVER_SIZE (bytes) and DROVER_DURATION (milliseconds);
    * both 0: any. In any case a size is at most 2^50 bytes and a duration 3650 days. */
@@ -135,6 +139,33 @@ struct drover_zone {
 
 #define DROVER_ZONE_LEASES 16u      /* of each zone, numbered from 0 */
 #define DROVER_LONGEST_LEASE 60000u /* milliseconds */
+
+/* How a module carries a stream inside of one of its connections: what Drover calls, in place of a
+ * socket's system calls, for the connection that open_child has made of it (a *child*). Worker, in
+ * any hook of any module and between hooks; `instance` and `argument` are those of whoever called
+ * open_child. They may call every function of the host. No hook of the child runs inside of them,
+ * none of the carrier's either. */
+struct drover_transport {
+  size_t size;
+  /* Takes bytes for the stream's peer, in order, from the front of `slices`, which live during the
+   * call. Returns how many. Fewer than there are: the rest stays with Drover, which asks again
+   * after child_writable. More than there are is a bug and breaks the child. */
+  size_t (*write)(void* instance, void* argument, const struct drover_slice* slices, size_t count);
+  /* The child has ended its stream: nothing more is written. May be null. */
+  void (*half_close)(void* instance, void* argument);
+  /* The child has taken so many bytes of what child_data gave: the peer may send as many again. May
+   * be null. */
+  void (*consumed)(void* instance, void* argument, size_t size_bytes);
+  /* The child has ended: the last call for it, exactly one for each open_child that succeeded; its
+   * handle is stale. `is_in_order`: the end of stream was given by the peer and sent by the child
+   * (a half_close that is missing is meant); otherwise the peer is to be told that the stream was
+   * broken off. */
+  void (*close)(void* instance, void* argument, enum drover_close_reason reason, int is_in_order);
+};
+
+/* Bytes that may wait in a child because its module has paused it or lags behind. A carrier keeps
+ * its peer well below it by `consumed`, or by pausing its own connection. */
+#define DROVER_CHILD_INBOX ((size_t)1024 * 1024)
 
 /* What Drover offers. All functions: from inside a hook, in the process and thread that runs it.
  * That is a worker, or, for `validate`, the validator: there is no connection there, every handle
@@ -219,7 +250,7 @@ struct drover_host {
    * of the module. In a worker and in `validate`. */
   const char* (*config_text)(drover_context* context, const char* name);
   /* The same as a number: bytes, milliseconds, 0 or 1, the index of the word. 0, with an error in
-   * the log, for a name that is not in the table and for DROVER_TEXT and DROVER_PATH. */
+   * the log, for a name that is not in the table and for texts, paths and servers. */
   int64_t (*config_number)(drover_context* context, const char* name);
 
   /* Maps a zone of the configuration into this worker and claims it for this module: from then on
@@ -255,6 +286,32 @@ struct drover_host {
    * successor is rung too, and rings for one that is being replaced are heard by its successor;
    * workers of other generations are not rung. No such slot: nothing. Worker, any hook. */
   void (*ring)(drover_context* context, uint32_t slot);
+
+  /* The server of that name, null when there is none (a DROVER_SERVER directive has been checked).
+   * Worker, any hook, also in worker_init; null in `validate`. It may have no `listen`: such a
+   * server exists for children only. */
+  const drover_server* (*server)(drover_context* context, const char* name);
+  /* Makes a stream of `parent`, one of this instance's connections, a connection that `server`
+   * serves, as it would serve a socket: its hooks, timeouts, limits and access list (by the address
+   * of the parent's peer), access log. It is opened at the end of the batch: on_open is not called
+   * inside. It ends with its parent at the latest (reason DROVER_RESET, or DROVER_DRAINED).
+   * `transport` is copied. 0: there is no such connection, the server refuses the peer or is at a
+   * limit, or worker_streams are there; nothing is called then. */
+  drover_conn (*open_child)(drover_context* context, drover_conn parent,
+                            const drover_server* server, const struct drover_transport* transport,
+                            void* argument);
+  /* The four by which the carrier tells what has come for a child of its own; on any other
+   * connection they do nothing. No hook runs inside of them.
+   * Bytes, which are copied, and offered to the child at the end of the batch unless it is paused.
+   * Returns how many wait now. More than DROVER_CHILD_INBOX, or after child_end: none are taken and
+   * the child is closed with DROVER_MODULE_FAILED. */
+  size_t (*child_data)(drover_context* context, drover_conn child, struct drover_slice bytes);
+  /* The peer's end of stream, behind all bytes. */
+  void (*child_end)(drover_context* context, drover_conn child);
+  /* The peer has broken the stream off; what waits is dropped. */
+  void (*child_reset)(drover_context* context, drover_conn child);
+  /* transport->write would take more now. */
+  void (*child_writable)(drover_context* context, drover_conn child);
 };
 
 /* Bytes of pending output above which Drover reads no more from the connection itself. A module

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 namespace drover {
 
 class File;
+class Stream;
 
 // What Drover offers, with its context. A value; valid until the instance is destroyed.
 class Host {
@@ -78,6 +80,20 @@ class Host {
   }
   [[nodiscard]] std::uint64_t tag(drover_conn conn) const { return host_->tag(context_, conn); }
 
+  // Null when there is none.
+  [[nodiscard]] const drover_server* server(const char* name) const {
+    return host_->server(context_, name);
+  }
+  // 0 when it is refused: `stream` is not kept then. Otherwise it must live until closed() is
+  // called.
+  drover_conn open_child(drover_conn parent, const drover_server* server, Stream& stream) const;
+  std::size_t child_data(drover_conn child, std::string_view bytes) const {
+    return host_->child_data(context_, child, {bytes.data(), bytes.size()});
+  }
+  void child_end(drover_conn child) const { host_->child_end(context_, child); }
+  void child_reset(drover_conn child) const { host_->child_reset(context_, child); }
+  void child_writable(drover_conn child) const { host_->child_writable(context_, child); }
+
   // The zone of that name with a T at its beginning, built by T() when nobody has done it before.
   // `version` is the layout's number. In the constructor only; throws ZoneRefused.
   template <class T>
@@ -133,6 +149,64 @@ inline File Host::open_file(const std::string& path, int& error) const {
 inline void Host::write_file(drover_conn conn, const File& file, std::uint64_t offset,
                              std::uint64_t size_bytes) const {
   host_->write_file(context_, conn, file.get(), offset, size_bytes);
+}
+
+// A stream that a module carries, for Host::open_child; see drover_transport. What its functions
+// throw costs the stream in write(), and is dropped in the others.
+class Stream {
+ public:
+  // Takes bytes for the peer; how many.
+  virtual std::size_t write(std::span<const drover_slice> slices) = 0;
+  virtual void half_close() {}
+  virtual void consumed(std::size_t /*size_bytes*/) {}
+  // The last call: it may delete itself.
+  virtual void closed(drover_close_reason reason, bool is_in_order) = 0;
+
+  static constexpr drover_transport table() {
+    return {.size = sizeof(drover_transport),
+            .write = &call_write,
+            .half_close = &call_half_close,
+            .consumed = &call_consumed,
+            .close = &call_closed};
+  }
+
+ protected:
+  ~Stream() = default;
+
+ private:
+  template <class Call>
+  static bool guarded(void* argument, Call call) noexcept {
+    try {
+      call(*static_cast<Stream*>(argument));
+      return true;
+    } catch (...) {
+      return false;
+    }
+  }
+  static std::size_t call_write(void* /*instance*/, void* argument, const drover_slice* slices,
+                                std::size_t count) {
+    std::size_t taken = 0;
+    const bool done = guarded(argument, [&](Stream& stream) {
+      taken = stream.write({slices, count});
+    });
+    return done ? taken : ~std::size_t{0};
+  }
+  static void call_half_close(void* /*instance*/, void* argument) {
+    guarded(argument, [](Stream& stream) { stream.half_close(); });
+  }
+  static void call_consumed(void* /*instance*/, void* argument, std::size_t size_bytes) {
+    guarded(argument, [&](Stream& stream) { stream.consumed(size_bytes); });
+  }
+  static void call_closed(void* /*instance*/, void* argument, drover_close_reason reason,
+                          int is_in_order) {
+    guarded(argument, [&](Stream& stream) { stream.closed(reason, is_in_order != 0); });
+  }
+};
+
+inline drover_conn Host::open_child(drover_conn parent, const drover_server* server,
+                                    Stream& stream) const {
+  static constexpr drover_transport kTable = Stream::table();
+  return host_->open_child(context_, parent, server, &kTable, &stream);
 }
 
 // A row of kDirectives; see drover_directive. Bounds are in numbers, bytes or milliseconds.

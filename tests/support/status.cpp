@@ -14,6 +14,7 @@ Counters counters_from(const json& in) {
   in.at("steered").get_to(counters.steered);
   in.at("outgoing").get_to(counters.outgoing);
   in.at("closed").get_to(counters.closed);
+  in.at("streams_opened").get_to(counters.streams_opened);
   in.at("refused_limit").get_to(counters.refused_limit);
   in.at("refused_access").get_to(counters.refused_access);
   in.at("accept_pauses").get_to(counters.accept_pauses);
@@ -30,6 +31,7 @@ WorkerStatus worker_from(const json& in) {
   in.at("pid").get_to(worker.pid);
   in.at("state").get_to(worker.state);
   in.at("live").get_to(worker.live);
+  in.at("streams").get_to(worker.streams);
   worker.counters = counters_from(in);
   in.at("restarts").get_to(worker.restarts);
   in.at("loop_max_us").get_to(worker.loop_max_us);

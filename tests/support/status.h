@@ -18,6 +18,7 @@ struct Counters {
   std::int64_t steered = 0;
   std::int64_t outgoing = 0;
   std::int64_t closed = 0;
+  std::int64_t streams_opened = 0;
   std::int64_t refused_limit = 0;
   std::int64_t refused_access = 0;
   std::int64_t accept_pauses = 0;
@@ -32,6 +33,7 @@ struct WorkerStatus {
   pid_t pid = 0;
   std::string state;  // starting ready draining backoff
   std::int64_t live = 0;
+  std::int64_t streams = 0;
   Counters counters;
   std::int64_t restarts = 0;
   std::int64_t loop_max_us = 0;

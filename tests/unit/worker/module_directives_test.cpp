@@ -161,7 +161,10 @@ ReadModuleConfig read_lines(const std::vector<std::pair<std::string, std::string
     const int line = 10 + static_cast<int>(server.module_directives.size());
     server.module_directives.push_back({name, value, {"d.conf", line}});
   }
-  return read_module_config(read_rows(rows).value(), server, "/srv");
+  Settings settings;
+  settings.prefix = "/srv";
+  settings.servers = {server};
+  return read_module_config(read_rows(rows).value(), server, settings);
 }
 
 struct BadValue {

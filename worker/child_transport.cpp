@@ -1,0 +1,92 @@
+#include "worker/child_transport.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "worker/write_gather.h"
+
+namespace drover {
+
+// The carrier's instance has had a hook run: its on_batch_end is due.
+template <class Hook, class... Args>
+auto ChildTransport::call(Hook hook, Args... args) {
+  carrier_.server->runs_in_batch = true;
+  return hook(carrier_.server->instance, carrier_.argument, args...);
+}
+
+bool ChildTransport::put(std::string_view bytes) {
+  if (peer_ended_ || waiting() + bytes.size() > kMaxInbox) return false;
+  inbox_.append(bytes);
+  return true;
+}
+
+ssize_t ChildTransport::receive(std::span<char> buffer) {
+  if (is_reset_) {
+    errno = ECONNRESET;
+    return -1;
+  }
+  const std::size_t size = inbox_.copy(buffer.data(), buffer.size(), inbox_read_);
+  inbox_read_ += size;
+  if (waiting() == 0) {
+    std::string().swap(inbox_);  // an idle stream keeps no buffer
+    inbox_read_ = 0;
+  }
+  if (size > 0) {
+    if (carrier_.table.consumed != nullptr) call(carrier_.table.consumed, size);
+  } else if (!peer_ended_) {
+    errno = EAGAIN;
+    return -1;
+  }
+  return static_cast<ssize_t>(size);
+}
+
+ssize_t ChildTransport::send(std::span<iovec> slices, bool /*more_follows*/) {
+  std::array<drover_slice, WriteGather::kMaxSlices + 1> out;
+  const std::size_t count = std::min(slices.size(), out.size());
+  std::size_t wanted = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = {slices[i].iov_base, slices[i].iov_len};
+    wanted += slices[i].iov_len;
+  }
+  const std::size_t taken = call(carrier_.table.write, out.data(), count);
+  is_writable_ = taken >= wanted;
+  errno = taken > wanted ? EPROTO : EAGAIN;  // more than there was: the carrier is out of its mind
+  return taken == 0 || taken > wanted ? -1 : static_cast<ssize_t>(taken);
+}
+
+// Through the worker's read buffer, which no hook is using while a connection sends what waits.
+ssize_t ChildTransport::send_file(int file, std::uint64_t offset, std::size_t size_bytes) {
+  char* const buffer = carrier_.server->core.read_buffer();
+  const ssize_t size = pread(file, buffer, std::min(size_bytes, ConnectionCore::kReadBuffer),
+                             static_cast<off_t>(offset));
+  if (size <= 0) return size;
+  iovec slice{buffer, static_cast<std::size_t>(size)};
+  return send(std::span(&slice, 1), false);
+}
+
+bool ChildTransport::end_output() {
+  if (carrier_.table.half_close != nullptr) call(carrier_.table.half_close);
+  return true;
+}
+
+void ChildTransport::close(drover_close_reason reason, bool is_in_order) {
+  call(carrier_.table.close, reason, is_in_order ? 1 : 0);
+}
+
+void ChildTransport::watch(event_base* /*base*/, short what, Connection* /*connection*/) {
+  watched_ = what;
+}
+
+short ChildTransport::ready() const {
+  const bool is_read = (watched_ & EV_READ) != 0 && (watched_ & EV_ET) == 0;
+  const bool has_input = is_read && (waiting() > 0 || peer_ended_);
+  const bool has_room = (watched_ & EV_WRITE) != 0 && is_writable_;
+  return static_cast<short>((is_reset_ || has_input ? EV_READ : 0) | (has_room ? EV_WRITE : 0));
+}
+
+bool ChildTransport::is_reset(bool /*peer_ended*/) const { return is_reset_; }
+
+}  // namespace drover

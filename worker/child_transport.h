@@ -1,0 +1,62 @@
+// A stream that a module carries inside of another connection. What its peer has sent waits in an
+// inbox until the end of the batch: no module's hook runs inside of another module's call. What the
+// connection writes goes to the carrier's transport table at once.
+#pragma once
+
+#include <string>
+
+#include "worker/server.h"
+#include "worker/transport.h"
+
+namespace drover {
+
+// Whose stream it is.
+struct StreamCarrier {
+  Server* server = nullptr;  // of the module that carries it
+  drover_conn parent = 0;    // the connection it is a stream of
+  drover_transport table{};
+  void* argument = nullptr;
+};
+
+class ChildTransport final : public Transport {
+ public:
+  // What the carrier may give before the connection has taken anything, bytes.
+  static constexpr std::size_t kMaxInbox = std::size_t{1} << 20;
+
+  explicit ChildTransport(const StreamCarrier& carrier) : carrier_(carrier) {}
+
+  [[nodiscard]] const StreamCarrier& carrier() const { return carrier_; }
+
+  // From the carrier, which then has the connection take its turn. False: the inbox would be above
+  // its limit, or the peer has ended before; nothing is kept.
+  [[nodiscard]] bool put(std::string_view bytes);
+  void put_end() { peer_ended_ = true; }
+  void put_reset() { is_reset_ = true; }
+  void set_writable() { is_writable_ = true; }
+  [[nodiscard]] std::size_t waiting() const { return inbox_.size() - inbox_read_; }
+
+  ssize_t receive(std::span<char> buffer) override;
+  ssize_t send(std::span<iovec> slices, bool more_follows) override;
+  ssize_t send_file(int file, std::uint64_t offset, std::size_t size_bytes) override;
+  bool end_output() override;
+  void close(drover_close_reason reason, bool is_in_order) override;
+  void watch(event_base* base, short what, Connection* connection) override;
+  [[nodiscard]] short ready() const override;
+  [[nodiscard]] bool is_reset(bool peer_ended) const override;
+
+ private:
+  template <class Hook, class... Args>
+  auto call(Hook hook, Args... args);
+
+  StreamCarrier carrier_;
+  std::string inbox_;
+  std::size_t inbox_read_ = 0;
+  short watched_ = 0;
+  bool is_writable_ = true;
+  bool peer_ended_ = false;  // behind the inbox
+  bool is_reset_ = false;
+};
+
+static_assert(sizeof(ChildTransport) <= kTransportRoom);
+
+}  // namespace drover

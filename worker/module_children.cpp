@@ -1,0 +1,84 @@
+#include "worker/module_children.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "worker/child_transport.h"
+#include "worker/connection.h"
+#include "worker/server.h"
+
+namespace drover {
+namespace {
+
+static_assert(ChildTransport::kMaxInbox == DROVER_CHILD_INBOX);
+
+constexpr std::size_t kLeastTransport = offsetof(drover_transport, close) + sizeof(void*);
+
+bool is_of(const Server& server, Connection* connection) {
+  return connection != nullptr && &connection->server() == &server;
+}
+
+// Null for a connection that has gone, which is counted, and for one that another carries.
+Connection* find_child(drover_context* context, drover_conn child) {
+  ConnectionCore& core = context->server->core;
+  Connection* connection = core.table().find(child);
+  if (connection == nullptr) ConnectionCore::count(core.counters().stale_handles);
+  const ChildTransport* stream = connection == nullptr ? nullptr : connection->stream();
+  const bool is_own = stream != nullptr && stream->carrier().server == context->server;
+  return is_own ? connection : nullptr;
+}
+
+template <class Change>
+void change(drover_context* context, drover_conn child, Change change_stream) {
+  Connection* connection = find_child(context, child);
+  if (connection == nullptr) return;
+  change_stream(*connection->stream());
+  connection->on_stream_changed();
+}
+
+}  // namespace
+
+const drover_server* module_server(drover_context* context, const char* name) {
+  const auto* all = context->server->all;
+  if (all == nullptr) return nullptr;
+  const auto found =
+      std::ranges::find_if(*all, [&](const auto& server) { return server->settings.name == name; });
+  return found == all->end() ? nullptr : &(*found)->name;
+}
+
+drover_conn module_open_child(drover_context* context, drover_conn parent,
+                              const drover_server* server, const drover_transport* transport,
+                              void* argument) {
+  Server& carrier = *context->server;
+  const bool is_complete = transport->size >= kLeastTransport && transport->write != nullptr &&
+                           transport->close != nullptr;
+  if (server == nullptr || !is_complete || !is_of(carrier, carrier.core.table().find(parent))) {
+    return 0;
+  }
+  StreamCarrier stream{.server = &carrier, .parent = parent, .argument = argument};
+  std::memcpy(&stream.table, transport, std::min(transport->size, sizeof stream.table));
+  return Connection::open_child(*server->server, stream);
+}
+
+size_t module_child_data(drover_context* context, drover_conn child, drover_slice bytes) {
+  Connection* connection = find_child(context, child);
+  if (connection == nullptr) return 0;
+  const bool is_taken =
+      connection->stream()->put({static_cast<const char*>(bytes.data), bytes.size});
+  is_taken ? connection->on_stream_changed() : connection->fail();
+  return connection->stream()->waiting();
+}
+
+void module_child_end(drover_context* context, drover_conn child) {
+  change(context, child, [](ChildTransport& stream) { stream.put_end(); });
+}
+
+void module_child_reset(drover_context* context, drover_conn child) {
+  change(context, child, [](ChildTransport& stream) { stream.put_reset(); });
+}
+
+void module_child_writable(drover_context* context, drover_conn child) {
+  change(context, child, [](ChildTransport& stream) { stream.set_writable(); });
+}
+
+}  // namespace drover
