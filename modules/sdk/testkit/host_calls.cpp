@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "modules/sdk/testkit/child_calls.hpp"
+
 struct drover_file {
   std::string content;
 };
@@ -232,7 +234,13 @@ const drover_host& host_calls() {
                                       .lease_give_back = HostCalls::lease_give_back,
                                       .slot = HostCalls::slot,
                                       .slots = HostCalls::slots,
-                                      .ring = HostCalls::ring};
+                                      .ring = HostCalls::ring,
+                                      .server = ChildCalls::server,
+                                      .open_child = ChildCalls::open_child,
+                                      .child_data = ChildCalls::child_data,
+                                      .child_end = ChildCalls::child_end,
+                                      .child_reset = ChildCalls::child_reset,
+                                      .child_writable = ChildCalls::child_writable};
   return kTable;
 }
 

@@ -242,6 +242,7 @@ void Host::tell_drain(drover_conn conn) {
 void Host::close(drover_conn conn, drover_close_reason reason) {
   Connection& target = at(conn);
   if (std::exchange(target.ended, target.ended.value_or(reason))) return;
+  end_children_of(conn, reason);
   if (!target.is_open) return;
   hook_has_run_ = true;
   if (module_.on_close != nullptr) module_.on_close(instance_, conn, target.state.get(), reason);
@@ -257,6 +258,7 @@ void Host::end_batch() {
 }
 
 void Host::settle_all() {
+  settle_children();
   for (const auto& entry : connections_) settle(entry.first);
 }
 

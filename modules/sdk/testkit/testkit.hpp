@@ -120,6 +120,27 @@ class Host {
   void establish(drover_conn conn);
   void refuse(drover_conn conn, int error);
 
+  // Streams that the module carries: the test is the protocol that serves them. Those that have not
+  // ended, in the order in which they were opened.
+  [[nodiscard]] std::vector<drover_conn> children() const;
+  [[nodiscard]] std::string server_of(drover_conn child) const;
+  // The protocol writes: how many bytes the module took.
+  std::size_t child_write(drover_conn child, std::string_view bytes);
+  void child_half_close(drover_conn child);
+  // Takes what has come for it, which the module is told.
+  [[nodiscard]] std::string child_read(drover_conn child);
+  // The peer's end of stream has come, behind what child_read() gives.
+  [[nodiscard]] bool child_peer_ended(drover_conn child) const;
+  // The module was told by child_writable, since the last time this was asked.
+  [[nodiscard]] bool child_was_writable(drover_conn child);
+  // It ends, in order when both ends of stream were given; as a child does that the module breaks
+  // off, or whose connection has gone.
+  void child_close(drover_conn child, drover_close_reason reason = DROVER_CLOSED_BY_MODULE);
+  // Why it ended; nothing while it lives.
+  [[nodiscard]] std::optional<drover_close_reason> child_closed(drover_conn child) const;
+  // Streams are refused from now on.
+  bool refuses_children = false;
+
   // This worker's number and how many there are.
   std::uint32_t slot = 0;
   std::uint32_t slots = 1;
@@ -134,7 +155,8 @@ class Host {
   [[nodiscard]] void* instance() const { return instance_; }
 
  private:
-  friend struct HostCalls;  // the functions of drover_host
+  friend struct HostCalls;   // the functions of drover_host
+  friend struct ChildCalls;  // those of them that are for streams
 
   struct Connection {
     std::string peer;
@@ -163,6 +185,18 @@ class Host {
       return is_open && !is_paused && !is_throttled && !is_closing && !ended;
     }
   };
+  struct Child {
+    drover_conn parent = 0;
+    std::string server;
+    drover_transport transport{};
+    void* argument = nullptr;
+    std::string inbox;
+    bool peer_ended = false;
+    bool has_ended = false;
+    bool was_writable = false;
+    std::optional<drover_close_reason> broken;  // closes at the end of the batch
+    std::optional<drover_close_reason> closed;
+  };
   struct WorkerTimer {
     std::int64_t at_ms;
     std::uint64_t tag;
@@ -171,6 +205,11 @@ class Host {
   Connection& at(drover_conn conn);
   [[nodiscard]] const Connection& at(drover_conn conn) const;
   Connection* find_live(drover_conn conn);
+  Child& child_at(drover_conn child);
+  [[nodiscard]] const Child& child_at(drover_conn child) const;
+  void end_child(drover_conn child, drover_close_reason reason);
+  void end_children_of(drover_conn parent, drover_close_reason reason);
+  void settle_children();
   drover_conn add(std::string peer);
   Outgoing take_outgoing(drover_conn conn);
   void open(drover_conn conn);
@@ -194,7 +233,9 @@ class Host {
   std::unique_ptr<drover_context> context_;
   void* instance_ = nullptr;
   std::int64_t now_ms_ = 1'000'000;
-  std::map<drover_conn, Connection> connections_;  // those that have ended too
+  std::map<drover_conn, Connection> connections_;                  // those that have ended too
+  std::map<drover_conn, Child> children_;                          // those that have ended too
+  std::map<std::string, std::shared_ptr<drover_server>> servers_;  // that it has asked for
   std::map<drover_timer, WorkerTimer> timers_;
   std::vector<Outgoing> outgoing_;
   std::vector<LogLine> log_;
