@@ -16,7 +16,7 @@ PAGE_FILE = SOURCE / "man/drover-module.3"
 PAGE = PAGE_FILE.read_text()
 HEADER = re.sub(r"/\*.*?\*/", "", (SOURCE / "modules/sdk/drover_module.h").read_text(), flags=re.DOTALL)
 COMPILER = "c++"
-STRUCTS = {"drover_module": "HOOKS", "drover_host": "HOST FUNCTIONS"}  # and the section of each
+STRUCTS = {"drover_module": "HOOKS", "drover_host": "HOST FUNCTIONS", "drover_transport": "STREAMS"}  # and the section of each
 
 
 def plain(declaration):
