@@ -105,6 +105,9 @@ INSTANTIATE_TEST_SUITE_P(
                "directive title: has words, but is no DROVER_CHOICE"},
         BadRow{"no_words", [](Rows& rows) { rows[5].words = nullptr; },
                "directive colour: has no words to choose from"},
+        BadRow{"default_of_a_server",
+               [](Rows& rows) { rows[6] = row("root", DROVER_SERVER, "main"); },
+               "directive root: has a default, but a module does not know which servers there are"},
         BadRow{"not_one_word", [](Rows& rows) { rows[5].words = kNoWords; },
                "directive colour: has no words to choose from"}),
     [](const auto& row) { return row.param.name; });
@@ -217,6 +220,16 @@ INSTANTIATE_TEST_SUITE_P(
         BadValue{"unknown", "web.elephants", "1",
                  "web.elephants: unknown directive; see drover --directives"}),
     [](const auto& row) { return row.param.name; });
+
+TEST(ModuleConfig, TakesTheNameOfAServerThatThereIs) {
+  const Rows rows{row("behind", DROVER_SERVER, "")};
+
+  EXPECT_EQ(read_lines({{"web.behind", "s"}}, rows).config.find("behind")->text, "s");
+  EXPECT_EQ(read_lines({}, rows).config.find("behind")->text, "");
+  EXPECT_THAT(read_lines({{"web.behind", "elsewhere"}}, rows).errors,
+              ElementsAre("d.conf:10: [server s] web.behind: \"elsewhere\" is no server of this "
+                          "configuration; write a [server elsewhere]"));
+}
 
 TEST(ModuleConfig, ReportsEveryError) {
   const auto read = read_lines({{"web.room", "1"}, {"web.loud", "1"}});
