@@ -175,6 +175,21 @@ void ring(drover_context* context, uint32_t slot_number) {
   if (slot_number < doorbells.size()) eventfd_write(doorbells[slot_number], 1);
 }
 
+// Once for each instance: it may do so with each message.
+void log_wrong_metric(drover_context* context, const char* kind, uint32_t index) {
+  if (!context->server->metrics.may_complain()) return;
+  const std::string what = fmt::format("its table has no {} {}: not counted", kind, index);
+  log(context, DROVER_LOG_ERROR, what.c_str());
+}
+
+void count(drover_context* context, uint32_t index, uint64_t add) {
+  if (!context->server->metrics.add(index, add)) log_wrong_metric(context, "counter", index);
+}
+
+void gauge(drover_context* context, uint32_t index, int64_t value) {
+  if (!context->server->metrics.set(index, value)) log_wrong_metric(context, "gauge", index);
+}
+
 constexpr drover_host kHost{.size = sizeof(drover_host),
                             .abi = DROVER_ABI,
                             .write = write,
@@ -205,7 +220,9 @@ constexpr drover_host kHost{.size = sizeof(drover_host),
                             .lease_give_back = module_lease_give_back,
                             .slot = slot,
                             .slots = slots,
-                            .ring = ring};
+                            .ring = ring,
+                            .count = count,
+                            .gauge = gauge};
 
 Error refusal(const Server& server, const char* what) {
   return Error(

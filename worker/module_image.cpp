@@ -33,6 +33,7 @@ Result<LoadedModule> open_image(const ModuleImageHeritage& image) {
   LoadedModule loaded;
   DROVER_TRY(loaded.table, check_module_table(*static_cast<const ModuleTable*>(symbol)));
   DROVER_TRY(loaded.directives, read_directive_table(loaded.table));
+  DROVER_TRY(loaded.metrics, read_metric_table(loaded.table));
   loaded.object = object.release();
   return loaded;
 }

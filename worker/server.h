@@ -12,6 +12,7 @@
 #include "worker/connection_core.h"
 #include "worker/module_config.h"
 #include "worker/module_image.h"
+#include "worker/module_metrics.h"
 #include "worker/zone_mapping.h"
 
 namespace drover {
@@ -35,7 +36,8 @@ struct Server {
   ConnectionCore& core;
   const ServerSettings& settings;
   const ModuleTable module;
-  ModuleConfig config;  // what the module's directives say; set before the module is started
+  ServerMetrics metrics;  // what the module counts; set before it is started
+  ModuleConfig config;    // what the module's directives say; set before the module is started
   Admission admission;
   std::optional<AccessLog> access_log;
   const Heritage* heritage = nullptr;  // of the worker; null before it has given them, as zones

@@ -41,6 +41,7 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   [[nodiscard]] Result<std::vector<LoadedModule>> load_modules() const;
   [[nodiscard]] Result<ModuleConfig> configure(const DirectiveTable& table,
                                                const ServerSettings& server) const;
+  [[nodiscard]] Result<ServerMetrics> meter(const Metrics& table, std::size_t server) const;
   int fail(const std::string& reason);
   void say_ready();
   void stop_servers();
@@ -116,6 +117,7 @@ Status Worker::start_servers() {
     servers_.push_back(std::make_unique<Server>(
         core_, settings, module->table, Admission(settings, heritage_.limits, heritage_.ledger)));
     DROVER_TRY(servers_.back()->config, configure(module->directives, settings));
+    DROVER_TRY(servers_.back()->metrics, meter(module->metrics, servers_.size() - 1));
     servers_.back()->heritage = &heritage_;
     servers_.back()->zones = &zones_;
     DROVER_TRY_DO(start_module(*servers_.back()));
@@ -130,6 +132,18 @@ Result<ModuleConfig> Worker::configure(const DirectiveTable& table,
   ReadModuleConfig read = read_module_config(table, server, heritage_.settings->prefix);
   if (!read.errors.empty()) return Error(fmt::format("{}", fmt::join(read.errors, "\n")));
   return std::move(read.config);
+}
+
+// The cells were laid out by what the validator saw.
+Result<ServerMetrics> Worker::meter(const Metrics& table, std::size_t server) const {
+  if (heritage_.metrics == nullptr) return ServerMetrics(table, {});
+  const MetricLayout::Server& layout = heritage_.metric_layout->servers[server];
+  if (layout.metrics != table) {
+    return Error(
+        fmt::format("server {}: module {} counts other things than it did in the validator",
+                    layout.name, layout.module));
+  }
+  return ServerMetrics(table, heritage_.metrics->cells().subspan(layout.first, table.size()));
 }
 
 Result<std::vector<LoadedModule>> Worker::load_modules() const {

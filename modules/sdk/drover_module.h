@@ -93,6 +93,25 @@ struct drover_directive {
   const char* help;         /* one line without a full stop; may be null */
 };
 
+enum drover_metric_kind {
+  DROVER_COUNTER = 0, /* only rises */
+  DROVER_GAUGE = 1    /* how many there are now */
+};
+
+/* A number that a module keeps for `drover -s status`. The rows lie in an array, are constant, and
+ * are read in the validator and in each worker before any hook; `count` and `gauge` name one by its
+ * place in the array. A table that is wrong in itself (more than DROVER_MOST_METRICS rows, a name
+ * missing or twice, an unknown kind, a help that is too long, a size that differs from row to row)
+ * refuses the module. */
+struct drover_metric {
+  size_t size;      /* of this struct, the same in all rows: the distance from one to the next */
+  const char* name; /* at most 47 of a-z, 0-9 and _ */
+  enum drover_metric_kind kind;
+  const char* help; /* at most 160 printable ASCII characters without a full stop; may be null */
+};
+
+#define DROVER_MOST_METRICS 32u /* of a module */
+
 /* Why a zone is refused. */
 enum drover_zone_result {
   DROVER_ZONE_GRANTED = 0,
@@ -255,6 +274,17 @@ struct drover_host {
    * successor is rung too, and rings for one that is being replaced are heard by its successor;
    * workers of other generations are not rung. No such slot: nothing. Worker, any hook. */
   void (*ring)(drover_context* context, uint32_t slot);
+
+  /* Adds to a counter of the module's table, for this server in this worker; two loads and a store.
+   * Status tells the sum over all workers since Drover was started, those included that have gone,
+   * however they ended. Worker, any hook, also worker_init and worker_exit; in `validate` nothing
+   * happens. An index that is not in the table, or not a counter: nothing happens, and the log has
+   * an error, once for each instance. */
+  void (*count)(drover_context* context, uint32_t index, uint64_t add);
+  /* Sets a gauge of the module's table, for this server in this worker; 0 before. Status tells the
+   * sum over the workers that live, draining ones included: what a worker that has gone had set
+   * counts no more. The rest as for `count`. */
+  void (*gauge)(drover_context* context, uint32_t index, int64_t value);
 };
 
 /* Bytes of pending output above which Drover reads no more from the connection itself. A module
@@ -327,6 +357,10 @@ struct drover_module {
    * may be for nothing: look. Worker, on its loop, also while it drains. May write to any
    * connection; that leaves at the end of the batch. */
   void (*on_doorbell)(void* instance);
+
+  /* What the module counts, see struct drover_metric; null and 0: nothing. */
+  const struct drover_metric* metrics;
+  size_t metric_count;
 };
 
 #if defined(__GNUC__)

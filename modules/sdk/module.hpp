@@ -24,6 +24,14 @@
 //         {.name = "limit", .type = DROVER_NUMBER, .min = 1, .max = 99, .help = "lines to take"}};
 //     static void validate(drover::Host host, drover::Config config);  // throws to refuse
 //
+// What it counts for `drover -s status` has rows, too, named by their place:
+//
+//     enum : std::uint32_t { kLines, kOpen };
+//     static constexpr drover::Metric kMetrics[] = {
+//         {.name = "lines", .kind = DROVER_COUNTER, .help = "lines that were answered"},
+//         {.name = "open", .kind = DROVER_GAUGE, .help = "clients that wait"}};
+//     ... host_.count(kLines); host_.gauge(kOpen, 3);
+//
 // No exception passes the edge: a hook that throws costs its connection, with a line in the log at
 // most once a second.
 #pragma once
@@ -47,14 +55,29 @@
 namespace drover {
 namespace detail {
 
+// An array of C++ rows as one of C rows.
+template <class CRow, class Row, std::size_t kCount>
+constexpr auto c_rows(const Row (&rows)[kCount]) {
+  std::array<CRow, kCount> made{};
+  std::ranges::transform(rows, made.begin(), &Row::row);
+  return made;
+}
+
 template <class T>
-constexpr auto make_rows() {
+constexpr auto directive_rows() {
   if constexpr (requires { T::kDirectives; }) {
-    std::array<drover_directive, std::size(T::kDirectives)> rows{};
-    std::ranges::transform(T::kDirectives, rows.begin(), &Directive::row);
-    return rows;
+    return c_rows<drover_directive>(T::kDirectives);
   } else {
     return std::array<drover_directive, 0>{};
+  }
+}
+
+template <class T>
+constexpr auto metric_rows() {
+  if constexpr (requires { T::kMetrics; }) {
+    return c_rows<drover_metric>(T::kMetrics);
+  } else {
+    return std::array<drover_metric, 0>{};
   }
 }
 
@@ -86,7 +109,9 @@ class Glue {
             .directives = kRows.data(),
             .directive_count = kRows.size(),
             .validate = kHasValidate ? &validate : nullptr,
-            .on_doorbell = kHasDoorbell ? &on_doorbell : nullptr};
+            .on_doorbell = kHasDoorbell ? &on_doorbell : nullptr,
+            .metrics = kCounted.data(),
+            .metric_count = kCounted.size()};
   }
 
  private:
@@ -135,7 +160,8 @@ class Glue {
     m.on_connect_failed(std::uint64_t{}, 0);
   };
   static constexpr bool kHasValidate = requires(Host h, Config c) { T::validate(h, c); };
-  static constexpr auto kRows = make_rows<T>();
+  static constexpr auto kRows = directive_rows<T>();
+  static constexpr auto kCounted = metric_rows<T>();
 
   static Instance& instance_of(void* instance) { return *static_cast<Instance*>(instance); }
   template <class State>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 struct drover_file {
   std::string content;
@@ -199,6 +200,25 @@ struct HostCalls {
     Host& host = called(context, "ring");
     if (slot < host.slots) host.rung_.push_back(slot);
   }
+
+  static std::int64_t* metric(Host& host, std::uint32_t index, drover_metric_kind kind) {
+    const bool is_there =
+        index < host.module_.metric_count && host.module_.metrics[index].kind == kind;
+    if (is_there) return &host.metrics_[index];
+    const std::string what = kind == DROVER_COUNTER ? "counter " : "gauge ";
+    if (std::exchange(host.has_counted_wrongly_, true)) return nullptr;
+    host.log_.push_back(
+        {DROVER_LOG_ERROR, "its table has no " + what + std::to_string(index) + ": not counted"});
+    return nullptr;
+  }
+  static void count(drover_context* context, std::uint32_t index, std::uint64_t add) {
+    std::int64_t* found = metric(called(context, "count"), index, DROVER_COUNTER);
+    if (found != nullptr) *found += static_cast<std::int64_t>(add);
+  }
+  static void gauge(drover_context* context, std::uint32_t index, std::int64_t value) {
+    std::int64_t* found = metric(called(context, "gauge"), index, DROVER_GAUGE);
+    if (found != nullptr) *found = value;
+  }
 };
 
 const drover_host& host_calls() {
@@ -232,7 +252,9 @@ const drover_host& host_calls() {
                                       .lease_give_back = HostCalls::lease_give_back,
                                       .slot = HostCalls::slot,
                                       .slots = HostCalls::slots,
-                                      .ring = HostCalls::ring};
+                                      .ring = HostCalls::ring,
+                                      .count = HostCalls::count,
+                                      .gauge = HostCalls::gauge};
   return kTable;
 }
 

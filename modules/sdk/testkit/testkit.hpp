@@ -131,6 +131,8 @@ class Host {
   [[nodiscard]] int calls(const std::string& function) const;
   // Calls on connections that had gone: harmless, and counted by Drover.
   [[nodiscard]] int stale_calls() const { return calls("stale"); }
+  // The value of a counter or gauge of the module; throws when it declares none of that name.
+  [[nodiscard]] std::int64_t metric(std::string_view name) const;
   [[nodiscard]] void* instance() const { return instance_; }
 
  private:
@@ -199,6 +201,8 @@ class Host {
   std::vector<Outgoing> outgoing_;
   std::vector<LogLine> log_;
   std::map<std::string, int> calls_;
+  std::map<std::uint32_t, std::int64_t> metrics_;  // by their place in the module's table
+  bool has_counted_wrongly_ = false;
   std::uint64_t last_id_ = 0;
   bool is_draining_ = false;
   bool hook_has_run_ = false;

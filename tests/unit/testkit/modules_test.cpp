@@ -131,6 +131,22 @@ TEST(FilesModule, AnswersEveryPipelinedRequestHoweverItIsSplit) {
   }
 }
 
+TEST(FilesModule, CountsWhatItSendsAndRefusesAndWhoIsThere) {
+  Host host(built("test-modules/files"));
+  host.files["greeting"] = "hello world";
+  const drover_conn conn = host.accept();
+  host.accept();
+
+  host.feed(conn, "greeting\ngreeting 6 3\nmissing\n");
+
+  EXPECT_EQ(host.metric("sent_bytes"), 14);
+  EXPECT_EQ(host.metric("refused"), 1);
+  EXPECT_EQ(host.metric("clients"), 2);
+  host.reset(conn);
+  EXPECT_EQ(host.metric("clients"), 1);
+  EXPECT_THROW(static_cast<void>(host.metric("sent")), std::logic_error);
+}
+
 class RelayModule : public testing::Test {
  protected:
   // The connection to the server behind, established.
