@@ -41,7 +41,9 @@ Result<LoadedModule> open_image(const ModuleImageHeritage& image) {
 }  // namespace
 
 Result<ModuleTable> check_module_table(const ModuleTable& table) {
-  if (table.size < kLeastSize || table.size > kLargestSize) {
+  // One that ends in the middle of a field is none: half a pointer would be called.
+  const bool is_whole = table.size % alignof(ModuleTable) == 0;
+  if (table.size < kLeastSize || table.size > kLargestSize || !is_whole) {
     return Error(fmt::format("its drover_module says it has {} bytes, expected {}", table.size,
                              sizeof table));
   }
