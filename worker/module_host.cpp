@@ -20,12 +20,13 @@ struct drover_file {
 namespace drover {
 namespace {
 
-// Null for a connection that has gone, which is counted.
+// Null for a connection that has gone, or is another instance's, which is counted.
 Connection* find(drover_context* context, drover_conn conn) {
   ConnectionCore& core = context->server->core;
   Connection* connection = core.table().find(conn);
-  if (connection == nullptr) ConnectionCore::count(core.counters().stale_handles);
-  return connection;
+  if (connection != nullptr && &connection->server() == context->server) return connection;
+  ConnectionCore::count(core.counters().stale_handles);
+  return nullptr;
 }
 
 void write(drover_context* context, drover_conn conn, drover_slice bytes) {
@@ -125,8 +126,7 @@ void stop_timer(drover_context* context, drover_timer timer) {
 
 void* state_of(drover_context* context, drover_conn conn) {
   Connection* connection = find(context, conn);
-  if (connection == nullptr || &connection->server() != context->server) return nullptr;
-  return connection->is_open() ? connection->state() : nullptr;
+  return connection != nullptr && connection->is_open() ? connection->state() : nullptr;
 }
 
 drover_conn connect(drover_context* context, const char* address, int64_t timeout_ms,

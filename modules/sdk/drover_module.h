@@ -7,7 +7,8 @@
  *  - A worker is one thread. All hooks but `validate` run in a worker, on its event loop, and must
  * not block.
  *  - A connection is named by a handle, never by a pointer or a descriptor. A call on a handle
- * whose connection has gone does nothing and is counted (status: stale_handles).
+ * whose connection has gone, or is another instance's, does nothing and is counted (status:
+ * stale_handles).
  *  - Memory passed to a hook or to a host function lives until that call returns, unless its
  * comment says more.
  *  - A module has no globals: two configurations may be live in one process. */
