@@ -46,6 +46,7 @@ struct Server {
   void* instance = nullptr;    // worker_init's; null before it and after worker_exit
   std::string last_message;    // the module's last log line, to say why it could not start
   bool runs_in_batch = false;  // a hook of it has been called in this batch
+  bool ran_in_turn = false;    // the same, until the turn's length is known
   bool is_starting = false;    // worker_init runs
   bool is_draining = false;    // connections that open from now on are told at once
 };

@@ -30,6 +30,7 @@ namespace drover {
 namespace {
 
 constexpr Millis kHeartbeat{250};
+constexpr Millis kSlowTurn{500};  // somebody should look: every connection has waited so long
 
 class Worker final : private Channel::Listener, private ConnectionCore::Listener {
  public:
@@ -57,6 +58,7 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   void cut(std::size_t connections);
   bool on_batch_ending() override;
   void on_batch_end() override;
+  void look_at_turn();
 
   void on_heartbeat();
   void on_doorbell();
@@ -71,6 +73,7 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   Channel channel_;
   std::optional<Accepting> accepting_;
   std::optional<DrainSchedule> drain_;
+  RateLimit slow_turns_{1, Millis{10'000}};
   Event<&Worker::on_doorbell> doorbell_;
   Signal<&Worker::on_term> term_;
   Timer<&Worker::on_heartbeat> heartbeat_;
@@ -256,6 +259,7 @@ bool Worker::on_batch_ending() {
   bool was_told = false;
   for (const auto& server : servers_) {
     if (!std::exchange(server->runs_in_batch, false)) continue;
+    server->ran_in_turn = true;
     if (server->module.on_batch_end == nullptr) continue;
     server->module.on_batch_end(server->instance);
     was_told = true;
@@ -263,7 +267,24 @@ bool Worker::on_batch_ending() {
   return was_told;
 }
 
+// Names all whose hooks ran in it: which of them took the time is not known, for a look at the
+// clock around each hook would cost every message.
+void Worker::look_at_turn() {
+  std::vector<std::string_view> names;
+  std::vector<std::string_view> modules;
+  for (const auto& server : servers_) {
+    if (!std::exchange(server->ran_in_turn, false) || core_.last_turn() < kSlowTurn) continue;
+    names.emplace_back(server->settings.name);
+    modules.emplace_back(server->module.name);
+  }
+  if (names.empty() || !slow_turns_.allow(core_.now())) return;
+  heritage_.log->warning("slow turn: {} ms server={} module={} suppressed={}",
+                         std::chrono::duration_cast<Millis>(core_.last_turn()).count(),
+                         fmt::join(names, ","), fmt::join(modules, ","), slow_turns_.suppressed());
+}
+
 void Worker::on_batch_end() {
+  look_at_turn();
   if (!accepting_) return;
   accepting_->on_batch_end();
   if (drain_ && core_.table().size() == 0 && accepting_->is_finished())
