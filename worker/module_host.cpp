@@ -117,7 +117,11 @@ void cancel_timer(drover_context* context, drover_conn conn) {
 drover_timer start_timer(drover_context* context, int64_t after_ms, uint64_t tag) {
   Server& server = *context->server;
   if (server.module.on_worker_timer == nullptr) return 0;
-  return server.core.timers().start(server, Millis{after_ms}, tag);
+  if (server.timers < DROVER_MOST_TIMERS)
+    return server.core.timers().start(server, Millis{after_ms}, tag);
+  if (server.core.may_log())
+    log(context, DROVER_LOG_ERROR, fmt::format("has {} timers already", server.timers).c_str());
+  return 0;
 }
 
 void stop_timer(drover_context* context, drover_timer timer) {

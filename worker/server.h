@@ -45,6 +45,7 @@ struct Server {
   drover_context context{this};
   void* instance = nullptr;    // worker_init's; null before it and after worker_exit
   std::string last_message;    // the module's last log line, to say why it could not start
+  std::size_t timers = 0;      // of the instance, that run
   bool runs_in_batch = false;  // a hook of it has been called in this batch
   bool ran_in_turn = false;    // the same, until the turn's length is known
   bool is_starting = false;    // worker_init runs

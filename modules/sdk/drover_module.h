@@ -153,6 +153,8 @@ struct drover_zone {
   const uint64_t* unclean_ends;
 };
 
+#define DROVER_MOST_TIMERS 65536u /* of an instance, beside those of its connections */
+
 #define DROVER_ZONE_LEASES 16u      /* of each zone, numbered from 0 */
 #define DROVER_LONGEST_LEASE 60000u /* milliseconds */
 
@@ -194,8 +196,9 @@ struct drover_host {
    * what was set before. */
   void (*set_timer)(drover_context* context, drover_conn conn, int64_t after_ms);
   void (*cancel_timer)(drover_context* context, drover_conn conn);
-  /* Has on_worker_timer called for this instance once, with `tag`. 0: the module has no such hook.
-   */
+  /* Has on_worker_timer called for this instance once, with `tag`. 0: the module has no such hook,
+   * or DROVER_MOST_TIMERS of this instance run already, which the log tells (at most ten times in
+   * ten seconds). */
   drover_timer (*start_timer)(drover_context* context, int64_t after_ms, uint64_t tag);
   /* Nothing happens when it has rung. */
   void (*stop_timer)(drover_context* context, drover_timer timer);

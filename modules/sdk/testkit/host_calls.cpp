@@ -80,6 +80,11 @@ struct HostCalls {
                                   std::uint64_t tag) {
     Host& host = called(context, "start_timer");
     if (host.module_.on_worker_timer == nullptr) return 0;
+    if (host.timers_.size() >= DROVER_MOST_TIMERS) {
+      host.log_.push_back(
+          {DROVER_LOG_ERROR, "has " + std::to_string(host.timers_.size()) + " timers already"});
+      return 0;
+    }
     host.timers_[++host.last_id_] = {deadline(host, after_ms), tag};
     return host.last_id_;
   }
