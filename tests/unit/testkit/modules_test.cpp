@@ -257,5 +257,81 @@ TEST(CounterModuleAlone, DoesNotStartWithoutItsZone) {
   EXPECT_THROW(Host(built("test-modules/counter")), std::logic_error);
 }
 
+// What a module's mistakes cost, as in a worker (tests/integration/misbehaviour_test.cpp).
+class MisdeedModule : public testing::Test {
+ protected:
+  void TearDown() override {
+    host_.feed(beside_, "still here");
+    EXPECT_EQ(host_.read(beside_), "still here");
+  }
+  std::string last_line() const { return host_.log().empty() ? "" : host_.log().back().text; }
+
+  Host host_{built("test-modules/misdeed")};
+  const drover_conn conn_ = host_.accept();
+  const drover_conn beside_ = host_.accept();
+};
+
+TEST_F(MisdeedModule, EndsItsConnectionByThrowing) {
+  host_.feed(conn_, "throw data\n");
+
+  EXPECT_EQ(host_.closed(conn_), DROVER_MODULE_FAILED);
+  EXPECT_EQ(last_line(), "exception: asked to throw in data");
+}
+
+TEST_F(MisdeedModule, ClosesItsConnectionByThrowingWhereThereIsNoAnswer) {
+  host_.feed(conn_, "throw timer\n");
+  host_.pass(milliseconds(1));
+  host_.end(conn_);
+
+  EXPECT_EQ(host_.closed(conn_), DROVER_CLOSED_BY_MODULE);
+  EXPECT_EQ(last_line(), "exception: asked to throw in timer");
+}
+
+TEST_F(MisdeedModule, EndsItsConnectionByNonsense) {
+  const drover_conn other = host_.accept();
+  host_.feed(conn_, "answer 999\n");
+  host_.feed(other, "answer -7\n");
+
+  EXPECT_EQ(host_.closed(conn_), DROVER_MODULE_FAILED);
+  EXPECT_EQ(host_.closed(other), DROVER_MODULE_FAILED);
+}
+
+TEST_F(MisdeedModule, EndsItsConnectionByConsumingNothing) {
+  host_.feed(conn_, "hoard\n");
+  host_.feed(conn_, std::string(128 * 1024, 'h'));
+  EXPECT_EQ(host_.closed(conn_), std::nullopt);
+
+  host_.feed(conn_, "h");
+
+  EXPECT_EQ(host_.closed(conn_), DROVER_MODULE_FAILED);
+}
+
+TEST_F(MisdeedModule, WritesToNobodyAfterCloseAndToWhoHasGone) {
+  const drover_conn leaves = host_.accept();
+  host_.reset(leaves);
+  host_.feed(conn_, "stale\n");
+  EXPECT_EQ(host_.stale_calls(), 1);
+
+  host_.feed(conn_, "write_after_close\n");
+
+  EXPECT_EQ(host_.read(conn_), "before");
+}
+
+TEST_F(MisdeedModule, GetsABoundedNumberOfTimers) {
+  host_.feed(conn_, "timers 70000\n");
+
+  EXPECT_EQ(host_.read(conn_), "65536\n");
+  EXPECT_EQ(last_line(), "has 65536 timers already");
+}
+
+TEST_F(MisdeedModule, IsToldOnceThatItCountsWhatItHasNotDeclared) {
+  const std::size_t lines = host_.log().size();
+  host_.feed(conn_, "miscount\n");
+  host_.feed(conn_, "miscount\n");
+
+  EXPECT_EQ(host_.log().size(), lines + 1);
+  EXPECT_EQ(last_line(), "its table has no counter 7: not counted");
+}
+
 }  // namespace
 }  // namespace drover::testkit
