@@ -56,6 +56,8 @@ Result<ModuleTable> check_module_table(const ModuleTable& table) {
   if (copy.name == nullptr || !is_plain_name(copy.name))
     return Error("its name is missing or not letters, digits, - and _");
   if (copy.version == nullptr) copy.version = "unknown";
+  if ((copy.freeze == nullptr) != (copy.thaw == nullptr))
+    return Error("has only one of freeze and thaw");
   if (copy.conn_state_size > kLargestState) {
     return Error(fmt::format("wants {} bytes of state a connection, at most {} are given",
                              copy.conn_state_size, kLargestState));

@@ -48,7 +48,8 @@ enum drover_close_reason {
   DROVER_RESET = 2,            /* reset by the peer, or another socket error */
   DROVER_TIMEOUT = 3,          /* one of the server's timeouts */
   DROVER_DRAINED = 4,          /* worker_shutdown_timeout, or the worker stops */
-  DROVER_MODULE_FAILED = 5     /* on_data answered DROVER_FAIL or nonsense (in C++: it threw) */
+  DROVER_MODULE_FAILED = 5,    /* on_data answered DROVER_FAIL or nonsense (in C++: it threw) */
+  DROVER_MOVED = 6             /* it goes on in another instance: see freeze */
 };
 
 enum drover_log_level {
@@ -299,6 +300,10 @@ struct drover_host {
 /* What on_data answers beside a count. */
 #define DROVER_FAIL ((int64_t)-1) /* close the connection now, reason DROVER_MODULE_FAILED */
 
+/* What freeze answers beside a size. */
+#define DROVER_NOT_NOW ((int64_t)-1)             /* the connection stays where it is */
+#define DROVER_MOST_FROZEN ((size_t)1024 * 1024) /* bytes of one connection */
+
 /* What a module offers: the one exported constant. */
 struct drover_module {
   size_t size;
@@ -365,6 +370,33 @@ struct drover_module {
   /* What the module counts, see struct drover_metric; null and 0: nothing. */
   const struct drover_metric* metrics;
   size_t metric_count;
+
+  /* Moving an open connection to another instance, which may be of another process and of another
+   * version of the module. For the hand-over of connections. NOBODY IN DROVER CALLS THESE YET but
+   * the test kit, with which a module can be made ready for it. Both hooks, or neither: then a
+   * connection stays where it is.
+   *
+   * freeze: worker, between hooks, for a connection that is open and was not told to close. Writes
+   * to `buffer` what thaw must know beside what goes along by itself: the socket, input not
+   * consumed, output not sent, whether reading is paused, the timer with the time it has left, peer
+   * and tag. Returns how many bytes that is; if more than `capacity`, what it wrote is thrown away
+   * and it is called again with room for them. DROVER_NOT_NOW, more than DROVER_MOST_FROZEN, and
+   * any other negative number: the connection stays and goes on. freeze itself changes nothing, in
+   * the module or by the host: whether the connection moves is told by on_close with DROVER_MOVED,
+   * before any other hook of this instance, or never.
+   *
+   * thaw: worker, in the place of on_open, for a connection that another instance froze, which may
+   * have been of an older or a newer version: `version` is its freeze_version, and `blob` is to be
+   * checked as what a client sends. `conn` is a new handle, `state` is zeroed. May call what
+   * on_open may; what it writes goes behind the output that came along. Nonzero: taken, all hooks
+   * follow as after on_open. 0: cannot; the connection is reset, and nothing more is called for it,
+   * nor is on_close.
+   *
+   * `buffer` and `blob` live until the call returns. */
+  uint64_t freeze_version; /* of what freeze writes; another with each change of its form */
+  int64_t (*freeze)(void* instance, drover_conn conn, void* state, void* buffer, size_t capacity);
+  int (*thaw)(void* instance, drover_conn conn, void* state, uint64_t version,
+              struct drover_slice blob);
 };
 
 #if defined(__GNUC__)

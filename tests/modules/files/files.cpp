@@ -57,6 +57,18 @@ class Files {
     return consumed;
   }
   void on_eof(drover_conn conn) { host_.half_close(conn); }
+  // A file on its way stays with the instance that sends it; between two answers there is nothing
+  // to tell.
+  static constexpr std::uint64_t kFreezeVersion = 1;
+  std::optional<std::string> freeze(drover_conn conn) {
+    if (host_.pending_output(conn) > 0) return std::nullopt;
+    return "";
+  }
+  bool thaw(drover_conn conn, std::uint64_t version, std::string_view blob) {
+    if (version != kFreezeVersion || !blob.empty()) return false;
+    on_open(conn);
+    return true;
+  }
   void on_open(drover_conn) { host_.gauge(kClients, ++clients_); }
   void on_close(drover_conn, drover_close_reason) { host_.gauge(kClients, --clients_); }
 

@@ -333,5 +333,111 @@ TEST_F(MisdeedModule, IsToldOnceThatItCountsWhatItHasNotDeclared) {
   EXPECT_EQ(last_line(), "its table has no counter 7: not counted");
 }
 
+// Moving a connection from one instance, which ends, to another.
+class TallyModule : public testing::Test {
+ protected:
+  // Whether it was taken; then it is at conn_ of host_.
+  bool move() {
+    auto frozen = host_->freeze(conn_);
+    return frozen && thaw(std::move(*frozen));
+  }
+  bool thaw(Host::Frozen frozen) {
+    host_ = std::make_unique<Host>(built("test-modules/tally"));
+    const auto moved = host_->thaw(std::move(frozen));
+    conn_ = moved.value_or(0);
+    return moved.has_value();
+  }
+  std::string say(std::string_view bytes) {
+    host_->feed(conn_, bytes);
+    return host_->read(conn_);
+  }
+
+  std::unique_ptr<Host> host_ = std::make_unique<Host>(built("test-modules/tally"));
+  drover_conn conn_ = host_->accept("192.0.2.9:77");
+};
+
+TEST_F(TallyModule, GoesOnWithItsStateInAnotherInstance) {
+  EXPECT_EQ(say("four\n"), "5\n");
+  ASSERT_TRUE(move());
+
+  EXPECT_EQ(say("two\n"), "9\n");
+}
+
+TEST_F(TallyModule, TakesAlongWhatIsNotConsumedAndWhatIsNotRead) {
+  host_->set_deaf(conn_, true);
+  EXPECT_EQ(say("one\ntw"), "");
+  ASSERT_TRUE(move());
+  host_->set_deaf(conn_, false);
+
+  EXPECT_EQ(say("o\n"), "4\n8\n");
+}
+
+TEST_F(TallyModule, EndsInItsNewInstance) {
+  host_->set_deaf(conn_, true);
+  EXPECT_EQ(say("unheard\n"), "");
+  ASSERT_TRUE(move());
+  host_->end(conn_);
+  host_->set_deaf(conn_, false);
+
+  EXPECT_EQ(host_->read(conn_), "8\n");
+  EXPECT_EQ(host_->closed(conn_), DROVER_CLOSED_BY_PEER);
+}
+
+TEST_F(TallyModule, StaysWhereItIsWhenItSaysNotNow) {
+  EXPECT_EQ(say("hold\n"), "5\n");
+  EXPECT_FALSE(host_->freeze(conn_).has_value());
+
+  EXPECT_EQ(say("go\n"), "8\n");
+  EXPECT_TRUE(move());
+  EXPECT_EQ(say("on\n"), "11\n");
+}
+
+TEST_F(TallyModule, ReadsWhatAnOlderVersionFroze) {
+  auto frozen = host_->freeze(conn_);
+  ASSERT_TRUE(frozen.has_value());
+  EXPECT_EQ(frozen->version, 2U);
+  frozen->version = 1;
+  frozen->blob = std::string("\x2a\0\0\0", 4);
+
+  ASSERT_TRUE(thaw(std::move(*frozen)));
+  EXPECT_EQ(say("\n"), "43\n");
+}
+
+TEST_F(TallyModule, RefusesAVersionThatItDoesNotKnowAndABlobThatMakesNoSense) {
+  for (const bool is_version : {true, false}) {
+    auto frozen = host_->freeze(host_->accept());
+    ASSERT_TRUE(frozen.has_value());
+    if (is_version) frozen->version = 3;
+    if (!is_version) frozen->blob.pop_back();
+
+    EXPECT_EQ(host_->thaw(std::move(*frozen)), std::nullopt);
+  }
+  EXPECT_EQ(host_->live(), 1U) << "refused ones are reset";
+  EXPECT_EQ(say("on\n"), "3\n");
+}
+
+TEST(FilesModule, MovesBetweenTwoAnswersAndCountsItsClientsThere) {
+  Host from(built("test-modules/files"));
+  Host to(built("test-modules/files"));
+  from.files["greeting"] = to.files["greeting"] = "hello world";
+  const drover_conn conn = from.accept();
+  from.set_deaf(conn, true);
+  from.feed(conn, "greeting\n");
+  EXPECT_FALSE(from.freeze(conn).has_value()) << "a file is on its way";
+  from.set_deaf(conn, false);
+  EXPECT_EQ(from.read(conn), "11\nhello world");
+  from.feed(conn, "greet");
+
+  auto frozen = from.freeze(conn);
+  ASSERT_TRUE(frozen.has_value());
+  EXPECT_EQ(from.closed(conn), DROVER_MOVED);
+  EXPECT_EQ(from.metric("clients"), 0);
+  const drover_conn moved = to.thaw(std::move(*frozen)).value();
+  to.feed(moved, "ing 0 5\n");
+
+  EXPECT_EQ(to.read(moved), "5\nhello");
+  EXPECT_EQ(to.metric("clients"), 1);
+}
+
 }  // namespace
 }  // namespace drover::testkit
