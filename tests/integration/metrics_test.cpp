@@ -69,6 +69,7 @@ TEST_F(Metrics, NeverGoBackwardWhileWorkersDie) {
   for (int death = 0; death < 4; ++death) {
     ask();
     clients_.clear();
+    ASSERT_TRUE(wait_until([&] { return daemon_.worker_pid(death % 2) != 0; }));
     kill_now(daemon_.worker_pid(death % 2));
     for (int look = 0; look < 10; ++look) {
       const std::int64_t now = web("sent_bytes");
