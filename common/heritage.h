@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "common/limit_table.h"
 #include "common/log.h"
+#include "common/metrics.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 
@@ -63,10 +65,12 @@ struct Heritage {
   int channel_fd = -1;
   Scoreboard* scoreboard = nullptr;
   LimitTable* limits = nullptr;
-  ConnectionLedger* ledger = nullptr;       // this worker's; null when no server has limits
-  std::vector<ListenerHeritage> listeners;  // all of the generation's
-  std::vector<int> doorbells;               // eventfd by slot
-  std::vector<PassingPair> passing;         // by slot; empty without an acceptor server
+  ConnectionLedger* ledger = nullptr;  // this worker's; null when no server has limits
+  std::shared_ptr<const MetricLayout> metric_layout;  // of the generation; null: nothing is counted
+  MetricRow* metrics = nullptr;                       // this worker's; null when there is no layout
+  std::vector<ListenerHeritage> listeners;            // all of the generation's
+  std::vector<int> doorbells;                         // eventfd by slot
+  std::vector<PassingPair> passing;                   // by slot; empty without an acceptor server
   std::vector<ModuleImageHeritage> modules;
   std::vector<int> access_log_fds;      // by server, -1: off
   std::vector<ZoneHeritage> zones;      // workers only

@@ -19,6 +19,7 @@ enum class MessageType : std::uint16_t {
   kLogsReopened = 4,  // body: ReopenBody, the same as in the request
   kTrying = 5,        // text: what a validator does next, "loading module echo (/...)". Whatever it
                       // dies of or hangs in, the master knows the module
+  kMetrics = 6,       // body: encode_metrics() of one module, from a validator before its kReady
 
   // master -> child
   kServe = 32,       // no body: all are READY, begin to accept

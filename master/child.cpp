@@ -92,10 +92,12 @@ std::size_t ledger_capacity(const Heritage& heritage) {
 Result<std::unique_ptr<Child>> Child::spawn(MasterContext& context, Seats& seats, Heritage heritage,
                                             Keeper* keeper) {
   const bool serves = heritage.role == Role::kWorker;
-  DROVER_TRY(Seats::Lease seat, seats.take(ledger_capacity(heritage)));
+  DROVER_TRY(Seats::Lease seat,
+             seats.take(ledger_capacity(heritage), serves ? heritage.metric_layout : nullptr));
   DROVER_TRY(SocketPair pair, make_seqpacket_pair());
   heritage.seat = seat.index();
   heritage.ledger = seat.ledger();
+  heritage.metrics = seat.metrics();
   heritage.channel_fd = pair.second.get();
   heritage.scoreboard = context.scoreboard;
   heritage.limits = context.limits;
@@ -182,6 +184,8 @@ void Child::on_message(Message message) {
     case MessageType::kTrying:
       trying_ = std::move(message.body);
       return;
+    case MessageType::kMetrics:
+      return on_metrics(message.body);
     case MessageType::kLogsReopened: {
       const auto body = message.body_as<ReopenBody>();
       if (body) keeper_->on_child_reopened_logs(*this, body.value().serial);
@@ -190,6 +194,13 @@ void Child::on_message(Message message) {
     default:
       return;  // what a child may not say is not heard
   }
+}
+
+// Bounded: modules without a server count nothing, and servers are few.
+void Child::on_metrics(std::string_view body) {
+  if (role_ != Role::kValidator || metrics_.size() >= kMaxBoardServers) return;
+  if (auto report = decode_metrics(body))
+    metrics_.emplace(std::move(report->module), std::move(report->metrics));
 }
 
 }  // namespace drover

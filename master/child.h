@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +47,8 @@ class Child final : private Channel::Listener {
   [[nodiscard]] std::string name() const;  // "worker 3 gen 7"
   // The module that it said it loads; empty when it loads none.
   [[nodiscard]] const std::string& trying() const { return trying_; }
+  // What a validator said that modules count, by module.
+  [[nodiscard]] const std::map<std::string, Metrics>& metrics() const { return metrics_; }
 
   void serve();
   void drain(Millis deadline, const std::vector<std::uint32_t>& removed_listeners);
@@ -59,6 +62,7 @@ class Child final : private Channel::Listener {
   Child(MasterContext& context, const Heritage& heritage, pid_t pid, UniqueFd channel,
         Seats::Lease seat, Keeper* keeper);
   void on_message(Message message) override;
+  void on_metrics(std::string_view body);
   void on_channel_closed() override {}  // its exit is told by SIGCHLD
 
   pid_t pid_;
@@ -70,6 +74,7 @@ class Child final : private Channel::Listener {
   Millis born_;
   std::optional<Millis> ready_at_;
   std::string trying_;
+  std::map<std::string, Metrics> metrics_;
   Keeper* keeper_;
   Channel channel_;
 };

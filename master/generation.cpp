@@ -82,6 +82,7 @@ Status Generation::start() {
   DROVER_TRY_DO(make_doorbells());
   if (has_acceptor()) DROVER_TRY_DO(make_passing_pairs());
   DROVER_TRY(plan_, listeners_.open(settings_, slots_));
+  metric_layout_ = std::make_shared<MetricLayout>(lay_out_metrics());
   settle_worker_connections();
   ready_timeout_.start(context_.base, settings_.ready_timeout, this);
   return pool_->start();
@@ -103,6 +104,16 @@ Status Generation::make_passing_pairs() {
     passing_.push_back(std::move(pair));
   }
   return Done{};
+}
+
+MetricLayout Generation::lay_out_metrics() const {
+  MetricLayout layout;
+  for (const ServerSettings& server : settings_.servers) {
+    const auto counted = validation_.metrics().find(server.protocol);
+    layout.add(server.name, server.protocol,
+               counted == validation_.metrics().end() ? Metrics{} : counted->second);
+  }
+  return layout;
 }
 
 // `auto` is what the descriptor limit leaves; a larger setting is reduced, with one warning.
@@ -132,6 +143,7 @@ Heritage Generation::heritage_for(Role role, int slot) {
   heritage.log = context_.log;
   for (const ModuleImage& image : images_) heritage.modules.push_back(image.heritage());
   if (role == Role::kValidator) return heritage;
+  if (metric_layout_->cells > 0) heritage.metric_layout = metric_layout_;
   heritage.listeners = plan_.heritage();
   if (role == Role::kWorker) {
     for (const auto& zone : zones_) heritage.zones.push_back(zone->heritage());

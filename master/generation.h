@@ -61,6 +61,8 @@ class Generation final : private WorkerPool::Owner {
   [[nodiscard]] Board& board() const { return context_.scoreboard->board_of(number_); }
   [[nodiscard]] const std::vector<ModuleImage>& images() const { return images_; }
   [[nodiscard]] const ZoneSet& zones() const { return zones_; }
+  // What its servers count; after it was started.
+  [[nodiscard]] const MetricLayout& metrics() const { return *metric_layout_; }
   void ring_all() const;
   void set_access_logs(std::vector<UniqueFd> logs) { access_logs_ = std::move(logs); }
   [[nodiscard]] std::vector<int> access_log_fds() const;  // of servers that have one, in order
@@ -81,6 +83,7 @@ class Generation final : private WorkerPool::Owner {
   void fail(const std::string& why);
   Status make_doorbells();
   Status make_passing_pairs();
+  [[nodiscard]] MetricLayout lay_out_metrics() const;
   void settle_worker_connections();
   void count_unclean_end(pid_t pid, int wait_status);
   [[nodiscard]] bool has_acceptor() const;
@@ -97,6 +100,7 @@ class Generation final : private WorkerPool::Owner {
   std::int64_t worker_connections_ = 0;
   std::vector<ModuleImage> images_;
   std::vector<UniqueFd> access_logs_;
+  std::shared_ptr<const MetricLayout> metric_layout_ = std::make_shared<MetricLayout>();
   ZoneSet zones_;
   std::vector<UniqueFd> doorbells_;
   std::vector<SocketPair> passing_;  // by slot: first sends, second receives

@@ -370,6 +370,7 @@ std::string Master::status(bool is_json) const {
     if (!generation->is_over()) source.generations.push_back(generation);
   }
   source.retired = seats_.retired();
+  source.metrics = seats_.metrics();
   source.limits = context_.limits;
   return is_json ? status_json(source) : status_table(source);
 }

@@ -1,5 +1,6 @@
 #include "master/seats.h"
 
+#include <algorithm>
 #include <new>
 
 namespace drover {
@@ -10,32 +11,54 @@ constexpr Millis kRecountAgain{50};
 }  // namespace
 
 Seats::Seats(MasterContext& context)
-    : context_(context), ledgers_(kMaxSeats), pids_(kMaxSeats, 0), is_taken_(kMaxSeats, false) {}
+    : context_(context),
+      ledgers_(kMaxSeats),
+      metered_(kMaxSeats),
+      pids_(kMaxSeats, 0),
+      is_taken_(kMaxSeats, false) {}
 
-Result<Seats::Lease> Seats::take(std::size_t connections) {
-  for (int index = 0; index < kMaxSeats; ++index) {
-    const auto i = static_cast<std::size_t>(index);
-    if (is_taken_[i]) continue;
-    if (connections > 0) {
-      DROVER_TRY(ledgers_[i], make_ledger(connections));
-    }
-    is_taken_[i] = true;
-    pids_[i] = 0;
-    new (&at(index)) Seat;
-    return Lease(this, index);
+Result<Seats::Lease> Seats::take(std::size_t connections,
+                                 std::shared_ptr<const MetricLayout> metrics) {
+  const auto free = std::ranges::find(is_taken_, false);
+  if (free == is_taken_.end())
+    return Error("no seat is left on the scoreboard: too many processes are draining");
+  const auto i = static_cast<std::size_t>(free - is_taken_.begin());
+  std::unique_ptr<ConnectionLedger> ledger;
+  Metered metered{std::move(metrics), nullptr};
+  if (connections > 0) {
+    DROVER_TRY(ledger, make_ledger(connections));
   }
-  return Error("no seat is left on the scoreboard: too many processes are draining");
+  if (metered.layout != nullptr) {
+    DROVER_TRY(metered.row, MetricRow::make(metered.layout->cells));
+  }
+  ledgers_[i] = std::move(ledger);
+  metered_[i] = std::move(metered);
+  is_taken_[i] = true;
+  pids_[i] = 0;
+  const int index = static_cast<int>(i);
+  new (&at(index)) Seat;
+  return Lease(this, index);
 }
 
 void Seats::release(int index) {
   const auto i = static_cast<std::size_t>(index);
   at(index).state.store(SeatState::kFree);
   if (at(index).slot >= 0) retired_.add(at(index).counters);
+  if (const Metered gone = std::exchange(metered_[i], {}); gone.row != nullptr)
+    retired_metrics_.add_counters(*gone.layout, gone.row->cells());
   is_taken_[i] = false;
   if (pids_[i] > 0) context_.limits->release_locks_of(pids_[i]);
   if (ledgers_[i] == nullptr) return;
   ledgers_[i].reset();
   recount_.start(context_.base, Millis{0}, this);
+}
+
+MetricSums Seats::metrics() const {
+  MetricSums sums = retired_metrics_;
+  for (const Metered& each : metered_) {
+    if (each.row != nullptr) sums.add(*each.layout, each.row->cells());
+  }
+  return sums;
 }
 
 // What the dead process held is given back by counting what the living hold. A shard whose lock is

@@ -12,6 +12,7 @@
 #include "common/limit_table.h"
 #include "common/scoreboard.h"
 #include "master/context.h"
+#include "master/metric_sums.h"
 #include "master/totals.h"
 
 namespace drover {
@@ -33,6 +34,9 @@ class Seats {
     [[nodiscard]] ConnectionLedger* ledger() const {
       return seats_->ledgers_[static_cast<std::size_t>(index_)].get();
     }
+    [[nodiscard]] MetricRow* metrics() const {
+      return seats_->metered_[static_cast<std::size_t>(index_)].row.get();
+    }
     // Says who sits here. (The pid on the scoreboard is the process's to overwrite.)
     void give_to(pid_t pid) const { seats_->pids_[static_cast<std::size_t>(index_)] = pid; }
 
@@ -43,12 +47,14 @@ class Seats {
 
   explicit Seats(MasterContext& context);
 
-  // A cleared seat with a ledger for so many connections (0: none). An error when all are taken, or
-  // when there is no memory for the ledger.
-  Result<Lease> take(std::size_t connections);
+  // A cleared seat with a ledger for so many connections (0: none) and a row of metrics (null:
+  // none). An error when all are taken, or when there is no memory for these.
+  Result<Lease> take(std::size_t connections, std::shared_ptr<const MetricLayout> metrics = {});
 
   // Sums of all seats that were given back.
   [[nodiscard]] const Totals& retired() const { return retired_; }
+  // Of everybody, with the counters of seats that were given back.
+  [[nodiscard]] MetricSums metrics() const;
 
  private:
   [[nodiscard]] Seat& at(int index) const {
@@ -59,9 +65,15 @@ class Seats {
 
   MasterContext& context_;
   std::vector<std::unique_ptr<ConnectionLedger>> ledgers_;  // by seat, null where there is none
-  std::vector<pid_t> pids_;                                 // by seat, 0 before the fork
+  struct Metered {
+    std::shared_ptr<const MetricLayout> layout;
+    std::unique_ptr<MetricRow> row;
+  };
+  std::vector<Metered> metered_;  // by seat, null where nothing is counted
+  std::vector<pid_t> pids_;       // by seat, 0 before the fork
   std::vector<bool> is_taken_;
   Totals retired_;
+  MetricSums retired_metrics_;
   Timer<&Seats::recount> recount_;
 };
 

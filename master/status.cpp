@@ -59,6 +59,10 @@ const char* state_of(const Post& post) {
   return "unknown";
 }
 
+const Generation* serving(const StatusSource& source) {
+  return source.generations.empty() ? nullptr : source.generations.front();
+}
+
 // All processes the slot has had in this generation.
 Totals totals_of(const Post& post) {
   Totals totals = post.past();
@@ -106,12 +110,41 @@ std::uint64_t connections_of(const StatusSource& source, const ServerSettings& s
   return server.max_connections > 0 ? source.limits->count(source.limits->key(server.name)) : 0;
 }
 
+std::string metric_json(const StatusSource& source, const MetricLayout::Server& server,
+                        const Metric& metric) {
+  return fmt::format(R"({{"name":{},"kind":"{}","value":{},"help":{}}})", quoted(metric.name),
+                     to_string(metric.kind), source.metrics.text(server, metric),
+                     quoted(metric.help));
+}
+
+std::string metrics_json(const StatusSource& source, const std::string& server_name) {
+  const auto& servers = serving(source)->metrics().servers;
+  const auto server = std::ranges::find(servers, server_name, &MetricLayout::Server::name);
+  if (server == servers.end()) return "";
+  return joined(server->metrics,
+                [&](const Metric& metric) { return metric_json(source, *server, metric); });
+}
+
+std::string metric_lines(const StatusSource& source) {
+  std::string lines;
+  const Generation* current = serving(source);
+  if (current == nullptr) return lines;
+  for (const MetricLayout::Server& server : current->metrics().servers) {
+    for (const Metric& metric : server.metrics) {
+      lines += fmt::format("server {}: {} {}{}\n", server.name, metric.name,
+                           source.metrics.text(server, metric),
+                           metric.help.empty() ? "" : fmt::format(" ({})", metric.help));
+    }
+  }
+  return lines;
+}
+
 std::string server_json(const StatusSource& source, const ServerSettings& server) {
   return fmt::format(
-      R"({{"name":{},"accept":"{}","protocol":{},"listen":[{}],"connections":{}}})",
+      R"({{"name":{},"accept":"{}","protocol":{},"listen":[{}],"connections":{},"metrics":[{}]}})",
       quoted(server.name), to_string(server.accept), quoted(server.protocol),
       joined(server.listens, [](const auto& listen) { return quoted(listen.address.to_string()); }),
-      connections_of(source, server));
+      connections_of(source, server), metrics_json(source, server.name));
 }
 
 // A zone, and the numbers of the generations that have it.
@@ -176,10 +209,6 @@ Totals grand_total(const StatusSource& source) {
   return totals;
 }
 
-const Generation* serving(const StatusSource& source) {
-  return source.generations.empty() ? nullptr : source.generations.front();
-}
-
 }  // namespace
 
 double balance_of(const std::vector<std::uint64_t>& accepted) {
@@ -222,6 +251,7 @@ std::string status_table(const StatusSource& source) {
     }
   }
   for (const ZoneUse& use : zones_of(source)) out += zone_line(use);
+  out += metric_lines(source);
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "master/generation.h"
+#include "master/metric_sums.h"
 #include "master/totals.h"
 
 namespace drover {
@@ -16,6 +17,7 @@ struct StatusSource {
   Millis uptime{0};
   std::vector<const Generation*> generations;  // the serving one first
   Totals retired;                              // of all processes that are gone
+  MetricSums metrics;
   LimitTable* limits = nullptr;
 };
 

@@ -30,6 +30,7 @@ bool Validation::on_exit(pid_t pid, int wait_status) {
   child_->hear_last_words();
   const bool ended_well = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
   if (why_not_.empty() && !(said_yes_ && ended_well)) why_not_ = describe_end(wait_status);
+  metrics_ = child_->metrics();
   child_.reset();
   timeout_.stop();
   const OnDone on_done = std::exchange(on_done_, [](const std::string&) {});

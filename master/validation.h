@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -25,6 +26,8 @@ class Validation final : private Child::Keeper {
   // True when the process was ours; the verdict is given then.
   bool on_exit(pid_t pid, int wait_status);
   [[nodiscard]] bool is_running() const { return child_ != nullptr; }
+  // What modules count, by module; after the verdict.
+  [[nodiscard]] const std::map<std::string, Metrics>& metrics() const { return metrics_; }
   // Gives up without a verdict.
   void abort();
 
@@ -42,6 +45,7 @@ class Validation final : private Child::Keeper {
   std::unique_ptr<Child> child_;
   bool said_yes_ = false;
   std::string why_not_;
+  std::map<std::string, Metrics> metrics_;
   Timer<&Validation::on_timeout> timeout_;
 };
 

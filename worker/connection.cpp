@@ -26,6 +26,8 @@ const char* to_string(drover_close_reason reason) {
       return "drained";
     case DROVER_MODULE_FAILED:
       return "failed";
+    case DROVER_MOVED:
+      return "moved";
   }
   return "unknown";
 }

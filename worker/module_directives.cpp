@@ -3,21 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 #include <limits>
 
 #include "common/config.h"
 #include "common/directive_text.h"
 #include "common/directive_values.h"
+#include "worker/module_rows.h"
 
 namespace drover {
 namespace {
 
-// All fields of the first ABI: a row has at least these.
-constexpr std::size_t kLeastRow = offsetof(DirectiveRow, help) + sizeof(char*);
-constexpr std::size_t kLargestRow = 4096;  // beyond it `size` is no size
-constexpr std::size_t kMostRows = 1024;
+constexpr RowRules kRules{.row = "directive",
+                          .table = "directives",
+                          .least = offsetof(DirectiveRow, help) + sizeof(char*),
+                          .most = 1024};
 
 struct TypeOfValue {
   const char* name;          // as the core's tables have it
@@ -32,13 +32,6 @@ constexpr TypeOfValue kTypes[] = {{"text"},
                                   {"path"},
                                   {"server"}};
 
-// As a number: a module in C may have anything here, which an enum must not hold.
-unsigned type_number(const DirectiveRow& row) {
-  unsigned number = 0;
-  static_assert(sizeof number == sizeof row.type);
-  std::memcpy(&number, &row.type, sizeof number);
-  return number;
-}
 const TypeOfValue& type_of(const DirectiveRow& row) { return kTypes[row.type]; }
 
 bool has_bounds(const DirectiveRow& row) { return row.min != 0 || row.max != 0; }
@@ -115,53 +108,26 @@ Status check_default(const DirectiveRow& row) {
 }
 
 Status check_row(const DirectiveRow& row) {
-  if (type_number(row) >= std::size(kTypes))
-    return Error(fmt::format("has the unknown type {}", type_number(row)));
+  if (as_number(row.type) >= std::size(kTypes))
+    return Error(fmt::format("has the unknown type {}", as_number(row.type)));
   DROVER_TRY_DO(check_words(row));
   DROVER_TRY_DO(check_bounds(row));
   return check_default(row);
-}
-
-// Row `index` of a module whose rows may be shorter or longer than ours.
-Result<DirectiveRow> copy_row(const struct ::drover_module& module, std::size_t index) {
-  const std::size_t stride = module.directives->size;
-  const auto* bytes = reinterpret_cast<const char*>(module.directives) + index * stride;
-  DirectiveRow row{};
-  std::memcpy(&row, bytes, std::min(stride, sizeof row));
-  if (row.size != stride) {
-    return Error(fmt::format("directive {}: says it has {} bytes, the first has {}", index + 1,
-                             row.size, stride));
-  }
-  if (row.name == nullptr || !is_plain_name(row.name)) {
-    return Error(fmt::format("directive {}: its name is missing or not letters, digits, - and _",
-                             index + 1));
-  }
-  if (row.help == nullptr) row.help = "";
-  return row;
-}
-
-Status check_table(const struct ::drover_module& module) {
-  if (module.directives == nullptr || module.directive_count > kMostRows) {
-    return Error(fmt::format(
-        "says it has {} directives, {}", module.directive_count,
-        module.directives == nullptr ? "and names none" : fmt::format("at most {}", kMostRows)));
-  }
-  const std::size_t size = module.directives->size;
-  if (size < kLeastRow || size > kLargestRow || size % alignof(DirectiveRow) != 0) {
-    return Error(fmt::format("its directives say they have {} bytes, expected {}", size,
-                             sizeof(DirectiveRow)));
-  }
-  return Done{};
 }
 
 }  // namespace
 
 Result<DirectiveTable> read_directive_table(const struct ::drover_module& module) {
   DirectiveTable table{module.name, {}};
-  if (module.directive_count == 0) return table;
-  DROVER_TRY_DO(check_table(module));
-  for (std::size_t index = 0; index < module.directive_count; ++index) {
-    DROVER_TRY(const DirectiveRow row, copy_row(module, index));
+  DROVER_TRY(const std::vector<DirectiveRow> rows,
+             copy_rows(module.directives, module.directive_count, kRules));
+  for (std::size_t index = 0; index < rows.size(); ++index) {
+    DirectiveRow row = rows[index];
+    if (row.name == nullptr || !is_plain_name(row.name)) {
+      return Error(fmt::format("directive {}: its name is missing or not letters, digits, - and _",
+                               index + 1));
+    }
+    if (row.help == nullptr) row.help = "";
     const std::string where = fmt::format("directive {}", row.name);
     if (table.find(row.name) != nullptr) return Error("is there twice").in(where);
     if (Status checked = check_row(row); !checked) return std::move(checked).error().in(where);

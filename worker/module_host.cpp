@@ -21,12 +21,13 @@ struct drover_file {
 namespace drover {
 namespace {
 
-// Null for a connection that has gone, which is counted.
+// Null for a connection that has gone, or is another instance's, which is counted.
 Connection* find(drover_context* context, drover_conn conn) {
   ConnectionCore& core = context->server->core;
   Connection* connection = core.table().find(conn);
-  if (connection == nullptr) ConnectionCore::count(core.counters().stale_handles);
-  return connection;
+  if (connection != nullptr && &connection->server() == context->server) return connection;
+  ConnectionCore::count(core.counters().stale_handles);
+  return nullptr;
 }
 
 void write(drover_context* context, drover_conn conn, drover_slice bytes) {
@@ -117,7 +118,11 @@ void cancel_timer(drover_context* context, drover_conn conn) {
 drover_timer start_timer(drover_context* context, int64_t after_ms, uint64_t tag) {
   Server& server = *context->server;
   if (server.module.on_worker_timer == nullptr) return 0;
-  return server.core.timers().start(server, Millis{after_ms}, tag);
+  if (server.timers < DROVER_MOST_TIMERS)
+    return server.core.timers().start(server, Millis{after_ms}, tag);
+  if (server.core.may_log())
+    log(context, DROVER_LOG_ERROR, fmt::format("has {} timers already", server.timers).c_str());
+  return 0;
 }
 
 void stop_timer(drover_context* context, drover_timer timer) {
@@ -126,8 +131,7 @@ void stop_timer(drover_context* context, drover_timer timer) {
 
 void* state_of(drover_context* context, drover_conn conn) {
   Connection* connection = find(context, conn);
-  if (connection == nullptr || &connection->server() != context->server) return nullptr;
-  return connection->is_open() ? connection->state() : nullptr;
+  return connection != nullptr && connection->is_open() ? connection->state() : nullptr;
 }
 
 drover_conn connect(drover_context* context, const char* address, int64_t timeout_ms,
@@ -176,6 +180,21 @@ void ring(drover_context* context, uint32_t slot_number) {
   if (slot_number < doorbells.size()) eventfd_write(doorbells[slot_number], 1);
 }
 
+// Once for each instance: it may do so with each message.
+void log_wrong_metric(drover_context* context, const char* kind, uint32_t index) {
+  if (!context->server->metrics.may_complain()) return;
+  const std::string what = fmt::format("its table has no {} {}: not counted", kind, index);
+  log(context, DROVER_LOG_ERROR, what.c_str());
+}
+
+void count(drover_context* context, uint32_t index, uint64_t add) {
+  if (!context->server->metrics.add(index, add)) log_wrong_metric(context, "counter", index);
+}
+
+void gauge(drover_context* context, uint32_t index, int64_t value) {
+  if (!context->server->metrics.set(index, value)) log_wrong_metric(context, "gauge", index);
+}
+
 constexpr drover_host kHost{.size = sizeof(drover_host),
                             .abi = DROVER_ABI,
                             .write = write,
@@ -212,7 +231,9 @@ constexpr drover_host kHost{.size = sizeof(drover_host),
                             .child_data = module_child_data,
                             .child_end = module_child_end,
                             .child_reset = module_child_reset,
-                            .child_writable = module_child_writable};
+                            .child_writable = module_child_writable,
+                            .count = count,
+                            .gauge = gauge};
 
 Error refusal(const Server& server, const char* what) {
   return Error(

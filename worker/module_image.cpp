@@ -33,6 +33,7 @@ Result<LoadedModule> open_image(const ModuleImageHeritage& image) {
   LoadedModule loaded;
   DROVER_TRY(loaded.table, check_module_table(*static_cast<const ModuleTable*>(symbol)));
   DROVER_TRY(loaded.directives, read_directive_table(loaded.table));
+  DROVER_TRY(loaded.metrics, read_metric_table(loaded.table));
   loaded.object = object.release();
   return loaded;
 }
@@ -40,7 +41,9 @@ Result<LoadedModule> open_image(const ModuleImageHeritage& image) {
 }  // namespace
 
 Result<ModuleTable> check_module_table(const ModuleTable& table) {
-  if (table.size < kLeastSize || table.size > kLargestSize) {
+  // One that ends in the middle of a field is none: half a pointer would be called.
+  const bool is_whole = table.size % alignof(ModuleTable) == 0;
+  if (table.size < kLeastSize || table.size > kLargestSize || !is_whole) {
     return Error(fmt::format("its drover_module says it has {} bytes, expected {}", table.size,
                              sizeof table));
   }
@@ -53,6 +56,8 @@ Result<ModuleTable> check_module_table(const ModuleTable& table) {
   if (copy.name == nullptr || !is_plain_name(copy.name))
     return Error("its name is missing or not letters, digits, - and _");
   if (copy.version == nullptr) copy.version = "unknown";
+  if ((copy.freeze == nullptr) != (copy.thaw == nullptr))
+    return Error("has only one of freeze and thaw");
   if (copy.conn_state_size > kLargestState) {
     return Error(fmt::format("wants {} bytes of state a connection, at most {} are given",
                              copy.conn_state_size, kLargestState));

@@ -8,6 +8,7 @@
 #include "common/result.h"
 #include "modules/sdk/drover_module.h"
 #include "worker/module_directives.h"
+#include "worker/module_metrics.h"
 
 namespace drover {
 
@@ -21,11 +22,12 @@ using ModuleTable = struct ::drover_module;
 struct LoadedModule {
   ModuleTable table{};
   DirectiveTable directives;
+  Metrics metrics;
   void* object = nullptr;  // dlopen's
 };
 
 // An error names the module, its file and what is wrong: not a shared object, no symbol, other ABI,
-// wrong size, a directive that cannot be.
+// wrong size, a directive or a metric that cannot be.
 [[nodiscard]] Result<LoadedModule> load_module(const ModuleImageHeritage& image);
 
 // The checks of load_module() apart from dlopen: `table` is what was found under the exported name.

@@ -14,20 +14,23 @@ void ModuleTimers::set(drover_conn conn, Millis after) {
 
 drover_timer ModuleTimers::start(Server& server, Millis after, std::uint64_t tag) {
   const drover_timer timer = ++last_timer_;
+  ++server.timers;
   instances_.emplace(timer, Instance{&server, tag});
   by_instance_.set(timer, deadline_after(after));
   arm();
   return timer;
 }
 
-void ModuleTimers::stop(const Server& server, drover_timer timer) {
+void ModuleTimers::stop(Server& server, drover_timer timer) {
   const auto found = instances_.find(timer);
   if (found == instances_.end() || found->second.server != &server) return;
   by_instance_.cancel(timer);
   instances_.erase(found);
+  --server.timers;
 }
 
-void ModuleTimers::stop_all(const Server& server) {
+void ModuleTimers::stop_all(Server& server) {
+  server.timers = 0;
   std::erase_if(instances_, [&](const auto& entry) {
     if (entry.second.server != &server) return false;
     by_instance_.cancel(entry.first);
@@ -58,6 +61,7 @@ void ModuleTimers::call_due() {
   }
   while (const auto timer = by_instance_.pop_due(now)) {
     const Instance instance = instances_.extract(*timer).mapped();
+    --instance.server->timers;
     instance.server->runs_in_batch = true;
     instance.server->module.on_worker_timer(instance.server->instance, instance.tag);
   }

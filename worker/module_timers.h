@@ -25,9 +25,9 @@ class ModuleTimers {
   // Calls on_worker_timer of the server's instance once.
   drover_timer start(Server& server, Millis after, std::uint64_t tag);
   // Nothing happens when it has rung, or is another server's.
-  void stop(const Server& server, drover_timer timer);
+  void stop(Server& server, drover_timer timer);
   // The instance goes.
-  void stop_all(const Server& server);
+  void stop_all(Server& server);
   // Calls the hooks of all that is due. The loop does, when the earliest is.
   void call_due();
 

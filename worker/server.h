@@ -14,6 +14,7 @@
 #include "worker/connection_core.h"
 #include "worker/module_config.h"
 #include "worker/module_image.h"
+#include "worker/module_metrics.h"
 #include "worker/zone_mapping.h"
 
 namespace drover {
@@ -41,7 +42,8 @@ struct Server {
   ConnectionCore& core;
   const ServerSettings& settings;
   const ModuleTable module;
-  ModuleConfig config;  // what the module's directives say; set before the module is started
+  ServerMetrics metrics;  // what the module counts; set before it is started
+  ModuleConfig config;    // what the module's directives say; set before the module is started
   Admission admission;
   std::optional<AccessLog> access_log;
   const Heritage* heritage = nullptr;  // of the worker; null before it has given them, as zones
@@ -52,7 +54,9 @@ struct Server {
   drover_server name{this};
   void* instance = nullptr;    // worker_init's; null before it and after worker_exit
   std::string last_message;    // the module's last log line, to say why it could not start
+  std::size_t timers = 0;      // of the instance, that run
   bool runs_in_batch = false;  // a hook of it has been called in this batch
+  bool ran_in_turn = false;    // the same, until the turn's length is known
   bool is_starting = false;    // worker_init runs
   bool is_draining = false;    // connections that open from now on are told at once
 };

@@ -47,6 +47,7 @@ class Validator {
     for (const ModuleImageHeritage& image : heritage_.modules) load(image);
     if (errors_.empty()) errors_ = check_servers(*heritage_.settings, modules_);
     if (errors_.empty()) ask_modules();
+    if (errors_.empty()) report_metrics();
     return std::move(errors_);
   }
 
@@ -70,6 +71,14 @@ class Validator {
     }
   }
 
+  // The master loads no module: it has the names of what they count from here.
+  void report_metrics() {
+    for (const LoadedModule& module : modules_) {
+      if (module.metrics.empty()) continue;
+      channel_.send(MessageType::kMetrics, encode_metrics({module.table.name, module.metrics}));
+    }
+  }
+
   void ask_modules() {
     // What the host functions work on, as in a worker, but without connections and with a seat that
     // nobody reads.
@@ -86,6 +95,7 @@ class Validator {
     announce(fmt::format("module {} checked server {}", module.table.name, settings.name));
     Server server(core, settings, module.table, Admission(settings, nullptr, nullptr));
     server.heritage = &heritage_;  // without doorbells: nobody is rung
+    server.metrics = ServerMetrics(module.metrics, {});
     server.config = read_module_config(module.directives, settings, *heritage_.settings).config;
     if (Status valid = validate_module(server); !valid) errors_.push_back(valid.error().message());
     core.timers().stop_all(server);

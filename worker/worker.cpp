@@ -30,6 +30,7 @@ namespace drover {
 namespace {
 
 constexpr Millis kHeartbeat{250};
+constexpr Millis kSlowTurn{500};  // somebody should look: every connection has waited so long
 
 class Worker final : private Channel::Listener, private ConnectionCore::Listener {
  public:
@@ -41,6 +42,7 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   [[nodiscard]] Result<std::vector<LoadedModule>> load_modules() const;
   [[nodiscard]] Result<ModuleConfig> configure(const DirectiveTable& table,
                                                const ServerSettings& server) const;
+  [[nodiscard]] Result<ServerMetrics> meter(const Metrics& table, std::size_t server) const;
   int fail(const std::string& reason);
   void say_ready();
   void stop_servers();
@@ -56,6 +58,7 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   void cut(std::size_t connections);
   bool on_batch_ending() override;
   void on_batch_end() override;
+  void look_at_turn();
 
   void on_heartbeat();
   void on_doorbell();
@@ -70,6 +73,7 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   Channel channel_;
   std::optional<Accepting> accepting_;
   std::optional<DrainSchedule> drain_;
+  RateLimit slow_turns_{1, Millis{10'000}};
   Event<&Worker::on_doorbell> doorbell_;
   Signal<&Worker::on_term> term_;
   Timer<&Worker::on_heartbeat> heartbeat_;
@@ -117,6 +121,7 @@ Status Worker::start_servers() {
     servers_.push_back(std::make_unique<Server>(
         core_, settings, module->table, Admission(settings, heritage_.limits, heritage_.ledger)));
     DROVER_TRY(servers_.back()->config, configure(module->directives, settings));
+    DROVER_TRY(servers_.back()->metrics, meter(module->metrics, servers_.size() - 1));
     servers_.back()->heritage = &heritage_;
     servers_.back()->zones = &zones_;
     servers_.back()->all = &servers_;
@@ -132,6 +137,18 @@ Result<ModuleConfig> Worker::configure(const DirectiveTable& table,
   ReadModuleConfig read = read_module_config(table, server, *heritage_.settings);
   if (!read.errors.empty()) return Error(fmt::format("{}", fmt::join(read.errors, "\n")));
   return std::move(read.config);
+}
+
+// The cells were laid out by what the validator saw.
+Result<ServerMetrics> Worker::meter(const Metrics& table, std::size_t server) const {
+  if (heritage_.metrics == nullptr) return ServerMetrics(table, {});
+  const MetricLayout::Server& layout = heritage_.metric_layout->servers[server];
+  if (layout.metrics != table) {
+    return Error(
+        fmt::format("server {}: module {} counts other things than it did in the validator",
+                    layout.name, layout.module));
+  }
+  return ServerMetrics(table, heritage_.metrics->cells().subspan(layout.first, table.size()));
 }
 
 Result<std::vector<LoadedModule>> Worker::load_modules() const {
@@ -244,6 +261,7 @@ bool Worker::on_batch_ending() {
   bool was_told = false;
   for (const auto& server : servers_) {
     if (!std::exchange(server->runs_in_batch, false)) continue;
+    server->ran_in_turn = true;
     if (server->module.on_batch_end == nullptr) continue;
     server->module.on_batch_end(server->instance);
     was_told = true;
@@ -251,7 +269,24 @@ bool Worker::on_batch_ending() {
   return was_told;
 }
 
+// Names all whose hooks ran in it: which of them took the time is not known, for a look at the
+// clock around each hook would cost every message.
+void Worker::look_at_turn() {
+  std::vector<std::string_view> names;
+  std::vector<std::string_view> modules;
+  for (const auto& server : servers_) {
+    if (!std::exchange(server->ran_in_turn, false) || core_.last_turn() < kSlowTurn) continue;
+    names.emplace_back(server->settings.name);
+    modules.emplace_back(server->module.name);
+  }
+  if (names.empty() || !slow_turns_.allow(core_.now())) return;
+  heritage_.log->warning("slow turn: {} ms server={} module={} suppressed={}",
+                         std::chrono::duration_cast<Millis>(core_.last_turn()).count(),
+                         fmt::join(names, ","), fmt::join(modules, ","), slow_turns_.suppressed());
+}
+
 void Worker::on_batch_end() {
+  look_at_turn();
   if (!accepting_) return;
   accepting_->on_batch_end();
   if (drain_ && core_.table().size() == 0 && accepting_->is_finished())

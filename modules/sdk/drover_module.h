@@ -7,7 +7,8 @@
  *  - A worker is one thread. All hooks but `validate` run in a worker, on its event loop, and must
  * not block.
  *  - A connection is named by a handle, never by a pointer or a descriptor. A call on a handle
- * whose connection has gone does nothing and is counted (status: stale_handles).
+ * whose connection has gone, or is another instance's, does nothing and is counted (status:
+ * stale_handles).
  *  - Memory passed to a hook or to a host function lives until that call returns, unless its
  * comment says more.
  *  - A module has no globals: two configurations may be live in one process. */
@@ -50,7 +51,8 @@ enum drover_close_reason {
   DROVER_RESET = 2,            /* reset by the peer, or another socket error */
   DROVER_TIMEOUT = 3,          /* one of the server's timeouts */
   DROVER_DRAINED = 4,          /* worker_shutdown_timeout, or the worker stops */
-  DROVER_MODULE_FAILED = 5     /* on_data answered DROVER_FAIL or nonsense (in C++: it threw) */
+  DROVER_MODULE_FAILED = 5,    /* on_data answered DROVER_FAIL or nonsense (in C++: it threw) */
+  DROVER_MOVED = 6             /* it goes on in another instance: see freeze */
 };
 
 enum drover_log_level {
@@ -97,6 +99,25 @@ struct drover_directive {
   const char* help;         /* one line without a full stop; may be null */
 };
 
+enum drover_metric_kind {
+  DROVER_COUNTER = 0, /* only rises */
+  DROVER_GAUGE = 1    /* how many there are now */
+};
+
+/* A number that a module keeps for `drover -s status`. The rows lie in an array, are constant, and
+ * are read in the validator and in each worker before any hook; `count` and `gauge` name one by its
+ * place in the array. A table that is wrong in itself (more than DROVER_MOST_METRICS rows, a name
+ * missing or twice, an unknown kind, a help that is too long, a size that differs from row to row)
+ * refuses the module. */
+struct drover_metric {
+  size_t size;      /* of this struct, the same in all rows: the distance from one to the next */
+  const char* name; /* at most 47 of a-z, 0-9 and _ */
+  enum drover_metric_kind kind;
+  const char* help; /* at most 160 printable ASCII characters without a full stop; may be null */
+};
+
+#define DROVER_MOST_METRICS 32u /* of a module */
+
 /* Why a zone is refused. */
 enum drover_zone_result {
   DROVER_ZONE_GRANTED = 0,
@@ -136,6 +157,8 @@ struct drover_zone {
    * from before its last repair. */
   const uint64_t* unclean_ends;
 };
+
+#define DROVER_MOST_TIMERS 65536u /* of an instance, beside those of its connections */
 
 #define DROVER_ZONE_LEASES 16u      /* of each zone, numbered from 0 */
 #define DROVER_LONGEST_LEASE 60000u /* milliseconds */
@@ -205,8 +228,9 @@ struct drover_host {
    * what was set before. */
   void (*set_timer)(drover_context* context, drover_conn conn, int64_t after_ms);
   void (*cancel_timer)(drover_context* context, drover_conn conn);
-  /* Has on_worker_timer called for this instance once, with `tag`. 0: the module has no such hook.
-   */
+  /* Has on_worker_timer called for this instance once, with `tag`. 0: the module has no such hook,
+   * or DROVER_MOST_TIMERS of this instance run already, which the log tells (at most ten times in
+   * ten seconds). */
   drover_timer (*start_timer)(drover_context* context, int64_t after_ms, uint64_t tag);
   /* Nothing happens when it has rung. */
   void (*stop_timer)(drover_context* context, drover_timer timer);
@@ -312,6 +336,17 @@ struct drover_host {
   void (*child_reset)(drover_context* context, drover_conn child);
   /* transport->write would take more now. */
   void (*child_writable)(drover_context* context, drover_conn child);
+
+  /* Adds to a counter of the module's table, for this server in this worker; two loads and a store.
+   * Status tells the sum over all workers since Drover was started, those included that have gone,
+   * however they ended. Worker, any hook, also worker_init and worker_exit; in `validate` nothing
+   * happens. An index that is not in the table, or not a counter: nothing happens, and the log has
+   * an error, once for each instance. */
+  void (*count)(drover_context* context, uint32_t index, uint64_t add);
+  /* Sets a gauge of the module's table, for this server in this worker; 0 before. Status tells the
+   * sum over the workers that live, draining ones included: what a worker that has gone had set
+   * counts no more. The rest as for `count`. */
+  void (*gauge)(drover_context* context, uint32_t index, int64_t value);
 };
 
 /* Bytes of pending output above which Drover reads no more from the connection itself. A module
@@ -321,6 +356,10 @@ struct drover_host {
 
 /* What on_data answers beside a count. */
 #define DROVER_FAIL ((int64_t)-1) /* close the connection now, reason DROVER_MODULE_FAILED */
+
+/* What freeze answers beside a size. */
+#define DROVER_NOT_NOW ((int64_t)-1)             /* the connection stays where it is */
+#define DROVER_MOST_FROZEN ((size_t)1024 * 1024) /* bytes of one connection */
 
 /* What a module offers: the one exported constant. */
 struct drover_module {
@@ -384,6 +423,37 @@ struct drover_module {
    * may be for nothing: look. Worker, on its loop, also while it drains. May write to any
    * connection; that leaves at the end of the batch. */
   void (*on_doorbell)(void* instance);
+
+  /* What the module counts, see struct drover_metric; null and 0: nothing. */
+  const struct drover_metric* metrics;
+  size_t metric_count;
+
+  /* Moving an open connection to another instance, which may be of another process and of another
+   * version of the module. For the hand-over of connections. NOBODY IN DROVER CALLS THESE YET but
+   * the test kit, with which a module can be made ready for it. Both hooks, or neither: then a
+   * connection stays where it is.
+   *
+   * freeze: worker, between hooks, for a connection that is open and was not told to close. Writes
+   * to `buffer` what thaw must know beside what goes along by itself: the socket, input not
+   * consumed, output not sent, whether reading is paused, the timer with the time it has left, peer
+   * and tag. Returns how many bytes that is; if more than `capacity`, what it wrote is thrown away
+   * and it is called again with room for them. DROVER_NOT_NOW, more than DROVER_MOST_FROZEN, and
+   * any other negative number: the connection stays and goes on. freeze itself changes nothing, in
+   * the module or by the host: whether the connection moves is told by on_close with DROVER_MOVED,
+   * before any other hook of this instance, or never.
+   *
+   * thaw: worker, in the place of on_open, for a connection that another instance froze, which may
+   * have been of an older or a newer version: `version` is its freeze_version, and `blob` is to be
+   * checked as what a client sends. `conn` is a new handle, `state` is zeroed. May call what
+   * on_open may; what it writes goes behind the output that came along. Nonzero: taken, all hooks
+   * follow as after on_open. 0: cannot; the connection is reset, and nothing more is called for it,
+   * nor is on_close.
+   *
+   * `buffer` and `blob` live until the call returns. */
+  uint64_t freeze_version; /* of what freeze writes; another with each change of its form */
+  int64_t (*freeze)(void* instance, drover_conn conn, void* state, void* buffer, size_t capacity);
+  int (*thaw)(void* instance, drover_conn conn, void* state, uint64_t version,
+              struct drover_slice blob);
 };
 
 #if defined(__GNUC__)

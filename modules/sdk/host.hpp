@@ -1,5 +1,5 @@
 // What Drover offers to a module, in C++: Host (the functions of drover_host with their context),
-// File, and Config with the rows of directives. Included by module.hpp.
+// File, and Config with the rows of directives and metrics. Included by module.hpp.
 #pragma once
 
 #include <chrono>
@@ -107,6 +107,14 @@ class Host {
     for (std::uint32_t other = 0; other < slots(); ++other) {
       if (other != slot()) ring(other);
     }
+  }
+
+  // `index` is a row of kMetrics.
+  void count(std::uint32_t index, std::uint64_t add = 1) const {
+    host_->count(context_, index, add);
+  }
+  void gauge(std::uint32_t index, std::int64_t value) const {
+    host_->gauge(context_, index, value);
   }
 
  private:
@@ -222,6 +230,15 @@ struct Directive {
   constexpr drover_directive row() const {
     return {sizeof(drover_directive), name, type, default_text, min, max, words, help};
   }
+};
+
+// A row of kMetrics; see drover_metric.
+struct Metric {
+  const char* name = nullptr;
+  drover_metric_kind kind = DROVER_COUNTER;
+  const char* help = nullptr;
+
+  constexpr drover_metric row() const { return {sizeof(drover_metric), name, kind, help}; }
 };
 
 // What the server says to its module. A value; valid as long as the Host beside it. A name that is

@@ -24,6 +24,20 @@
 //         {.name = "limit", .type = DROVER_NUMBER, .min = 1, .max = 99, .help = "lines to take"}};
 //     static void validate(drover::Host host, drover::Config config);  // throws to refuse
 //
+// What it counts for `drover -s status` has rows, too, named by their place:
+//
+//     enum : std::uint32_t { kLines, kOpen };
+//     static constexpr drover::Metric kMetrics[] = {
+//         {.name = "lines", .kind = DROVER_COUNTER, .help = "lines that were answered"},
+//         {.name = "open", .kind = DROVER_GAUGE, .help = "clients that wait"}};
+//     ... host_.count(kLines); host_.gauge(kOpen, 3);
+//
+// A class whose connections may be moved says so with (see freeze in drover_module.h)
+//
+//     static constexpr std::uint64_t kFreezeVersion = 1;
+//     std::optional<std::string> freeze(conn);  // no value: not now
+//     bool thaw(conn, version, blob);           // false: cannot
+//
 // No exception passes the edge: a hook that throws costs its connection, with a line in the log at
 // most once a second.
 #pragma once
@@ -37,6 +51,7 @@
 #include <iterator>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -47,14 +62,29 @@
 namespace drover {
 namespace detail {
 
+// An array of C++ rows as one of C rows.
+template <class CRow, class Row, std::size_t kCount>
+constexpr auto c_rows(const Row (&rows)[kCount]) {
+  std::array<CRow, kCount> made{};
+  std::ranges::transform(rows, made.begin(), &Row::row);
+  return made;
+}
+
 template <class T>
-constexpr auto make_rows() {
+constexpr auto directive_rows() {
   if constexpr (requires { T::kDirectives; }) {
-    std::array<drover_directive, std::size(T::kDirectives)> rows{};
-    std::ranges::transform(T::kDirectives, rows.begin(), &Directive::row);
-    return rows;
+    return c_rows<drover_directive>(T::kDirectives);
   } else {
     return std::array<drover_directive, 0>{};
+  }
+}
+
+template <class T>
+constexpr auto metric_rows() {
+  if constexpr (requires { T::kMetrics; }) {
+    return c_rows<drover_metric>(T::kMetrics);
+  } else {
+    return std::array<drover_metric, 0>{};
   }
 }
 
@@ -86,7 +116,12 @@ class Glue {
             .directives = kRows.data(),
             .directive_count = kRows.size(),
             .validate = kHasValidate ? &validate : nullptr,
-            .on_doorbell = kHasDoorbell ? &on_doorbell : nullptr};
+            .on_doorbell = kHasDoorbell ? &on_doorbell : nullptr,
+            .metrics = kCounted.data(),
+            .metric_count = kCounted.size(),
+            .freeze_version = freeze_version(),
+            .freeze = kHasFreeze ? &freeze : nullptr,
+            .thaw = kHasFreeze ? &thaw : nullptr};
   }
 
  private:
@@ -135,7 +170,17 @@ class Glue {
     m.on_connect_failed(std::uint64_t{}, 0);
   };
   static constexpr bool kHasValidate = requires(Host h, Config c) { T::validate(h, c); };
-  static constexpr auto kRows = make_rows<T>();
+  static constexpr bool kHasFreeze = requires(T & m, drover_conn c, S&... s) { m.freeze(c, s...); };
+  static constexpr bool kHasThaw = requires(T & m, drover_conn c, S&... s, std::string_view b) {
+    m.thaw(c, s..., std::uint64_t{}, b);
+  };
+  static_assert(kHasFreeze == kHasThaw, "freeze and thaw go together");
+  static constexpr std::uint64_t freeze_version() {
+    if constexpr (kHasFreeze) return T::kFreezeVersion;
+    return 0;
+  }
+  static constexpr auto kRows = directive_rows<T>();
+  static constexpr auto kCounted = metric_rows<T>();
 
   static Instance& instance_of(void* instance) { return *static_cast<Instance*>(instance); }
   template <class State>
@@ -254,6 +299,34 @@ class Glue {
       guarded(instance_of(raw), [&](T& module) { module.on_close(conn, as<S>(state)..., reason); });
     }
     (std::destroy_at(&as<S>(state)), ...);
+  }
+
+  static std::int64_t freeze(void* raw, drover_conn conn, void* state, void* buffer,
+                             std::size_t capacity) noexcept {
+    std::optional<std::string> blob;
+    if constexpr (kHasFreeze) {
+      const bool went_well = guarded(
+          instance_of(raw), [&](T& module) { blob = module.freeze(conn, as<S>(state)...); });
+      if (!went_well) return DROVER_NOT_NOW;
+    }
+    if (!blob) return DROVER_NOT_NOW;
+    blob->copy(static_cast<char*>(buffer), capacity);  // as much as there is room for
+    return static_cast<std::int64_t>(blob->size());
+  }
+
+  static int thaw(void* raw, drover_conn conn, void* state, std::uint64_t version,
+                  drover_slice slice) noexcept {
+    (new (state) S, ...);
+    bool is_taken = false;
+    if constexpr (kHasFreeze) {
+      const std::string_view blob(static_cast<const char*>(slice.data), slice.size);
+      const bool went_well = guarded(instance_of(raw), [&](T& module) {
+        is_taken = module.thaw(conn, as<S>(state)..., version, blob);
+      });
+      is_taken = is_taken && went_well;
+    }
+    if (!is_taken) (std::destroy_at(&as<S>(state)), ...);
+    return is_taken ? 1 : 0;
   }
 
   static void on_timer(void* raw, drover_conn conn, void* state) noexcept {

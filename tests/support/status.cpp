@@ -1,6 +1,7 @@
 #include "tests/support/status.h"
 
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 namespace drover::test {
 namespace {
@@ -56,6 +57,8 @@ ServerStatus server_from(const json& in) {
   in.at("accept").get_to(server.accept);
   in.at("listen").get_to(server.listen);
   in.at("connections").get_to(server.connections);
+  for (const json& metric : in.at("metrics"))
+    server.metrics[metric.at("name")] = metric.at("value").get<std::int64_t>();
   return server;
 }
 
@@ -92,6 +95,13 @@ const GenerationStatus* DaemonStatus::serving() const {
     if (generation.state == "serving") return &generation;
   }
   return nullptr;
+}
+
+std::int64_t DaemonStatus::metric(std::string_view server, const std::string& name) const {
+  for (const ServerStatus& each : servers) {
+    if (each.name == server) return each.metrics.at(name);
+  }
+  throw std::out_of_range("no such server");
 }
 
 std::int64_t DaemonStatus::live() const {

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,6 +53,7 @@ struct ServerStatus {
   std::string accept;
   std::vector<std::string> listen;
   std::int64_t connections = 0;
+  std::map<std::string, std::int64_t> metrics;  // what its module counts
 };
 
 struct ZoneStatus {
@@ -74,6 +76,8 @@ struct DaemonStatus {
   std::vector<ZoneStatus> zones;
   Counters totals;  // survive respawns and reloads
 
+  // Throws when the server does not count it.
+  [[nodiscard]] std::int64_t metric(std::string_view server, const std::string& name) const;
   // The generation that takes new connections, or null.
   [[nodiscard]] const GenerationStatus* serving() const;
   [[nodiscard]] std::int64_t live() const;  // connections over all generations

@@ -179,7 +179,8 @@ TEST(Status, ReadsTheDocumentedShape) {
       R"("pid":13,"state":"ready","live":3,)" +
       counters +
       R"(,"restarts":0,"loop_max_us":9,"heartbeat_age_ms":1}],"acceptor":{"pid":14,"state":"ready"}}],"balance":1.05,)"
-      R"("servers":[{"name":"a","accept":"shared","listen":["127.0.0.1:7007"],"connections":3}],)"
+      R"("servers":[{"name":"a","accept":"shared","listen":["127.0.0.1:7007"],"connections":3,)"
+      R"("metrics":[{"name":"lines","kind":"counter","value":8,"help":"h"},{"name":"open","kind":"gauge","value":-1,"help":""}]}],)"
       R"("zones":[{"name":"z","size":4096,"state":"ready","owner":"kvs","layout":2,"unclean_ends":1,"generations":[2,1]},)"
       R"({"name":"y","size":8192,"state":"fresh","owner":null,"layout":0,"unclean_ends":0,"generations":[2]}],"totals":{)" +
       counters + "}}";
@@ -192,6 +193,8 @@ TEST(Status, ReadsTheDocumentedShape) {
   EXPECT_EQ(status->serving()->acceptor, 14);
   EXPECT_EQ(status->live(), 3);
   EXPECT_EQ(status->totals.bytes_out, 11);
+  EXPECT_EQ(status->metric("a", "lines"), 8);
+  EXPECT_EQ(status->metric("a", "open"), -1);
   ASSERT_EQ(status->zones.size(), 2U);
   EXPECT_EQ(status->zones[0].owner, "kvs");
   EXPECT_EQ(status->zones[0].generations, (std::vector<std::uint32_t>{2, 1}));

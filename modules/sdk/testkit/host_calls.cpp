@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "modules/sdk/testkit/child_calls.hpp"
 
@@ -81,6 +82,11 @@ struct HostCalls {
                                   std::uint64_t tag) {
     Host& host = called(context, "start_timer");
     if (host.module_.on_worker_timer == nullptr) return 0;
+    if (host.timers_.size() >= DROVER_MOST_TIMERS) {
+      host.log_.push_back(
+          {DROVER_LOG_ERROR, "has " + std::to_string(host.timers_.size()) + " timers already"});
+      return 0;
+    }
     host.timers_[++host.last_id_] = {deadline(host, after_ms), tag};
     return host.last_id_;
   }
@@ -201,6 +207,25 @@ struct HostCalls {
     Host& host = called(context, "ring");
     if (slot < host.slots) host.rung_.push_back(slot);
   }
+
+  static std::int64_t* metric(Host& host, std::uint32_t index, drover_metric_kind kind) {
+    const bool is_there =
+        index < host.module_.metric_count && host.module_.metrics[index].kind == kind;
+    if (is_there) return &host.metrics_[index];
+    const std::string what = kind == DROVER_COUNTER ? "counter " : "gauge ";
+    if (std::exchange(host.has_counted_wrongly_, true)) return nullptr;
+    host.log_.push_back(
+        {DROVER_LOG_ERROR, "its table has no " + what + std::to_string(index) + ": not counted"});
+    return nullptr;
+  }
+  static void count(drover_context* context, std::uint32_t index, std::uint64_t add) {
+    std::int64_t* found = metric(called(context, "count"), index, DROVER_COUNTER);
+    if (found != nullptr) *found += static_cast<std::int64_t>(add);
+  }
+  static void gauge(drover_context* context, std::uint32_t index, std::int64_t value) {
+    std::int64_t* found = metric(called(context, "gauge"), index, DROVER_GAUGE);
+    if (found != nullptr) *found = value;
+  }
 };
 
 const drover_host& host_calls() {
@@ -240,7 +265,9 @@ const drover_host& host_calls() {
                                       .child_data = ChildCalls::child_data,
                                       .child_end = ChildCalls::child_end,
                                       .child_reset = ChildCalls::child_reset,
-                                      .child_writable = ChildCalls::child_writable};
+                                      .child_writable = ChildCalls::child_writable,
+                                      .count = HostCalls::count,
+                                      .gauge = HostCalls::gauge};
   return kTable;
 }
 

@@ -183,6 +183,15 @@ int Host::calls(const std::string& function) const {
   return found == calls_.end() ? 0 : found->second;
 }
 
+std::int64_t Host::metric(std::string_view name) const {
+  for (std::uint32_t index = 0; index < module_.metric_count; ++index) {
+    if (name != module_.metrics[index].name) continue;
+    const auto found = metrics_.find(index);
+    return found == metrics_.end() ? 0 : found->second;
+  }
+  throw std::logic_error("the module declares no metric " + std::string(name));
+}
+
 // What is due after a hook, as in a worker: waiting input is offered when the module reads, the end
 // of stream after it; and a connection goes when both ends have ended.
 void Host::settle(drover_conn conn) {

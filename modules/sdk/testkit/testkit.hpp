@@ -46,6 +46,8 @@ struct Outgoing {
 };
 
 class Host {
+  struct Connection;
+
  public:
   // What a server says to the module: texts by the names of its directives, without the module's;
   // where the text is not a plain number, its number is given beside it.
@@ -115,6 +117,19 @@ class Host {
   // The worker drains: every connection is told, those that come too.
   void drain();
 
+  // A connection on its way to another instance: what its module has frozen, and what goes along by
+  // itself. Version and blob are the test's to change.
+  struct Frozen {
+    std::uint64_t version = 0;
+    std::string blob;
+    std::unique_ptr<Connection> rest;
+  };
+  // Takes the connection out of this instance. Nothing when it stays: the module cannot or does not
+  // want to, or it is not open, or was told to close.
+  std::optional<Frozen> freeze(drover_conn conn);
+  // Puts it into this one. Nothing when the module refuses it; its client sees a reset.
+  std::optional<drover_conn> thaw(Frozen frozen);
+
   // What became of an outgoing connection. It lives like an accepted one when established.
   [[nodiscard]] const std::vector<Outgoing>& outgoing() const { return outgoing_; }
   void establish(drover_conn conn);
@@ -152,6 +167,8 @@ class Host {
   [[nodiscard]] int calls(const std::string& function) const;
   // Calls on connections that had gone: harmless, and counted by Drover.
   [[nodiscard]] int stale_calls() const { return calls("stale"); }
+  // The value of a counter or gauge of the module; throws when it declares none of that name.
+  [[nodiscard]] std::int64_t metric(std::string_view name) const;
   [[nodiscard]] void* instance() const { return instance_; }
 
  private:
@@ -222,6 +239,8 @@ class Host {
   void end_batch();
   void break_off(drover_conn conn, drover_close_reason reason);
   void close(drover_conn conn, drover_close_reason reason);
+  [[nodiscard]] std::optional<std::string> ask_to_freeze(drover_conn conn);
+  [[nodiscard]] bool offer_to_thaw(drover_conn conn, const Frozen& frozen);
   void ring_connection(drover_conn conn);
   void ring_worker(drover_timer timer);
   bool ring_next(std::int64_t until_ms);
@@ -240,6 +259,8 @@ class Host {
   std::vector<Outgoing> outgoing_;
   std::vector<LogLine> log_;
   std::map<std::string, int> calls_;
+  std::map<std::uint32_t, std::int64_t> metrics_;  // by their place in the module's table
+  bool has_counted_wrongly_ = false;
   std::uint64_t last_id_ = 0;
   bool is_draining_ = false;
   bool hook_has_run_ = false;

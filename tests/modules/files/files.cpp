@@ -40,6 +40,12 @@ bool parse(std::string_view line, Request& request) {
 
 class Files {
  public:
+  enum : std::uint32_t { kSentBytes, kRefused, kClients };
+  static constexpr drover::Metric kMetrics[] = {
+      {.name = "sent_bytes", .kind = DROVER_COUNTER, .help = "bytes of files that were asked for"},
+      {.name = "refused", .kind = DROVER_COUNTER, .help = "requests answered with an error"},
+      {.name = "clients", .kind = DROVER_GAUGE, .help = "clients that are connected"}};
+
   explicit Files(drover::Host host) : host_(host) {}
 
   std::size_t on_data(drover_conn conn, std::string_view bytes) {
@@ -51,6 +57,20 @@ class Files {
     return consumed;
   }
   void on_eof(drover_conn conn) { host_.half_close(conn); }
+  // A file on its way stays with the instance that sends it; between two answers there is nothing
+  // to tell.
+  static constexpr std::uint64_t kFreezeVersion = 1;
+  std::optional<std::string> freeze(drover_conn conn) {
+    if (host_.pending_output(conn) > 0) return std::nullopt;
+    return "";
+  }
+  bool thaw(drover_conn conn, std::uint64_t version, std::string_view blob) {
+    if (version != kFreezeVersion || !blob.empty()) return false;
+    on_open(conn);
+    return true;
+  }
+  void on_open(drover_conn) { host_.gauge(kClients, ++clients_); }
+  void on_close(drover_conn, drover_close_reason) { host_.gauge(kClients, --clients_); }
 
  private:
   void answer(drover_conn conn, std::string_view line) {
@@ -63,12 +83,15 @@ class Files {
     const std::uint64_t length = std::min(request.length, file.size_bytes() - request.offset);
     host_.write(conn, std::to_string(length) + "\n");
     host_.write_file(conn, file, request.offset, length);
+    host_.count(kSentBytes, length);
   }
   void refuse(drover_conn conn, const char* why) {
     host_.write(conn, std::string("error: ") + why + "\n");
+    host_.count(kRefused);
   }
 
   drover::Host host_;
+  std::int64_t clients_ = 0;
 };
 
 }  // namespace

@@ -44,6 +44,25 @@ TEST_F(SeatsTest, RefusesWhenThereIsNoMemoryForTheLedgerAndKeepsTheSeat) {
   EXPECT_EQ(next.index(), 0);
 }
 
+TEST_F(SeatsTest, KeepsTheCountersOfASeatThatWasGivenBack) {
+  auto layout = std::make_shared<MetricLayout>();
+  layout->add("web", "m", {{MetricKind::kCounter, "lines", ""}});
+  const auto lines = [&] {
+    return seats_.metrics().text(layout->servers[0], layout->servers[0].metrics[0]);
+  };
+  std::optional<Seats::Lease> leaves(seats_.take(0, layout).value());
+  const Seats::Lease stays = seats_.take(0, layout).value();
+  leaves->metrics()->cells()[0] = 3;
+  stays.metrics()->cells()[0] = 4;
+  EXPECT_EQ(lines(), "7");
+
+  leaves.reset();
+  EXPECT_EQ(lines(), "7");
+  const Seats::Lease next = seats_.take(0, layout).value();
+  EXPECT_EQ(next.metrics()->cells()[0], 0U);
+  EXPECT_EQ(lines(), "7");
+}
+
 TEST_F(SeatsTest, CountsOnceInTheNextTurnForAllThatLeft) {
   const Seats::Lease stays = take_and_hold();
   std::optional<Seats::Lease> first(take_and_hold());

@@ -18,6 +18,7 @@ struct drover_context {
   alignas(16) char zone_memory[64] = {};
   std::vector<std::uint32_t> lengths;  // of leases that were asked for
   std::vector<std::uint32_t> rung;
+  std::string counted;
 };
 
 namespace {
@@ -54,6 +55,12 @@ drover_host make_host() {
   host.slot = [](drover_context*) { return 1U; };
   host.slots = [](drover_context*) { return 3U; };
   host.ring = [](drover_context* c, std::uint32_t slot) { c->rung.push_back(slot); };
+  host.count = [](drover_context* c, std::uint32_t index, std::uint64_t add) {
+    c->counted += "count " + std::to_string(index) + " " + std::to_string(add) + " ";
+  };
+  host.gauge = [](drover_context* c, std::uint32_t index, std::int64_t value) {
+    c->counted += "gauge " + std::to_string(index) + " " + std::to_string(value) + " ";
+  };
   return host;
 }
 
@@ -114,6 +121,20 @@ struct Configured {
   void on_open(drover_conn conn) { host.write(conn, said); }
   drover::Host host;
   std::string said;
+};
+
+struct Metered {
+  enum : std::uint32_t { kOpened, kNow };
+  static constexpr drover::Metric kMetrics[] = {
+      {.name = "opened", .kind = DROVER_COUNTER},
+      {.name = "now", .kind = DROVER_GAUGE, .help = "now"}};
+  explicit Metered(drover::Host h) : host(h) {}
+  void on_open(drover_conn) {
+    host.count(kOpened);
+    host.count(kOpened, 5);
+    host.gauge(kNow, -3);
+  }
+  drover::Host host;
 };
 
 struct Shared {
@@ -224,6 +245,21 @@ TEST_F(ModuleLayer, OffersTheRowsOfTheClassAsTheContractHasThem) {
   EXPECT_EQ(rows[2].type, DROVER_SIZE);
   EXPECT_EQ(rows[2].min, 1);
   EXPECT_EQ(rows[2].max, 4096);
+}
+
+TEST_F(ModuleLayer, CountsByTheRowsOfTheClass) {
+  static constexpr struct drover_module kTable = drover::detail::make_module<Metered>("metered");
+  ASSERT_EQ(kTable.metric_count, 2U);
+  EXPECT_EQ(kTable.metrics[0].size, sizeof(drover_metric));
+  EXPECT_STREQ(kTable.metrics[0].name, "opened");
+  EXPECT_EQ(kTable.metrics[1].kind, DROVER_GAUGE);
+  EXPECT_STREQ(kTable.metrics[1].help, "now");
+
+  void* instance = kTable.worker_init(&kHost, &context_);
+  kTable.on_open(instance, 1, nullptr);
+  kTable.worker_exit(instance);
+
+  EXPECT_EQ(context_.counted, "count 0 1 count 0 5 gauge 1 -3 ");
 }
 
 TEST_F(ModuleLayer, GivesTheConstructorItsConfiguration) {

@@ -131,6 +131,22 @@ TEST(FilesModule, AnswersEveryPipelinedRequestHoweverItIsSplit) {
   }
 }
 
+TEST(FilesModule, CountsWhatItSendsAndRefusesAndWhoIsThere) {
+  Host host(built("test-modules/files"));
+  host.files["greeting"] = "hello world";
+  const drover_conn conn = host.accept();
+  host.accept();
+
+  host.feed(conn, "greeting\ngreeting 6 3\nmissing\n");
+
+  EXPECT_EQ(host.metric("sent_bytes"), 14);
+  EXPECT_EQ(host.metric("refused"), 1);
+  EXPECT_EQ(host.metric("clients"), 2);
+  host.reset(conn);
+  EXPECT_EQ(host.metric("clients"), 1);
+  EXPECT_THROW(static_cast<void>(host.metric("sent")), std::logic_error);
+}
+
 class RelayModule : public testing::Test {
  protected:
   // The connection to the server behind, established.
@@ -239,6 +255,188 @@ TEST_F(CounterModule, LeavesALeaseToItsHolderUntilItsTimeIsOver) {
 
 TEST(CounterModuleAlone, DoesNotStartWithoutItsZone) {
   EXPECT_THROW(Host(built("test-modules/counter")), std::logic_error);
+}
+
+// What a module's mistakes cost, as in a worker (tests/integration/misbehaviour_test.cpp).
+class MisdeedModule : public testing::Test {
+ protected:
+  void TearDown() override {
+    host_.feed(beside_, "still here");
+    EXPECT_EQ(host_.read(beside_), "still here");
+  }
+  std::string last_line() const { return host_.log().empty() ? "" : host_.log().back().text; }
+
+  Host host_{built("test-modules/misdeed")};
+  const drover_conn conn_ = host_.accept();
+  const drover_conn beside_ = host_.accept();
+};
+
+TEST_F(MisdeedModule, EndsItsConnectionByThrowing) {
+  host_.feed(conn_, "throw data\n");
+
+  EXPECT_EQ(host_.closed(conn_), DROVER_MODULE_FAILED);
+  EXPECT_EQ(last_line(), "exception: asked to throw in data");
+}
+
+TEST_F(MisdeedModule, ClosesItsConnectionByThrowingWhereThereIsNoAnswer) {
+  host_.feed(conn_, "throw timer\n");
+  host_.pass(milliseconds(1));
+  host_.end(conn_);
+
+  EXPECT_EQ(host_.closed(conn_), DROVER_CLOSED_BY_MODULE);
+  EXPECT_EQ(last_line(), "exception: asked to throw in timer");
+}
+
+TEST_F(MisdeedModule, EndsItsConnectionByNonsense) {
+  const drover_conn other = host_.accept();
+  host_.feed(conn_, "answer 999\n");
+  host_.feed(other, "answer -7\n");
+
+  EXPECT_EQ(host_.closed(conn_), DROVER_MODULE_FAILED);
+  EXPECT_EQ(host_.closed(other), DROVER_MODULE_FAILED);
+}
+
+TEST_F(MisdeedModule, EndsItsConnectionByConsumingNothing) {
+  host_.feed(conn_, "hoard\n");
+  host_.feed(conn_, std::string(128 * 1024, 'h'));
+  EXPECT_EQ(host_.closed(conn_), std::nullopt);
+
+  host_.feed(conn_, "h");
+
+  EXPECT_EQ(host_.closed(conn_), DROVER_MODULE_FAILED);
+}
+
+TEST_F(MisdeedModule, WritesToNobodyAfterCloseAndToWhoHasGone) {
+  const drover_conn leaves = host_.accept();
+  host_.reset(leaves);
+  host_.feed(conn_, "stale\n");
+  EXPECT_EQ(host_.stale_calls(), 1);
+
+  host_.feed(conn_, "write_after_close\n");
+
+  EXPECT_EQ(host_.read(conn_), "before");
+}
+
+TEST_F(MisdeedModule, GetsABoundedNumberOfTimers) {
+  host_.feed(conn_, "timers 70000\n");
+
+  EXPECT_EQ(host_.read(conn_), "65536\n");
+  EXPECT_EQ(last_line(), "has 65536 timers already");
+}
+
+TEST_F(MisdeedModule, IsToldOnceThatItCountsWhatItHasNotDeclared) {
+  const std::size_t lines = host_.log().size();
+  host_.feed(conn_, "miscount\n");
+  host_.feed(conn_, "miscount\n");
+
+  EXPECT_EQ(host_.log().size(), lines + 1);
+  EXPECT_EQ(last_line(), "its table has no counter 7: not counted");
+}
+
+// Moving a connection from one instance, which ends, to another.
+class TallyModule : public testing::Test {
+ protected:
+  // Whether it was taken; then it is at conn_ of host_.
+  bool move() {
+    auto frozen = host_->freeze(conn_);
+    return frozen && thaw(std::move(*frozen));
+  }
+  bool thaw(Host::Frozen frozen) {
+    host_ = std::make_unique<Host>(built("test-modules/tally"));
+    const auto moved = host_->thaw(std::move(frozen));
+    conn_ = moved.value_or(0);
+    return moved.has_value();
+  }
+  std::string say(std::string_view bytes) {
+    host_->feed(conn_, bytes);
+    return host_->read(conn_);
+  }
+
+  std::unique_ptr<Host> host_ = std::make_unique<Host>(built("test-modules/tally"));
+  drover_conn conn_ = host_->accept("192.0.2.9:77");
+};
+
+TEST_F(TallyModule, GoesOnWithItsStateInAnotherInstance) {
+  EXPECT_EQ(say("four\n"), "5\n");
+  ASSERT_TRUE(move());
+
+  EXPECT_EQ(say("two\n"), "9\n");
+}
+
+TEST_F(TallyModule, TakesAlongWhatIsNotConsumedAndWhatIsNotRead) {
+  host_->set_deaf(conn_, true);
+  EXPECT_EQ(say("one\ntw"), "");
+  ASSERT_TRUE(move());
+  host_->set_deaf(conn_, false);
+
+  EXPECT_EQ(say("o\n"), "4\n8\n");
+}
+
+TEST_F(TallyModule, EndsInItsNewInstance) {
+  host_->set_deaf(conn_, true);
+  EXPECT_EQ(say("unheard\n"), "");
+  ASSERT_TRUE(move());
+  host_->end(conn_);
+  host_->set_deaf(conn_, false);
+
+  EXPECT_EQ(host_->read(conn_), "8\n");
+  EXPECT_EQ(host_->closed(conn_), DROVER_CLOSED_BY_PEER);
+}
+
+TEST_F(TallyModule, StaysWhereItIsWhenItSaysNotNow) {
+  EXPECT_EQ(say("hold\n"), "5\n");
+  EXPECT_FALSE(host_->freeze(conn_).has_value());
+
+  EXPECT_EQ(say("go\n"), "8\n");
+  EXPECT_TRUE(move());
+  EXPECT_EQ(say("on\n"), "11\n");
+}
+
+TEST_F(TallyModule, ReadsWhatAnOlderVersionFroze) {
+  auto frozen = host_->freeze(conn_);
+  ASSERT_TRUE(frozen.has_value());
+  EXPECT_EQ(frozen->version, 2U);
+  frozen->version = 1;
+  frozen->blob = std::string("\x2a\0\0\0", 4);
+
+  ASSERT_TRUE(thaw(std::move(*frozen)));
+  EXPECT_EQ(say("\n"), "43\n");
+}
+
+TEST_F(TallyModule, RefusesAVersionThatItDoesNotKnowAndABlobThatMakesNoSense) {
+  for (const bool is_version : {true, false}) {
+    auto frozen = host_->freeze(host_->accept());
+    ASSERT_TRUE(frozen.has_value());
+    if (is_version) frozen->version = 3;
+    if (!is_version) frozen->blob.pop_back();
+
+    EXPECT_EQ(host_->thaw(std::move(*frozen)), std::nullopt);
+  }
+  EXPECT_EQ(host_->live(), 1U) << "refused ones are reset";
+  EXPECT_EQ(say("on\n"), "3\n");
+}
+
+TEST(FilesModule, MovesBetweenTwoAnswersAndCountsItsClientsThere) {
+  Host from(built("test-modules/files"));
+  Host to(built("test-modules/files"));
+  from.files["greeting"] = to.files["greeting"] = "hello world";
+  const drover_conn conn = from.accept();
+  from.set_deaf(conn, true);
+  from.feed(conn, "greeting\n");
+  EXPECT_FALSE(from.freeze(conn).has_value()) << "a file is on its way";
+  from.set_deaf(conn, false);
+  EXPECT_EQ(from.read(conn), "11\nhello world");
+  from.feed(conn, "greet");
+
+  auto frozen = from.freeze(conn);
+  ASSERT_TRUE(frozen.has_value());
+  EXPECT_EQ(from.closed(conn), DROVER_MOVED);
+  EXPECT_EQ(from.metric("clients"), 0);
+  const drover_conn moved = to.thaw(std::move(*frozen)).value();
+  to.feed(moved, "ing 0 5\n");
+
+  EXPECT_EQ(to.read(moved), "5\nhello");
+  EXPECT_EQ(to.metric("clients"), 1);
 }
 
 }  // namespace

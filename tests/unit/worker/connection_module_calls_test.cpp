@@ -74,6 +74,27 @@ TEST_F(ConnectionTest, MayCloseInItsTimer) {
   EXPECT_EQ(module_.closed, Reasons{DROVER_CLOSED_BY_MODULE});
 }
 
+TEST_F(ConnectionTest, StartsNoMoreTimersOfTheInstanceThanAreAllowed) {
+  make_server();
+  const auto start = [&](std::int64_t after) {
+    return module_.host->start_timer(module_.context, after, 0);
+  };
+  const drover_timer first = start(1);
+  for (std::uint32_t i = 1; i < DROVER_MOST_TIMERS; ++i) ASSERT_NE(start(1'000'000), 0U);
+
+  EXPECT_EQ(start(1), 0U);
+  EXPECT_EQ(server_->last_message, "has 65536 timers already");
+  module_.host->stop_timer(module_.context, first);
+  module_.host->stop_timer(module_.context, first);
+  EXPECT_NE(start(1), 0U) << "one was stopped";
+  EXPECT_EQ(start(1), 0U);
+  pass(Millis{10});
+  EXPECT_NE(start(1'000'000), 0U) << "one has rung";
+  EXPECT_EQ(start(1), 0U);
+  core_->timers().stop_all(*server_);
+  EXPECT_NE(start(1), 0U);
+}
+
 TEST_F(ConnectionTest, RingsTimersOfTheInstanceWithTheirTags) {
   std::vector<std::uint64_t> rung;
   module_.worker_timer = [&](std::uint64_t tag) { rung.push_back(tag); };

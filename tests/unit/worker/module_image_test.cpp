@@ -8,6 +8,9 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "common/unique_fd.h"
 
 namespace drover {
@@ -43,18 +46,36 @@ TEST_P(BadTableTest, IsRefusedWithTheReason) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, BadTableTest,
-    testing::Values(BadTable{"abi", [](ModuleTable& table) { table.abi = 99; },
-                             "built for ABI 99, this drover has ABI 1"},
-                    BadTable{"short", [](ModuleTable& table) { table.size = 8; },
-                             "says it has 8 bytes"},
-                    BadTable{"huge", [](ModuleTable& table) { table.size = 1U << 20; },
-                             "says it has 1048576 bytes"},
-                    BadTable{"nameless", [](ModuleTable& table) { table.name = nullptr; },
-                             "its name is missing"},
-                    BadTable{"odd_name", [](ModuleTable& table) { table.name = "a b"; },
-                             "its name is missing or not"},
-                    BadTable{"state", [](ModuleTable& table) { table.conn_state_size = 1U << 30; },
-                             "of state a connection"}),
+    testing::Values(
+        BadTable{"abi", [](ModuleTable& table) { table.abi = 99; },
+                 "built for ABI 99, this drover has ABI 1"},
+        BadTable{"short", [](ModuleTable& table) { table.size = 8; }, "says it has 8 bytes"},
+        BadTable{"huge", [](ModuleTable& table) { table.size = 1U << 20; },
+                 "says it has 1048576 bytes"},
+        BadTable{"sizeless", [](ModuleTable& table) { table.size = 0; }, "says it has 0 bytes"},
+        BadTable{"without_worker_init",
+                 [](ModuleTable& table) { table.size = offsetof(ModuleTable, worker_init); },
+                 "says it has 40 bytes"},
+        BadTable{"cut_in_a_field",
+                 [](ModuleTable& table) { table.size = offsetof(ModuleTable, on_close) + 4; },
+                 "bytes, expected"},
+        BadTable{"abi_of_the_past", [](ModuleTable& table) { table.abi = 0; },
+                 "built for ABI 0, this drover has ABI 1"},
+        BadTable{"empty_name", [](ModuleTable& table) { table.name = ""; },
+                 "its name is missing or not"},
+        BadTable{"freezing_only",
+                 [](ModuleTable& table) {
+                   table.freeze = [](void*, drover_conn, void*, void*, std::size_t) {
+                     return std::int64_t{0};
+                   };
+                 },
+                 "has only one of freeze and thaw"},
+        BadTable{"nameless", [](ModuleTable& table) { table.name = nullptr; },
+                 "its name is missing"},
+        BadTable{"odd_name", [](ModuleTable& table) { table.name = "a b"; },
+                 "its name is missing or not"},
+        BadTable{"state", [](ModuleTable& table) { table.conn_state_size = 1U << 30; },
+                 "of state a connection"}),
     [](const auto& row) { return row.param.name; });
 
 TEST(ModuleTable, OfAnOlderSdkHasNullForWhatItLacks) {
@@ -66,6 +87,46 @@ TEST(ModuleTable, OfAnOlderSdkHasNullForWhatItLacks) {
 
   ASSERT_TRUE(checked.ok());
   EXPECT_EQ(checked.value().on_close, nullptr);
+}
+
+// What a later SDK adds is not ours to look at, whatever it is.
+TEST(ModuleTable, OfANewerSdkIsReadAsFarAsItIsKnown) {
+  struct Newer {
+    ModuleTable table = good_table();
+    std::uint64_t later[8] = {};
+  };
+  for (const std::uint64_t word : {std::uint64_t{0}, ~std::uint64_t{0}}) {
+    Newer newer;
+    newer.table.size = sizeof newer;
+    newer.table.on_doorbell = [](void*) {};
+    std::ranges::fill(newer.later, word);
+
+    const auto checked = check_module_table(newer.table);
+
+    ASSERT_TRUE(checked.ok()) << checked.error().message();
+    EXPECT_NE(checked.value().on_doorbell, nullptr);
+  }
+}
+
+TEST(ModuleTable, WithoutAnyHookIsAModule) { EXPECT_TRUE(check_module_table(good_table()).ok()); }
+
+TEST(ModuleTable, OfEverySizeThatEverWasHasNullForWhatItLacks) {
+  for (std::size_t size = offsetof(ModuleTable, worker_exit); size <= sizeof(ModuleTable);
+       size += sizeof(void*)) {
+    if (size == offsetof(ModuleTable, thaw)) continue;  // came together with freeze
+    ModuleTable table;
+    std::memset(static_cast<void*>(&table), 0x5a, sizeof table);
+    const ModuleTable good = good_table();
+    std::memcpy(static_cast<void*>(&table), &good, offsetof(ModuleTable, worker_exit));
+    table.size = size;
+
+    const auto checked = check_module_table(table);
+
+    ASSERT_TRUE(checked.ok()) << size << ": " << checked.error().message();
+    const auto* bytes = reinterpret_cast<const unsigned char*>(&checked.value());
+    EXPECT_TRUE(std::all_of(bytes + size, bytes + sizeof table, [](auto b) { return b == 0; }))
+        << size;
+  }
 }
 
 TEST(ModuleTable, OfTheFirstSdkHasNoDirectives) {
