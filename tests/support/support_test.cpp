@@ -172,11 +172,11 @@ TEST(RunCommand, KillsWhatDoesNotEnd) {
 
 TEST(Status, ReadsTheDocumentedShape) {
   const std::string counters =
-      R"("accepted":7,"empty_wakeups":1,"steered":0,"outgoing":0,"closed":4,"refused_limit":0,"refused_access":0,"accept_pauses":0,)"
+      R"("accepted":7,"empty_wakeups":1,"steered":0,"outgoing":0,"streams_opened":5,"closed":4,"refused_limit":0,"refused_access":0,"accept_pauses":0,)"
       R"("drained_cut":0,"stale_handles":0,"bytes_in":10,"bytes_out":11)";
   const std::string json =
       R"({"pid":12,"version":"0.1.0","uptime_ms":5,"generations":[{"number":2,"state":"serving","workers":[{"slot":0,)"
-      R"("pid":13,"state":"ready","live":3,)" +
+      R"("pid":13,"state":"ready","live":3,"streams":2,)" +
       counters +
       R"(,"restarts":0,"loop_max_us":9,"heartbeat_age_ms":1}],"acceptor":{"pid":14,"state":"ready"}}],"balance":1.05,)"
       R"("servers":[{"name":"a","accept":"shared","listen":["127.0.0.1:7007"],"connections":3,)"

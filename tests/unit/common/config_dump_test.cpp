@@ -19,6 +19,7 @@ user = www
 group = adm
 workers = 7
 worker_connections = 1000
+worker_streams = 2000
 rlimit_nofile = 4096
 cpu_affinity = 0-3,8
 error_log = syslog debug
