@@ -1,6 +1,7 @@
 #include "worker/module_config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -81,6 +82,13 @@ const DirectiveValue* ModuleConfig::find(std::string_view name) const {
 ReadModuleConfig read_module_config(const DirectiveTable& table, const ServerSettings& server,
                                     const std::string& prefix) {
   return Reader(table, server, prefix).read();
+}
+
+Result<ModuleConfig> configure_module(const DirectiveTable& table, const ServerSettings& server,
+                                      const std::string& prefix) {
+  ReadModuleConfig read = read_module_config(table, server, prefix);
+  if (!read.errors.empty()) return Error(fmt::format("{}", fmt::join(read.errors, "\n")));
+  return std::move(read.config);
 }
 
 }  // namespace drover
