@@ -61,6 +61,8 @@ class Generation final : private WorkerPool::Owner {
   [[nodiscard]] Board& board() const { return context_.scoreboard->board_of(number_); }
   [[nodiscard]] const std::vector<ModuleImage>& images() const { return images_; }
   [[nodiscard]] const ZoneSet& zones() const { return zones_; }
+  // In the order of the pool's helpers.
+  [[nodiscard]] const std::vector<HelperName>& helpers() const { return validation_.helpers(); }
   void ring_all() const;
   void set_access_logs(std::vector<UniqueFd> logs) { access_logs_ = std::move(logs); }
   [[nodiscard]] std::vector<int> access_log_fds() const;  // of servers that have one, in order
@@ -79,7 +81,7 @@ class Generation final : private WorkerPool::Owner {
   void on_not_ready_in_time();
   void on_drain_overdue();
   void fail(const std::string& why);
-  Status make_doorbells();
+  void add_helpers();
   Status make_passing_pairs();
   void settle_worker_connections();
   void count_unclean_end(pid_t pid, int wait_status);
@@ -98,8 +100,9 @@ class Generation final : private WorkerPool::Owner {
   std::vector<ModuleImage> images_;
   std::vector<UniqueFd> access_logs_;
   ZoneSet zones_;
-  std::vector<UniqueFd> doorbells_;
-  std::vector<SocketPair> passing_;  // by slot: first sends, second receives
+  std::vector<UniqueFd> doorbells_;         // by slot
+  std::vector<UniqueFd> helper_doorbells_;  // by index of helpers()
+  std::vector<SocketPair> passing_;         // by slot: first sends, second receives
   ListenPlan plan_;
   Validation validation_;
   std::unique_ptr<WorkerPool> pool_;

@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "common/helpers.h"
 #include "master/child.h"
 
 namespace drover {
@@ -25,6 +27,8 @@ class Validation final : private Child::Keeper {
   // True when the process was ours; the verdict is given then.
   bool on_exit(pid_t pid, int wait_status);
   [[nodiscard]] bool is_running() const { return child_ != nullptr; }
+  // What the modules asked for; complete with the verdict.
+  [[nodiscard]] const std::vector<HelperName>& helpers() const { return helpers_.all(); }
   // Gives up without a verdict.
   void abort();
 
@@ -33,6 +37,7 @@ class Validation final : private Child::Keeper {
   void on_child_failed(Child& child, const std::string& why) override;
   void on_child_leaving(Child& /*child*/) override {}
   void on_child_reopened_logs(Child& /*child*/, std::uint64_t /*serial*/) override {}
+  void on_child_wants_helper(Child& child, const Message& message) override;
   void on_timeout();
   [[nodiscard]] std::string describe_end(int wait_status) const;
   [[nodiscard]] std::string doing() const;
@@ -42,6 +47,7 @@ class Validation final : private Child::Keeper {
   std::unique_ptr<Child> child_;
   bool said_yes_ = false;
   std::string why_not_;
+  HelperList helpers_{0};
   Timer<&Validation::on_timeout> timeout_;
 };
 

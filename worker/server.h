@@ -1,10 +1,11 @@
-// One server section in this worker: its settings, its protocol's instance, who may connect, its
-// access log.
+// One server section in this worker (or validator, or helper): its settings, its protocol's
+// instance, who may connect, its access log.
 #pragma once
 
 #include <optional>
 #include <string>
 
+#include "common/helpers.h"
 #include "common/settings.h"
 #include "modules/sdk/drover_module.h"
 #include "worker/access_log.h"
@@ -40,6 +41,7 @@ struct Server {
   std::optional<AccessLog> access_log;
   const Heritage* heritage = nullptr;  // of the worker; null before it has given them, as zones
   ZoneMappings* zones = nullptr;       // of the worker
+  HelperList* helpers = nullptr;       // what modules asked for; in the validator only
   drover_context context{this};
   void* instance = nullptr;    // worker_init's; null before it and after worker_exit
   std::string last_message;    // the module's last log line, to say why it could not start

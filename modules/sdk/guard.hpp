@@ -67,6 +67,7 @@ bool accepted(const drover_host* host, drover_context* context, Call call) noexc
     call();
     return true;
   } catch (const ZoneRefused&) {  // the reason has been told
+  } catch (const HelperRefused&) {
   } catch (const std::exception& error) {
     host->log(context, DROVER_LOG_ERROR, error.what());
   } catch (...) {

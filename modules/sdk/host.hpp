@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -17,6 +18,11 @@
 namespace drover {
 
 class File;
+
+// A helper was refused: why is in the log, and is what refuses the configuration.
+struct HelperRefused : std::exception {
+  [[nodiscard]] const char* what() const noexcept override { return "helper refused"; }
+};
 
 // What Drover offers, with its context. A value; valid until the instance is destroyed.
 class Host {
@@ -92,6 +98,11 @@ class Host {
       if (other != slot()) ring(other);
     }
   }
+  // In `validate` only; throws HelperRefused.
+  void want_helper(const std::string& name) const {
+    if (host_->want_helper(context_, name.c_str()) == 0) throw HelperRefused();
+  }
+  void ring_helper(const std::string& name) const { host_->ring_helper(context_, name.c_str()); }
 
  private:
   const drover_host* host_;

@@ -24,6 +24,11 @@
 //         {.name = "limit", .type = DROVER_NUMBER, .min = 1, .max = 99, .help = "lines to take"}};
 //     static void validate(drover::Host host, drover::Config config);  // throws to refuse
 //
+// A class with helpers has a member class Helper, built as the class is, or with (drover::Host,
+// drover::Config, std::string_view name); hooks, optional: on_timer(tag), on_doorbell(). Its
+// destructor does what is to be done last. Which there are `validate` says:
+// host.want_helper("writer").
+//
 // No exception passes the edge: a hook that throws costs its connection, with a line in the log at
 // most once a second.
 #pragma once
@@ -40,6 +45,7 @@
 
 #include "modules/sdk/drover_module.h"
 #include "modules/sdk/guard.hpp"
+#include "modules/sdk/helper.hpp"
 #include "modules/sdk/host.hpp"
 
 namespace drover {
@@ -84,7 +90,11 @@ class Glue {
             .directives = kRows.data(),
             .directive_count = kRows.size(),
             .validate = kHasValidate ? &validate : nullptr,
-            .on_doorbell = kHasDoorbell ? &on_doorbell : nullptr};
+            .on_doorbell = kHasDoorbell ? &on_doorbell : nullptr,
+            .helper_init = HelperHooks<T>::kInit,
+            .helper_exit = HelperHooks<T>::kExit,
+            .on_helper_timer = HelperHooks<T>::kOnTimer,
+            .on_helper_doorbell = HelperHooks<T>::kOnDoorbell};
   }
 
  private:
