@@ -1,5 +1,7 @@
 #include "common/heritage.h"
 
+#include <fmt/format.h>
+
 namespace drover {
 
 const char* to_string(Role role) {
@@ -10,6 +12,8 @@ const char* to_string(Role role) {
       return "worker";
     case Role::kAcceptor:
       return "acceptor";
+    case Role::kHelper:
+      return "helper";
   }
   return "unknown";
 }
@@ -20,10 +24,21 @@ std::vector<int> Heritage::descriptors() const {
   for (const PassingPair& pair : passing) fds.insert(fds.end(), {pair.send_fd, pair.receive_fd});
   for (const ModuleImageHeritage& image : modules) fds.push_back(image.fd);
   for (const ZoneHeritage& zone : zones) fds.push_back(zone.fd);
+  for (const HelperHeritage& helper : helpers) fds.push_back(helper.doorbell);
   fds.insert(fds.end(), doorbells.begin(), doorbells.end());
   fds.insert(fds.end(), access_log_fds.begin(), access_log_fds.end());
   std::erase(fds, -1);
   return fds;
+}
+
+std::string Heritage::title() const {
+  std::string which;
+  if (role == Role::kWorker) which = fmt::format(" {}", slot);
+  if (role == Role::kHelper) {
+    const HelperHeritage& me = helpers[static_cast<std::size_t>(slot)];
+    which = fmt::format(" {}/{}", settings->servers[me.server].name, me.name);
+  }
+  return fmt::format("{}{} gen {}", to_string(role), which, generation);
 }
 
 }  // namespace drover

@@ -16,7 +16,7 @@
 
 namespace drover {
 
-enum class Role { kValidator, kWorker, kAcceptor };
+enum class Role { kValidator, kWorker, kAcceptor, kHelper };
 [[nodiscard]] const char* to_string(Role role);
 
 // One listening socket. A `listen` line is a group of `active` members (one, or one per slot with
@@ -47,7 +47,14 @@ struct ModuleImageHeritage {
   int fd = -1;
 };
 
-// A zone (common/zone.h), of every worker whose configuration names it.
+// A module's background process for one server, and the eventfd that wakes it.
+struct HelperHeritage {
+  std::size_t server = 0;  // index in Settings::servers
+  std::string name;
+  int doorbell = -1;
+};
+
+// A zone (common/zone.h), of every worker and helper whose configuration names it.
 struct ZoneHeritage {
   std::string name;
   int fd = -1;
@@ -57,7 +64,7 @@ struct ZoneHeritage {
 
 struct Heritage {
   Role role = Role::kWorker;
-  int slot = 0;   // the worker's number; 0 for other roles
+  int slot = 0;   // the worker's number; a helper's index in `helpers`; 0 for other roles
   int slots = 1;  // workers of this generation
   std::uint32_t generation = 0;
   int seat = 0;  // index in Scoreboard::seats
@@ -73,13 +80,16 @@ struct Heritage {
   std::vector<PassingPair> passing;                   // by slot; empty without an acceptor server
   std::vector<ModuleImageHeritage> modules;
   std::vector<int> access_log_fds;      // by server, -1: off
-  std::vector<ZoneHeritage> zones;      // workers only
+  std::vector<ZoneHeritage> zones;      // workers and helpers only
+  std::vector<HelperHeritage> helpers;  // of the generation; workers and helpers only
   std::int64_t worker_connections = 0;  // resolved
   Log* log = nullptr;                   // already the child's own
 
   [[nodiscard]] Seat& my_seat() const { return scoreboard->seats[static_cast<std::size_t>(seat)]; }
   [[nodiscard]] Board& board() const { return scoreboard->board_of(generation); }
   [[nodiscard]] std::vector<int> descriptors() const;  // all that the child keeps
+  // "worker 3 gen 7", "helper SERVER/NAME gen 7": for people, in the log and in ps(1).
+  [[nodiscard]] std::string title() const;
 };
 
 // A role's whole life: returns the exit status of the process.

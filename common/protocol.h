@@ -20,10 +20,12 @@ enum class MessageType : std::uint16_t {
   kTrying = 5,        // text: what a validator does next, "loading module echo (/...)". Whatever it
                       // dies of or hangs in, the master knows the module
   kMetrics = 6,       // body: encode_metrics() of one module, from a validator before its kReady
+  kWantHelper = 7,    // body: WantHelperBody, once for each helper; from a validator, before kReady
 
   // master -> child
-  kServe = 32,       // no body: all are READY, begin to accept
-  kDrain = 33,       // body: DrainBody, followed by `removed` uint32 listener ids
+  kServe = 32,       // no body: all are READY, begin to accept; a helper: begin to work
+  kDrain = 33,       // body: DrainBody, followed by `removed` uint32 listener ids. A helper: no
+                     // worker is left, do what is to be done last and leave
   kReopenLogs = 34,  // body: ReopenBody; descriptors: error log, then one for each server with an
                      // access log, in order
   kCloseListener = 35,  // body: CloseListenerBody
@@ -46,6 +48,13 @@ struct ReopenBody {
 // ignored.
 struct CloseListenerBody {
   std::uint32_t listener_id;
+};
+
+// A server's module wants a helper: a process of its own for the generation's life.
+inline constexpr std::size_t kMaxHelperName = 31;
+struct WantHelperBody {
+  std::uint32_t server;  // index in Settings::servers
+  char name[kMaxHelperName + 1];
 };
 
 inline constexpr std::size_t kMaxMessageBody = 8192;

@@ -16,12 +16,6 @@
 namespace drover {
 namespace {
 
-std::string title_of(const Heritage& heritage) {
-  if (heritage.role == Role::kWorker)
-    return fmt::format("worker {} gen {}", heritage.slot, heritage.generation);
-  return fmt::format("{} gen {}", to_string(heritage.role), heritage.generation);
-}
-
 void pin_to_cpu(const CpuAffinity& affinity, int slot) {
   if (affinity.kind == CpuAffinity::Kind::kOff) return;
   std::vector<int> cpus = affinity.cpus;
@@ -53,6 +47,8 @@ RoleMain main_of(const RoleMains& roles, Role role) {
       return roles.worker;
     case Role::kAcceptor:
       return roles.acceptor;
+    case Role::kHelper:
+      return roles.helper;
   }
   return nullptr;
 }
@@ -62,7 +58,7 @@ RoleMain main_of(const RoleMains& roles, Role role) {
 [[noreturn]] void live(MasterContext& context, const Heritage& heritage) {
   shed_parent(context.base, heritage.descriptors());
   if (context.is_daemon) leave_terminal();
-  const std::string title = title_of(heritage);
+  const std::string title = heritage.title();
   set_process_title("drover: " + title);
   heritage.log->set_role(title);
   reseed();
@@ -122,8 +118,7 @@ Child::Child(MasterContext& context, const Heritage& heritage, pid_t pid, Unique
              Seats::Lease seat, Keeper* keeper)
     : pid_(pid),
       role_(heritage.role),
-      slot_(heritage.slot),
-      generation_(heritage.generation),
+      name_(heritage.title()),
       seat_(std::move(seat)),
       born_(monotonic_now()),
       keeper_(keeper),
@@ -132,11 +127,6 @@ Child::Child(MasterContext& context, const Heritage& heritage, pid_t pid, Unique
 std::optional<Millis> Child::served() const {
   if (!ready_at_) return std::nullopt;
   return monotonic_now() - *ready_at_;
-}
-
-std::string Child::name() const {
-  if (role_ == Role::kWorker) return fmt::format("worker {} gen {}", slot_, generation_);
-  return fmt::format("{} gen {}", to_string(role_), generation_);
 }
 
 void Child::serve() {
@@ -181,6 +171,8 @@ void Child::on_message(Message message) {
       if (state_ == State::kDraining) return;
       state_ = State::kDraining;
       return keeper_->on_child_leaving(*this);
+    case MessageType::kWantHelper:
+      return keeper_->on_child_wants_helper(*this, message);
     case MessageType::kTrying:
       trying_ = std::move(message.body);
       return;

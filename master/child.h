@@ -26,6 +26,7 @@ class Child final : private Channel::Listener {
     virtual void on_child_failed(Child& child, const std::string& why) = 0;
     virtual void on_child_leaving(Child& child) = 0;  // it got SIGTERM and drains by itself
     virtual void on_child_reopened_logs(Child& child, std::uint64_t serial) = 0;
+    virtual void on_child_wants_helper(Child& child, const Message& message) = 0;
 
    protected:
     ~Keeper() = default;
@@ -37,14 +38,13 @@ class Child final : private Channel::Listener {
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] Role role() const { return role_; }
-  [[nodiscard]] int slot() const { return slot_; }
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] bool is_up() const { return state_ == State::kReady || state_ == State::kServing; }
   [[nodiscard]] const Seats::Lease& seat() const { return seat_; }
   [[nodiscard]] Millis born() const { return born_; }
   // How long it has been READY; nothing when it never was.
   [[nodiscard]] std::optional<Millis> served() const;
-  [[nodiscard]] std::string name() const;  // "worker 3 gen 7"
+  [[nodiscard]] const std::string& name() const { return name_; }  // "worker 3 gen 7"
   // The module that it said it loads; empty when it loads none.
   [[nodiscard]] const std::string& trying() const { return trying_; }
   // What a validator said that modules count, by module.
@@ -67,8 +67,7 @@ class Child final : private Channel::Listener {
 
   pid_t pid_;
   Role role_;
-  int slot_;
-  std::uint32_t generation_;
+  std::string name_;
   State state_ = State::kStarting;
   Seats::Lease seat_;
   Millis born_;

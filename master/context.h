@@ -15,6 +15,7 @@ struct RoleMains {
   RoleMain worker = nullptr;
   RoleMain acceptor = nullptr;
   RoleMain validator = nullptr;
+  RoleMain helper = nullptr;
 };
 
 struct MasterContext {

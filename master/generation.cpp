@@ -18,6 +18,15 @@ constexpr Millis kOverdueGrace{2'000};          // beyond the deadline a drainin
 constexpr std::int64_t kSpareDescriptors = 32;  // logs, module images, epoll, what a module opens
 constexpr int kPassingBuffer = 1 << 20;
 
+Result<std::vector<UniqueFd>> make_doorbells(std::size_t count) {
+  std::vector<UniqueFd> doorbells;
+  while (doorbells.size() < count) {
+    doorbells.emplace_back(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    if (!doorbells.back().is_open()) return Error::from_errno("eventfd");
+  }
+  return doorbells;
+}
+
 }  // namespace
 
 const char* Generation::to_string(State state) {
@@ -79,21 +88,23 @@ Status Generation::start() {
   state_ = State::kStarting;
   DROVER_TRY(access_logs_, open_access_logs(settings_));
   DROVER_TRY(zones_, context_.zones->open(settings_));
-  DROVER_TRY_DO(make_doorbells());
+  DROVER_TRY(doorbells_, make_doorbells(static_cast<std::size_t>(slots_)));
+  DROVER_TRY(helper_doorbells_, make_doorbells(helpers().size()));
   if (has_acceptor()) DROVER_TRY_DO(make_passing_pairs());
   DROVER_TRY(plan_, listeners_.open(settings_, slots_));
   metric_layout_ = std::make_shared<MetricLayout>(lay_out_metrics());
   settle_worker_connections();
   ready_timeout_.start(context_.base, settings_.ready_timeout, this);
+  add_helpers();
   return pool_->start();
 }
 
-Status Generation::make_doorbells() {
-  for (int slot = 0; slot < slots_; ++slot) {
-    doorbells_.emplace_back(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-    if (!doorbells_.back().is_open()) return Error::from_errno("eventfd");
+void Generation::add_helpers() {
+  std::vector<std::string> names;
+  for (const HelperName& helper : helpers()) {
+    names.push_back(settings_.servers[helper.server].name + "/" + helper.name);
   }
-  return Done{};
+  pool_->add_helpers(names);
 }
 
 Status Generation::make_passing_pairs() {
@@ -143,11 +154,17 @@ Heritage Generation::heritage_for(Role role, int slot) {
   heritage.log = context_.log;
   for (const ModuleImage& image : images_) heritage.modules.push_back(image.heritage());
   if (role == Role::kValidator) return heritage;
+  for (const UniqueFd& bell : doorbells_) heritage.doorbells.push_back(bell.get());
+  if (role != Role::kAcceptor) {
+    for (const auto& zone : zones_) heritage.zones.push_back(zone->heritage());
+    for (std::size_t i = 0; i < helper_doorbells_.size(); ++i) {
+      const auto& [server, name] = helpers()[i];
+      heritage.helpers.push_back({server, name, helper_doorbells_[i].get()});
+    }
+  }
+  if (role == Role::kHelper) return heritage;
   if (metric_layout_->cells > 0) heritage.metric_layout = metric_layout_;
   heritage.listeners = plan_.heritage();
-  if (role == Role::kWorker) {
-    for (const auto& zone : zones_) heritage.zones.push_back(zone->heritage());
-  }
   if (role == Role::kAcceptor) {
     // A socket that it never reads must not stay open because of it.
     std::erase_if(heritage.listeners, [this](const ListenerHeritage& listener) {
@@ -155,7 +172,6 @@ Heritage Generation::heritage_for(Role role, int slot) {
              listener.member >= listener.active;
     });
   }
-  for (const UniqueFd& bell : doorbells_) heritage.doorbells.push_back(bell.get());
   for (const SocketPair& pair : passing_)
     heritage.passing.push_back({pair.first.get(), pair.second.get()});
   for (const UniqueFd& log : access_logs_) heritage.access_log_fds.push_back(log.get());
@@ -170,13 +186,7 @@ void Generation::on_all_ready() {
 void Generation::on_start_failed(const std::string& why) { fail(why); }
 
 void Generation::on_not_ready_in_time() {
-  const auto& posts = pool_->workers();
-  const auto late = std::find_if(posts.begin(), posts.end(), [](const auto& post) {
-    return post->child() == nullptr || !post->child()->is_up();
-  });
-  const std::string who =
-      late == posts.end() ? "the acceptor" : fmt::format("worker {}", (*late)->slot());
-  fail(fmt::format("{} was not ready within ready_timeout ({} ms)", who,
+  fail(fmt::format("{} was not ready within ready_timeout ({} ms)", pool_->who_is_not_up(),
                    settings_.ready_timeout.count()));
 }
 
@@ -204,11 +214,17 @@ bool Generation::drain(Millis timeout, const std::vector<std::uint32_t>& removed
   return true;
 }
 
+// Helpers have as long again after the last of the others: what those did is theirs to write.
 void Generation::on_drain_overdue() {
-  for (const Child* child : pool_->children()) {
+  const std::vector<Child*> children = pool_->children();
+  const bool only_helpers = std::ranges::all_of(
+      children, [](const Child* child) { return child->role() == Role::kHelper; });
+  for (const Child* child : children) {
+    if (child->role() == Role::kHelper && !only_helpers) continue;
     context_.log->warning("{} overdue: pid={}, killing it", child->name(), child->pid());
     child->kill(SIGKILL);
   }
+  if (!only_helpers) overdue_.start(context_.base, kOverdueGrace, this);
 }
 
 void Generation::abort() {
@@ -224,10 +240,10 @@ void Generation::abort() {
 void Generation::count_unclean_end(pid_t pid, int wait_status) {
   if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) return;
   const std::vector<Child*> children = pool_->children();
-  const bool was_worker = std::any_of(children.begin(), children.end(), [pid](const Child* child) {
-    return child->pid() == pid && child->role() == Role::kWorker;
+  const bool had_zones = std::any_of(children.begin(), children.end(), [pid](const Child* child) {
+    return child->pid() == pid && child->role() != Role::kAcceptor;
   });
-  if (!was_worker) return;
+  if (!had_zones) return;
   for (const auto& zone : zones_) zone->count_unclean_end();
 }
 

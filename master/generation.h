@@ -63,6 +63,8 @@ class Generation final : private WorkerPool::Owner {
   [[nodiscard]] const ZoneSet& zones() const { return zones_; }
   // What its servers count; after it was started.
   [[nodiscard]] const MetricLayout& metrics() const { return *metric_layout_; }
+  // In the order of the pool's helpers.
+  [[nodiscard]] const std::vector<HelperName>& helpers() const { return validation_.helpers(); }
   void ring_all() const;
   void set_access_logs(std::vector<UniqueFd> logs) { access_logs_ = std::move(logs); }
   [[nodiscard]] std::vector<int> access_log_fds() const;  // of servers that have one, in order
@@ -81,7 +83,7 @@ class Generation final : private WorkerPool::Owner {
   void on_not_ready_in_time();
   void on_drain_overdue();
   void fail(const std::string& why);
-  Status make_doorbells();
+  void add_helpers();
   Status make_passing_pairs();
   [[nodiscard]] MetricLayout lay_out_metrics() const;
   void settle_worker_connections();
@@ -102,8 +104,9 @@ class Generation final : private WorkerPool::Owner {
   std::vector<UniqueFd> access_logs_;
   std::shared_ptr<const MetricLayout> metric_layout_ = std::make_shared<MetricLayout>();
   ZoneSet zones_;
-  std::vector<UniqueFd> doorbells_;
-  std::vector<SocketPair> passing_;  // by slot: first sends, second receives
+  std::vector<UniqueFd> doorbells_;         // by slot
+  std::vector<UniqueFd> helper_doorbells_;  // by index of helpers()
+  std::vector<SocketPair> passing_;         // by slot: first sends, second receives
   ListenPlan plan_;
   Validation validation_;
   std::unique_ptr<WorkerPool> pool_;

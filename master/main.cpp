@@ -13,6 +13,7 @@
 #include "master/master.h"
 #include "master/module_list.h"
 #include "worker/accept/acceptor_process.h"
+#include "worker/helper.h"
 #include "worker/module_image.h"
 #include "worker/validator.h"
 #include "worker/worker.h"
@@ -65,7 +66,7 @@ int serve(Options options, const RoleMains& roles, Settings settings) {
 }
 
 int run(Options options) {
-  const RoleMains roles{worker_main, acceptor_main, validator_main};
+  const RoleMains roles{worker_main, acceptor_main, validator_main, helper_main};
   Settings settings;
   switch (options.action) {
     case Options::Action::kHelp:

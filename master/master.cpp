@@ -350,6 +350,7 @@ std::vector<Watchdog::Watched> Master::watched_children() {
     if (generation == coming_.get()) continue;  // ready_timeout watches over it
     for (Child* child : generation->pool().children()) {
       if (child->state() == Child::State::kStarting) continue;
+      if (child->role() == Role::kHelper) continue;  // it may wait for its disk
       const bool is_serving = generation == current_.get() && child->role() == Role::kWorker &&
                               child->state() == Child::State::kServing;
       watched.push_back({child, is_serving});

@@ -70,8 +70,7 @@ void Post::after_end(std::optional<Millis> served, const std::string& why) {
     // Even "at once" goes through the loop: the caller may be walking over the posts.
     refill_.start(context_.base, wait, this);
     if (wait > Millis{0} && log_rate_.allow(monotonic_now())) {
-      context_.log->warning("{} {}: starting the next in {} ms", to_string(role_), slot_,
-                            wait.count());
+      context_.log->warning("{}: starting the next in {} ms", place_.name, wait.count());
     }
   }
   owner_->on_post_vacated(*this, why);

@@ -1,9 +1,11 @@
-// A position that is to be filled with a living process: a worker's slot, or the acceptor's. It
-// starts the first, notices the end of each, and starts the next when RestartPolicy says so.
+// A position that is to be filled with a living process: a worker's slot, the acceptor's, or a
+// helper's. It starts the first, notices the end of each, and starts the next when RestartPolicy
+// says so.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "master/child.h"
@@ -25,22 +27,30 @@ class Post final : private Child::Keeper {
     ~Owner() = default;
   };
 
+  // Which one it is.
+  struct Place {
+    Role role = Role::kWorker;
+    int slot = 0;      // as Heritage::slot
+    std::string name;  // "worker 3", for people
+  };
   // Who takes the place of another and is not READY within `ready_timeout` is killed.
-  Post(MasterContext& context, Role role, int slot, Millis ready_timeout, Owner* owner)
-      : context_(context), role_(role), slot_(slot), ready_timeout_(ready_timeout), owner_(owner) {}
+  Post(MasterContext& context, Place place, Millis ready_timeout, Owner* owner)
+      : context_(context), place_(std::move(place)), ready_timeout_(ready_timeout), owner_(owner) {}
   Post(const Post&) = delete;
   Post& operator=(const Post&) = delete;
 
   Status fill();
   // From now on nobody is started in place of who ends.
   void close() { is_closed_ = true, refill_.stop(); }
+  [[nodiscard]] bool is_closed() const { return is_closed_; }
   // Its process goes on without the post, which gets another one at once: for a frozen acceptor.
   void replace(Millis drain_deadline);
   // True when the process was this post's.
   bool on_exit(pid_t pid, int wait_status);
 
-  [[nodiscard]] Role role() const { return role_; }
-  [[nodiscard]] int slot() const { return slot_; }
+  [[nodiscard]] Role role() const { return place_.role; }
+  [[nodiscard]] int slot() const { return place_.slot; }
+  [[nodiscard]] const std::string& name() const { return place_.name; }
   [[nodiscard]] Child* child() const { return child_.get(); }
   // The one that fills the post, then those that leave it.
   [[nodiscard]] std::vector<Child*> children() const;
@@ -56,14 +66,14 @@ class Post final : private Child::Keeper {
   void on_child_failed(Child& child, const std::string& why) override;
   void on_child_leaving(Child& child) override;
   void on_child_reopened_logs(Child& child, std::uint64_t serial) override;
+  void on_child_wants_helper(Child& /*child*/, const Message& /*message*/) override {}
   void on_refill();
   void on_not_ready_in_time();
   void after_end(std::optional<Millis> served, const std::string& why);
   void log_end(const Child& child, int wait_status);
 
   MasterContext& context_;
-  Role role_;
-  int slot_;
+  Place place_;
   Millis ready_timeout_;
   Owner* owner_;
   std::unique_ptr<Child> child_;

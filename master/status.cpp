@@ -80,30 +80,64 @@ std::uint64_t sum_of(const Post& post, std::atomic<std::uint32_t> Seat::*gauge) 
 }
 std::uint64_t live_of(const Post& post) { return sum_of(post, &Seat::live); }
 
+std::int64_t heartbeat_age_ms(const Post& post) {
+  if (post.child() == nullptr) return 0;
+  const std::int64_t beat = post.child()->seat()->heartbeat_ms.load(std::memory_order_relaxed);
+  return std::max<std::int64_t>(0, monotonic_now().count() - beat);
+}
+
+int pid_of(const Post& post) { return post.child() == nullptr ? 0 : post.child()->pid(); }
+
 std::string worker_json(const Post& post) {
   const Child* child = post.child();
-  const std::int64_t beat =
-      child == nullptr ? 0 : child->seat()->heartbeat_ms.load(std::memory_order_relaxed);
   return fmt::format(
       R"({{"slot":{},"pid":{},"state":"{}","live":{},"streams":{},{},"restarts":{},"loop_max_us":{},"heartbeat_age_ms":{}}})",
-      post.slot(), child == nullptr ? 0 : child->pid(), state_of(post), live_of(post),
-      sum_of(post, &Seat::streams), counters_json(totals_of(post)), post.restarts(),
+      post.slot(), pid_of(post), state_of(post), live_of(post), sum_of(post, &Seat::streams),
+      counters_json(totals_of(post)), post.restarts(),
       child == nullptr ? 0 : child->seat()->loop_max_us.load(std::memory_order_relaxed),
-      child == nullptr ? 0 : std::max<std::int64_t>(0, monotonic_now().count() - beat));
+      heartbeat_age_ms(post));
+}
+
+// A helper's post, with the names that it has in the configuration.
+struct HelperRow {
+  std::string server;
+  std::string name;
+  const Post* post;
+};
+
+std::vector<HelperRow> helpers_of(const Generation& generation) {
+  std::vector<HelperRow> rows;
+  for (const auto& post : generation.pool().helpers()) {
+    const HelperName& helper = generation.helpers()[rows.size()];
+    rows.push_back({generation.settings().servers[helper.server].name, helper.name, post.get()});
+  }
+  return rows;
+}
+
+std::string helper_json(const HelperRow& row) {
+  return fmt::format(
+      R"({{"server":{},"name":{},"pid":{},"state":"{}","restarts":{},"heartbeat_age_ms":{}}})",
+      quoted(row.server), quoted(row.name), pid_of(*row.post), state_of(*row.post),
+      row.post->restarts(), heartbeat_age_ms(*row.post));
+}
+
+std::string helper_line(const HelperRow& row) {
+  return fmt::format("  helper {}/{}: pid {}, {}, restarts {}\n", row.server, row.name,
+                     pid_of(*row.post), state_of(*row.post), row.post->restarts());
 }
 
 std::string generation_json(const Generation& generation) {
   const Post* acceptor = generation.pool().acceptor();
   const std::string acceptor_json =
-      acceptor == nullptr ? "null"
-                          : fmt::format(R"({{"pid":{},"state":"{}","restarts":{}}})",
-                                        acceptor->child() == nullptr ? 0 : acceptor->child()->pid(),
-                                        state_of(*acceptor), acceptor->restarts());
+      acceptor == nullptr
+          ? "null"
+          : fmt::format(R"({{"pid":{},"state":"{}","restarts":{}}})", pid_of(*acceptor),
+                        state_of(*acceptor), acceptor->restarts());
   return fmt::format(
-      R"({{"number":{},"state":"{}","workers":[{}],"acceptor":{}}})", generation.number(),
-      Generation::to_string(generation.state()),
+      R"({{"number":{},"state":"{}","workers":[{}],"acceptor":{},"helpers":[{}]}})",
+      generation.number(), Generation::to_string(generation.state()),
       joined(generation.pool().workers(), [](const auto& post) { return worker_json(*post); }),
-      acceptor_json);
+      acceptor_json, joined(helpers_of(generation), &helper_json));
 }
 
 std::uint64_t connections_of(const StatusSource& source, const ServerSettings& server) {
@@ -245,10 +279,11 @@ std::string status_table(const StatusSource& source) {
       const Totals totals = totals_of(*post);
       out += fmt::format(
           "  {:>4}  {:>7}  {:<8}  {:>5}  {:>10}  {:>14}  {:>8}  {:>5} us\n", post->slot(),
-          child == nullptr ? 0 : child->pid(), state_of(*post), live_of(*post), totals.values[0],
-          totals.values[1], post->restarts(),
+          pid_of(*post), state_of(*post), live_of(*post), totals.values[0], totals.values[1],
+          post->restarts(),
           child == nullptr ? 0 : child->seat()->loop_max_us.load(std::memory_order_relaxed));
     }
+    for (const HelperRow& row : helpers_of(*generation)) out += helper_line(row);
   }
   for (const ZoneUse& use : zones_of(source)) out += zone_line(use);
   out += metric_lines(source);

@@ -11,6 +11,7 @@ namespace drover {
 
 Status Validation::start(Seats& seats, Heritage heritage, Millis timeout) {
   heritage.role = Role::kValidator;
+  helpers_ = HelperList(heritage.settings->servers.size());
   DROVER_TRY(child_, Child::spawn(context_, seats, std::move(heritage), this));
   timeout_.start(context_.base, timeout, this);
   return Done{};
@@ -19,6 +20,13 @@ Status Validation::start(Seats& seats, Heritage heritage, Millis timeout) {
 void Validation::on_child_ready(Child& /*child*/) { said_yes_ = true; }
 
 void Validation::on_child_failed(Child& /*child*/, const std::string& why) { why_not_ = why; }
+
+// It has checked them itself: what cannot be is not the module's doing.
+void Validation::on_child_wants_helper(Child& /*child*/, const Message& message) {
+  const auto body = message.body_as<WantHelperBody>();
+  const Status added = body ? helpers_.add(body.value()) : Status(body.error());
+  if (!added) why_not_ = "the validator asked for what cannot be: " + added.error().message();
+}
 
 void Validation::on_timeout() {
   why_not_ = "the validator did not finish within ready_timeout" + doing();

@@ -7,7 +7,9 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "common/helpers.h"
 #include "master/child.h"
 
 namespace drover {
@@ -28,6 +30,8 @@ class Validation final : private Child::Keeper {
   [[nodiscard]] bool is_running() const { return child_ != nullptr; }
   // What modules count, by module; after the verdict.
   [[nodiscard]] const std::map<std::string, Metrics>& metrics() const { return metrics_; }
+  // What the modules asked for; complete with the verdict.
+  [[nodiscard]] const std::vector<HelperName>& helpers() const { return helpers_.all(); }
   // Gives up without a verdict.
   void abort();
 
@@ -36,6 +40,7 @@ class Validation final : private Child::Keeper {
   void on_child_failed(Child& child, const std::string& why) override;
   void on_child_leaving(Child& /*child*/) override {}
   void on_child_reopened_logs(Child& /*child*/, std::uint64_t /*serial*/) override {}
+  void on_child_wants_helper(Child& child, const Message& message) override;
   void on_timeout();
   [[nodiscard]] std::string describe_end(int wait_status) const;
   [[nodiscard]] std::string doing() const;
@@ -46,6 +51,7 @@ class Validation final : private Child::Keeper {
   bool said_yes_ = false;
   std::string why_not_;
   std::map<std::string, Metrics> metrics_;
+  HelperList helpers_{0};
   Timer<&Validation::on_timeout> timeout_;
 };
 

@@ -1,24 +1,42 @@
 #include "master/worker_pool.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 namespace drover {
 
 WorkerPool::WorkerPool(MasterContext& context, Seats& seats, Board& board, int slots,
                        bool with_acceptor, Millis ready_timeout, Owner* owner)
-    : context_(context), seats_(seats), board_(board), owner_(owner) {
-  Post::Owner* me = this;
+    : context_(context),
+      seats_(seats),
+      board_(board),
+      ready_timeout_(ready_timeout),
+      owner_(owner) {
   for (int slot = 0; slot < slots; ++slot) {
-    workers_.push_back(std::make_unique<Post>(context, Role::kWorker, slot, ready_timeout, me));
+    workers_.push_back(make_post({Role::kWorker, slot, fmt::format("worker {}", slot)}));
   }
-  if (with_acceptor)
-    acceptor_ = std::make_unique<Post>(context, Role::kAcceptor, 0, ready_timeout, me);
+  if (with_acceptor) acceptor_ = make_post({Role::kAcceptor, 0, "acceptor"});
+}
+
+void WorkerPool::add_helpers(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    helpers_.push_back(
+        make_post({Role::kHelper, static_cast<int>(helpers_.size()), "helper " + name}));
+  }
+}
+
+std::unique_ptr<Post> WorkerPool::make_post(Post::Place place) {
+  Post::Owner* me = this;
+  return std::make_unique<Post>(context_, std::move(place), ready_timeout_, me);
 }
 
 std::vector<Post*> WorkerPool::posts() const {
   std::vector<Post*> all;
   for (const auto& post : workers_) all.push_back(post.get());
+  for (const auto& post : helpers_) all.push_back(post.get());
   if (acceptor_ != nullptr) all.push_back(acceptor_.get());
   return all;
 }
@@ -56,20 +74,43 @@ void WorkerPool::drain(Millis deadline, const std::vector<std::uint32_t>& remove
   drain_deadline_ = deadline;
   removed_listeners_.insert(removed_listeners_.end(), removed_listeners.begin(),
                             removed_listeners.end());
-  for (Post* post : posts()) post->close();
-  if (acceptor_ != nullptr) {
-    for (Child* child : acceptor_->children()) child->drain(deadline, removed_listeners_);
+  for (Post* post : posts()) {
+    if (post->role() != Role::kHelper) post->close();
   }
-  workers_drain_ = false;
-  drain_workers_when_acceptor_is_done();
+  told_ = 0;
+  drain_next();
 }
 
-void WorkerPool::drain_workers_when_acceptor_is_done() {
-  if (workers_drain_ || (acceptor_ != nullptr && !acceptor_->children().empty())) return;
-  workers_drain_ = true;
-  for (const auto& post : workers_) {
-    for (Child* child : post->children()) child->drain(drain_deadline_, removed_listeners_);
+std::vector<std::vector<Post*>> WorkerPool::drain_order() const {
+  std::vector<std::vector<Post*>> order(3);
+  if (acceptor_ != nullptr) order[0].push_back(acceptor_.get());
+  for (const auto& post : workers_) order[1].push_back(post.get());
+  for (const auto& post : helpers_) order[2].push_back(post.get());
+  return order;
+}
+
+// Each group is told when nobody is left of the one before it.
+void WorkerPool::drain_next() {
+  const auto is_empty = [](const Post* post) { return post->children().empty(); };
+  const std::vector<std::vector<Post*>> order = drain_order();
+  while (told_ < order.size()) {
+    if (told_ > 0 && !std::ranges::all_of(order[told_ - 1], is_empty)) return;
+    for (Post* post : order[told_]) tell_to_drain(*post);
+    ++told_;
   }
+}
+
+// A helper that is dead at this moment, and may be waiting for its turn to be started, still has
+// something to write: it gets one more life.
+void WorkerPool::tell_to_drain(Post& post) {
+  const bool lives_once_more = !post.is_closed() && post.child() == nullptr;
+  post.close();
+  if (lives_once_more) {
+    if (const Status filled = post.fill(); !filled) {
+      context_.log->error("{}: {}", post.name(), filled.error().message());
+    }
+  }
+  for (Child* child : post.children()) child->drain(drain_deadline_, removed_listeners_);
 }
 
 void WorkerPool::abort() {
@@ -82,7 +123,7 @@ bool WorkerPool::on_exit(pid_t pid, int wait_status) {
   const std::vector<Post*> all = posts();
   const bool was_ours = std::any_of(all.begin(), all.end(),
                                     [&](Post* post) { return post->on_exit(pid, wait_status); });
-  if (was_ours && state_ == State::kDraining) drain_workers_when_acceptor_is_done();
+  if (was_ours && state_ == State::kDraining) drain_next();
   return was_ours;
 }
 
@@ -91,15 +132,20 @@ Result<std::unique_ptr<Child>> WorkerPool::spawn_for(Post& post, Child::Keeper* 
 }
 
 void WorkerPool::on_post_ready(Post& post) {
-  if (state_ == State::kServing) {
+  const bool serves =
+      state_ == State::kServing || (state_ == State::kDraining && post.role() == Role::kHelper);
+  if (serves) {
     let_serve(post);
     return update_steering();
   }
+  if (state_ == State::kStarting && who_is_not_up().empty()) owner_->on_all_ready();
+}
+
+std::string WorkerPool::who_is_not_up() const {
   const std::vector<Post*> all = posts();
-  const bool all_ready = std::all_of(all.begin(), all.end(), [](const Post* each) {
-    return each->child() != nullptr && each->child()->is_up();
-  });
-  if (state_ == State::kStarting && all_ready) owner_->on_all_ready();
+  const auto late = std::ranges::find_if(
+      all, [](const Post* post) { return post->child() == nullptr || !post->child()->is_up(); });
+  return late == all.end() ? "" : (*late)->name();
 }
 
 void WorkerPool::on_post_vacated(Post& post, const std::string& why) {

@@ -1,6 +1,6 @@
-// The processes that serve one generation: a post for each slot and, when a server asks for it, one
-// for the acceptor. Knows who is up, tells the board whom to steer around, and sees the
-// generation's drain through.
+// The processes that serve one generation: a post for each slot, one for the acceptor when a server
+// asks for it, and one for each helper that a module asked for. Knows who is up, tells the board
+// whom to steer around, and sees the generation's drain through.
 #pragma once
 
 #include <functional>
@@ -31,9 +31,12 @@ class WorkerPool final : private Post::Owner {
   WorkerPool(MasterContext& context, Seats& seats, Board& board, int slots, bool with_acceptor,
              Millis ready_timeout, Owner* owner);
 
+  // Their names, "SERVER/NAME"; before start().
+  void add_helpers(const std::vector<std::string>& names);
   Status start();
   void serve();
-  // The acceptor first; the workers when it has passed on all it had.
+  // The acceptor first; the workers when it has passed on all it had; the helpers when the last
+  // worker has gone, for they write what it did last. Until then they are refilled.
   void drain(Millis deadline, const std::vector<std::uint32_t>& removed_listeners);
   // Nobody is replaced any more, everybody is killed.
   void abort();
@@ -43,6 +46,9 @@ class WorkerPool final : private Post::Owner {
   [[nodiscard]] bool is_empty() const { return children().empty(); }
   [[nodiscard]] const std::vector<std::unique_ptr<Post>>& workers() const { return workers_; }
   [[nodiscard]] const Post* acceptor() const { return acceptor_.get(); }
+  [[nodiscard]] const std::vector<std::unique_ptr<Post>>& helpers() const { return helpers_; }
+  // The name of one that is not READY; empty: all are.
+  [[nodiscard]] std::string who_is_not_up() const;
   // What the watchdog found: steers around slots whose worker is silent, replaces a silent
   // acceptor.
   void set_silent(const std::vector<pid_t>& silent);
@@ -55,23 +61,28 @@ class WorkerPool final : private Post::Owner {
   void on_post_vacated(Post& post, const std::string& why) override;
   void on_logs_reopened(int pid, std::uint64_t serial) override;
 
+  std::unique_ptr<Post> make_post(Post::Place place);
   [[nodiscard]] std::vector<Post*> posts() const;
   void let_serve(Post& post);
-  void drain_workers_when_acceptor_is_done();
+  [[nodiscard]] std::vector<std::vector<Post*>> drain_order() const;
+  void drain_next();
+  void tell_to_drain(Post& post);
   void update_steering();
   [[nodiscard]] bool is_silent(const Child& child) const;
 
   MasterContext& context_;
   Seats& seats_;
   Board& board_;
+  Millis ready_timeout_;
   Owner* owner_;
   State state_ = State::kStarting;
   std::vector<std::unique_ptr<Post>> workers_;
   std::unique_ptr<Post> acceptor_;
+  std::vector<std::unique_ptr<Post>> helpers_;
   std::vector<pid_t> silent_;
   Millis drain_deadline_{0};
   std::vector<std::uint32_t> removed_listeners_;
-  bool workers_drain_ = false;
+  std::size_t told_ = 0;  // of drain_order(), how many have been told
 };
 
 }  // namespace drover

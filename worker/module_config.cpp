@@ -1,6 +1,7 @@
 #include "worker/module_config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
@@ -98,6 +99,13 @@ const DirectiveValue* ModuleConfig::find(std::string_view name) const {
 ReadModuleConfig read_module_config(const DirectiveTable& table, const ServerSettings& server,
                                     const Settings& settings) {
   return Reader(table, server, settings).read();
+}
+
+Result<ModuleConfig> configure_module(const DirectiveTable& table, const ServerSettings& server,
+                                      const Settings& settings) {
+  ReadModuleConfig read = read_module_config(table, server, settings);
+  if (!read.errors.empty()) return Error(fmt::format("{}", fmt::join(read.errors, "\n")));
+  return std::move(read.config);
 }
 
 }  // namespace drover

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/result.h"
 #include "common/settings.h"
 #include "worker/module_directives.h"
 
@@ -32,5 +33,10 @@ struct ReadModuleConfig {
 [[nodiscard]] ReadModuleConfig read_module_config(const DirectiveTable& table,
                                                   const ServerSettings& server,
                                                   const Settings& settings);
+
+// The same where the validator has found them good: all that is wrong is one error.
+[[nodiscard]] Result<ModuleConfig> configure_module(const DirectiveTable& table,
+                                                    const ServerSettings& server,
+                                                    const Settings& settings);
 
 }  // namespace drover

@@ -12,6 +12,7 @@
 
 #include "worker/connection.h"
 #include "worker/module_children.h"
+#include "worker/module_helpers.h"
 #include "worker/module_zones.h"
 
 struct drover_file {
@@ -166,12 +167,14 @@ int64_t config_number(drover_context* context, const char* name) {
   return 0;
 }
 
-uint32_t slot(drover_context* context) {
-  return static_cast<uint32_t>(context->server->heritage->slot);
-}
-
 uint32_t slots(drover_context* context) {
   return static_cast<uint32_t>(context->server->heritage->slots);
+}
+
+// A helper has no slot, and gets a number that no worker has.
+uint32_t slot(drover_context* context) {
+  const Heritage& heritage = *context->server->heritage;
+  return heritage.role == Role::kHelper ? slots(context) : static_cast<uint32_t>(heritage.slot);
 }
 
 void ring(drover_context* context, uint32_t slot_number) {
@@ -233,15 +236,17 @@ constexpr drover_host kHost{.size = sizeof(drover_host),
                             .child_reset = module_child_reset,
                             .child_writable = module_child_writable,
                             .count = count,
-                            .gauge = gauge};
+                            .gauge = gauge,
+                            .want_helper = module_want_helper,
+                            .ring_helper = module_ring_helper};
 
-Error refusal(const Server& server, const char* what) {
+}  // namespace
+
+Error module_refusal(const Server& server, const std::string& what) {
   return Error(
       fmt::format("server {}: module {} refused {}: {}", server.settings.name, server.module.name,
                   what, server.last_message.empty() ? "it gave no reason" : server.last_message));
 }
-
-}  // namespace
 
 const drover_host& module_host() { return kHost; }
 
@@ -252,12 +257,12 @@ Status start_module(Server& server) {
   server.instance = server.module.worker_init(&module_host(), &server.context);
   server.is_starting = false;
   if (server.instance != nullptr) return Done{};
-  return refusal(server, "to start");
+  return module_refusal(server, "to start");
 }
 
 Status validate_module(Server& server) {
   if (server.module.validate(&module_host(), &server.context) == 0) return Done{};
-  return refusal(server, "its configuration").in(server.settings.source.to_string());
+  return module_refusal(server, "its configuration").in(server.settings.source.to_string());
 }
 
 void stop_module(Server& server) {

@@ -1,6 +1,8 @@
 // The functions that modules call, and the beginning and end of a module's instance.
 #pragma once
 
+#include <string>
+
 #include "common/result.h"
 #include "worker/server.h"
 
@@ -13,6 +15,8 @@ namespace drover {
 [[nodiscard]] Status start_module(Server& server);
 // Calls validate, which the module must have; an error says which server and why.
 [[nodiscard]] Status validate_module(Server& server);
+// "server NAME: module NAME refused WHAT: " and the module's last words.
+[[nodiscard]] Error module_refusal(const Server& server, const std::string& what);
 // Calls worker_exit, if the module was started.
 void stop_module(Server& server);
 

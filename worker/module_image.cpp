@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "common/directive_text.h"
+#include "worker/crash_report.h"
 
 namespace drover {
 namespace {
@@ -71,6 +72,16 @@ Result<LoadedModule> load_module(const ModuleImageHeritage& image) {
     return std::move(loaded).error().in(fmt::format("module {} ({})", image.name, image.origin));
   }
   return loaded;
+}
+
+Result<std::vector<LoadedModule>> load_modules(const Heritage& heritage) {
+  std::vector<LoadedModule> modules;
+  for (const ModuleImageHeritage& image : heritage.modules) {
+    DROVER_TRY(LoadedModule loaded, load_module(image));
+    record_module(heritage.my_seat().crash, image.origin, loaded.table.name);
+    modules.push_back(std::move(loaded));
+  }
+  return modules;
 }
 
 Result<std::string> describe_module(const ModuleImageHeritage& image) {

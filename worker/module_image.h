@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/heritage.h"
 #include "common/result.h"
@@ -29,6 +30,9 @@ struct LoadedModule {
 // An error names the module, its file and what is wrong: not a shared object, no symbol, other ABI,
 // wrong size, a directive or a metric that cannot be.
 [[nodiscard]] Result<LoadedModule> load_module(const ModuleImageHeritage& image);
+
+// All modules of the heritage, in order, each noted in the process's crash report.
+[[nodiscard]] Result<std::vector<LoadedModule>> load_modules(const Heritage& heritage);
 
 // The checks of load_module() apart from dlopen: `table` is what was found under the exported name.
 [[nodiscard]] Result<ModuleTable> check_module_table(const ModuleTable& table);

@@ -54,7 +54,8 @@ drover_zone_result module_zone(drover_context* context, const char* name,
                                const drover_zone_layout* layout, drover_zone* out) {
   Server& server = *context->server;
   if (!server.is_starting || server.zones == nullptr) {
-    return refuse(context, name, DROVER_ZONE_NOT_NOW, "asked for outside of worker_init");
+    return refuse(context, name, DROVER_ZONE_NOT_NOW,
+                  "asked for outside of worker_init and helper_init");
   }
   if (layout->size < sizeof *layout || out->size < sizeof *out) {
     return refuse(context, name, DROVER_ZONE_FAILED, "the module gave a struct without its size");

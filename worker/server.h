@@ -1,5 +1,5 @@
-// One server section in this worker: its settings, its protocol's instance, who may connect, its
-// access log.
+// One server section in this worker (or validator, or helper): its settings, its protocol's
+// instance, who may connect, its access log.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/helpers.h"
 #include "common/settings.h"
 #include "modules/sdk/drover_module.h"
 #include "worker/access_log.h"
@@ -49,7 +50,8 @@ struct Server {
   const Heritage* heritage = nullptr;  // of the worker; null before it has given them, as zones
   ZoneMappings* zones = nullptr;       // of the worker
   const std::vector<std::unique_ptr<Server>>* all =
-      nullptr;  // of the worker; null before it has all
+      nullptr;                    // of the worker; null before it has all
+  HelperList* helpers = nullptr;  // what modules asked for; in the validator only
   drover_context context{this};
   drover_server name{this};
   void* instance = nullptr;    // worker_init's; null before it and after worker_exit

@@ -40,7 +40,10 @@ std::string not_loaded(const ServerSettings& server, const std::vector<LoadedMod
 class Validator {
  public:
   Validator(const Heritage& heritage, event_base* base, Channel& channel)
-      : heritage_(heritage), base_(base), channel_(channel) {}
+      : heritage_(heritage),
+        base_(base),
+        channel_(channel),
+        helpers_(heritage.settings->servers.size()) {}
 
   // What is wrong, all of one stage: later ones would only tell it a second time.
   std::vector<std::string> run() {
@@ -48,6 +51,7 @@ class Validator {
     if (errors_.empty()) errors_ = check_servers(*heritage_.settings, modules_);
     if (errors_.empty()) ask_modules();
     if (errors_.empty()) report_metrics();
+    if (errors_.empty()) report_helpers();
     return std::move(errors_);
   }
 
@@ -95,16 +99,24 @@ class Validator {
     announce(fmt::format("module {} checked server {}", module.table.name, settings.name));
     Server server(core, settings, module.table, Admission(settings, nullptr, nullptr));
     server.heritage = &heritage_;  // without doorbells: nobody is rung
+    server.helpers = &helpers_;
     server.metrics = ServerMetrics(module.metrics, {});
     server.config = read_module_config(module.directives, settings, *heritage_.settings).config;
     if (Status valid = validate_module(server); !valid) errors_.push_back(valid.error().message());
     core.timers().stop_all(server);
   }
 
+  void report_helpers() {
+    for (const HelperName& helper : helpers_.all()) {
+      channel_.send_body(MessageType::kWantHelper, want_helper_body(helper));
+    }
+  }
+
   const Heritage& heritage_;
   event_base* base_;
   Channel& channel_;
   std::vector<LoadedModule> modules_;
+  HelperList helpers_;
   std::vector<std::string> errors_;
 };
 

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,9 +38,6 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
 
  private:
   Status start_servers();
-  [[nodiscard]] Result<std::vector<LoadedModule>> load_modules() const;
-  [[nodiscard]] Result<ModuleConfig> configure(const DirectiveTable& table,
-                                               const ServerSettings& server) const;
   [[nodiscard]] Result<ServerMetrics> meter(const Metrics& table, std::size_t server) const;
   int fail(const std::string& reason);
   void say_ready();
@@ -110,7 +106,7 @@ int Worker::run() {
 }
 
 Status Worker::start_servers() {
-  DROVER_TRY(const std::vector<LoadedModule> modules, load_modules());
+  DROVER_TRY(const std::vector<LoadedModule> modules, load_modules(heritage_));
   for (const ServerSettings& settings : heritage_.settings->servers) {
     const auto module = std::ranges::find_if(
         modules, [&](const LoadedModule& m) { return m.table.name == settings.protocol; });
@@ -120,7 +116,8 @@ Status Worker::start_servers() {
     }
     servers_.push_back(std::make_unique<Server>(
         core_, settings, module->table, Admission(settings, heritage_.limits, heritage_.ledger)));
-    DROVER_TRY(servers_.back()->config, configure(module->directives, settings));
+    DROVER_TRY(servers_.back()->config,
+               configure_module(module->directives, settings, *heritage_.settings));
     DROVER_TRY(servers_.back()->metrics, meter(module->metrics, servers_.size() - 1));
     servers_.back()->heritage = &heritage_;
     servers_.back()->zones = &zones_;
@@ -129,14 +126,6 @@ Status Worker::start_servers() {
   for (const auto& server : servers_) DROVER_TRY_DO(start_module(*server));
   logs_.adopt(heritage_.access_log_fds);
   return Done{};
-}
-
-// The validator has found it good; the same code reads it again here.
-Result<ModuleConfig> Worker::configure(const DirectiveTable& table,
-                                       const ServerSettings& server) const {
-  ReadModuleConfig read = read_module_config(table, server, *heritage_.settings);
-  if (!read.errors.empty()) return Error(fmt::format("{}", fmt::join(read.errors, "\n")));
-  return std::move(read.config);
 }
 
 // The cells were laid out by what the validator saw.
@@ -149,16 +138,6 @@ Result<ServerMetrics> Worker::meter(const Metrics& table, std::size_t server) co
                     layout.name, layout.module));
   }
   return ServerMetrics(table, heritage_.metrics->cells().subspan(layout.first, table.size()));
-}
-
-Result<std::vector<LoadedModule>> Worker::load_modules() const {
-  std::vector<LoadedModule> modules;
-  for (const ModuleImageHeritage& image : heritage_.modules) {
-    DROVER_TRY(LoadedModule loaded, load_module(image));
-    record_module(heritage_.my_seat().crash, image.origin, loaded.table.name);
-    modules.push_back(loaded);
-  }
-  return modules;
 }
 
 int Worker::fail(const std::string& reason) {

@@ -4,8 +4,8 @@
  * Rules that hold for everything here:
  *  - Structs begin with their size and only grow at the end. A side that sees a shorter struct than
  * its own treats the fields it lacks as null or zero. A hook left null is skipped.
- *  - A worker is one thread. All hooks but `validate` run in a worker, on its event loop, and must
- * not block.
+ *  - A worker is one thread. All hooks but `validate` and those of helpers run in a worker, on its
+ * event loop, and must not block.
  *  - A connection is named by a handle, never by a pointer or a descriptor. A call on a handle
  * whose connection has gone, or is another instance's, does nothing and is counted (status:
  * stale_handles).
@@ -126,7 +126,8 @@ enum drover_zone_result {
   DROVER_ZONE_OF_ANOTHER_LAYOUT = 3, /* ... with another `version` or `type_sizes` */
   DROVER_ZONE_DAMAGED = 4,           /* somebody has written over Drover's header of the zone */
   DROVER_ZONE_FAILED = 5,            /* no memory, or `initialise` answered other than 0 */
-  DROVER_ZONE_NOT_NOW = 6            /* called outside of worker_init, or inside of `initialise` */
+  DROVER_ZONE_NOT_NOW =
+      6 /* called outside of worker_init and helper_init, or inside of `initialise` */
 };
 
 /* How a module lays out a zone: what must be the same for two workers to share it. */
@@ -152,9 +153,9 @@ struct drover_zone {
   size_t size;        /* the module's, before the call */
   void* memory;       /* aligned to a page; valid until the process ends */
   size_t memory_size; /* the `size` of the [zone] section */
-  /* How many workers that had the zone were killed, crashed, or did not exit with 0: read it as an
-   * atomic. A module that repairs what such a one may have left notes down, in the zone, the value
-   * from before its last repair. */
+  /* How many workers and helpers that had the zone were killed, crashed, or did not exit with 0:
+   * read it as an atomic. A module that repairs what such a one may have left notes down, in the
+   * zone, the value from before its last repair. */
   const uint64_t* unclean_ends;
 };
 
@@ -190,10 +191,13 @@ struct drover_transport {
  * its peer well below it by `consumed`, or by pausing its own connection. */
 #define DROVER_CHILD_INBOX ((size_t)1024 * 1024)
 
+#define DROVER_HELPERS 4u /* of each server */
+
 /* What Drover offers. All functions: from inside a hook, in the process and thread that runs it.
  * That is a worker, or, for `validate`, the validator: there is no connection there, every handle
  * names one that has gone, and what is done to it does nothing; connect answers 0, no zone is
- * granted, nobody is rung and no timer rings. */
+ * granted, nobody is rung and no timer rings. Or it is a helper, for its hooks: there is no
+ * connection there either, and connect answers 0; all else is as in a worker. */
 struct drover_host {
   size_t size;
   uint32_t abi;
@@ -228,9 +232,9 @@ struct drover_host {
    * what was set before. */
   void (*set_timer)(drover_context* context, drover_conn conn, int64_t after_ms);
   void (*cancel_timer)(drover_context* context, drover_conn conn);
-  /* Has on_worker_timer called for this instance once, with `tag`. 0: the module has no such hook,
-   * or DROVER_MOST_TIMERS of this instance run already, which the log tells (at most ten times in
-   * ten seconds). */
+  /* Has on_worker_timer called for this instance once, with `tag`; in a helper on_helper_timer. 0:
+   * the module has no such hook, or DROVER_MOST_TIMERS of this instance run already, which the log
+   * tells (at most ten times in ten seconds). */
   drover_timer (*start_timer)(drover_context* context, int64_t after_ms, uint64_t tag);
   /* Nothing happens when it has rung. */
   void (*stop_timer)(drover_context* context, drover_timer timer);
@@ -271,22 +275,22 @@ struct drover_host {
   /* The server's value of one of the module's directives, `name` without the module's: as written
    * or the default; of DROVER_PATH absolute, relative ones being under Drover's prefix. Lives as
    * long as the context. Null, with an error in the log, for a name that is not in the table: a bug
-   * of the module. In a worker and in `validate`. */
+   * of the module. In a worker, a helper and in `validate`. */
   const char* (*config_text)(drover_context* context, const char* name);
   /* The same as a number: bytes, milliseconds, 0 or 1, the index of the word. 0, with an error in
    * the log, for a name that is not in the table and for texts, paths and servers. */
   int64_t (*config_number)(drover_context* context, const char* name);
 
   /* Maps a zone of the configuration into this worker and claims it for this module: from then on
-   * it is granted to no other module or layout. worker_init only. The same address for every
-   * server of the module in a worker; worker crashes and reloads leave the memory as it is; it is
-   * freed when the last generation that names it has gone. `name`, `layout` and `out` are read and
-   * written during the call. The reason of a refusal is logged and, if worker_init then returns
-   * null, told to whoever started or reloaded Drover. */
+   * it is granted to no other module or layout. worker_init and helper_init only. The same address
+   * for every server of the module in a worker; worker crashes and reloads leave the memory as it
+   * is; it is freed when the last generation that names it has gone. `name`, `layout` and `out` are
+   * read and written during the call. The reason of a refusal is logged and, if the hook then
+   * returns null, told to whoever started or reloaded Drover. */
   enum drover_zone_result (*zone)(drover_context* context, const char* name,
                                   const struct drover_zone_layout* layout, struct drover_zone* out);
   /* Leases: the right to do what only one is to do at a time, over workers and generations.
-   * Worker, any hook (with a zone that was granted). They never wait.
+   * Worker or helper, any hook (with a zone that was granted). They never wait.
    * take: 1 when this server in this worker holds lease `index` from now on for so many
    * milliseconds; 0 when another does, or index or time is out of range. One whose time is over
    * may be taken by anybody, also while its holder is stopped and knows nothing of it.
@@ -301,14 +305,15 @@ struct drover_host {
   void (*lease_give_back)(drover_context* context, const struct drover_zone* zone, uint32_t index);
 
   /* This worker's number, 0 to slots() - 1: the same for whoever takes its place. Worker, also in
-   * worker_init. */
+   * worker_init; a helper has none and gets slots(). */
   uint32_t (*slot)(drover_context* context);
-  /* How many workers this generation has. Worker, also in worker_init. */
+  /* How many workers this generation has. Worker or helper, also in worker_init and helper_init. */
   uint32_t (*slots)(drover_context* context);
   /* Has on_doorbell called in the worker of that slot of this generation, one's own included, soon:
    * once for any number of rings. A worker that drains beside its
    * successor is rung too, and rings for one that is being replaced are heard by its successor;
-   * workers of other generations are not rung. No such slot: nothing. Worker, any hook. */
+   * workers of other generations are not rung. No such slot: nothing. Worker or helper, any hook.
+   */
   void (*ring)(drover_context* context, uint32_t slot);
 
   /* The server of that name, null when there is none (a DROVER_SERVER directive has been checked).
@@ -339,14 +344,25 @@ struct drover_host {
 
   /* Adds to a counter of the module's table, for this server in this worker; two loads and a store.
    * Status tells the sum over all workers since Drover was started, those included that have gone,
-   * however they ended. Worker, any hook, also worker_init and worker_exit; in `validate` nothing
-   * happens. An index that is not in the table, or not a counter: nothing happens, and the log has
-   * an error, once for each instance. */
+   * however they ended. Worker, any hook, also worker_init and worker_exit; in `validate` and in a
+   * helper nothing happens. An index that is not in the table, or not a counter: nothing happens,
+   * and the log has an error, once for each instance. */
   void (*count)(drover_context* context, uint32_t index, uint64_t add);
   /* Sets a gauge of the module's table, for this server in this worker; 0 before. Status tells the
    * sum over the workers that live, draining ones included: what a worker that has gone had set
    * counts no more. The rest as for `count`. */
   void (*gauge)(drover_context* context, uint32_t index, int64_t value);
+
+  /* Asks for a helper: a process of its own for this server, in which helper_init is called with
+   * the name, which is 1 to 31 of a-z, 0-9, - and _ and is copied. Inside of `validate` only; once
+   * for each name, for at most DROVER_HELPERS a server. 1: there will be one, unless the
+   * configuration is refused. 0, with an error in the log: at another time, for another name, once
+   * too often, or the module has no helper_init. */
+  int (*want_helper)(drover_context* context, const char* name);
+  /* Has on_helper_doorbell called in this server's helper of that name and this generation, soon:
+   * once for any number of rings. Rings for one that is being replaced are heard by its successor.
+   * No such helper: nothing. Worker or helper, any hook. */
+  void (*ring_helper)(drover_context* context, const char* name);
 };
 
 /* Bytes of pending output above which Drover reads no more from the connection itself. A module
@@ -454,6 +470,30 @@ struct drover_module {
   int64_t (*freeze)(void* instance, drover_conn conn, void* state, void* buffer, size_t capacity);
   int (*thaw)(void* instance, drover_conn conn, void* state, uint64_t version,
               struct drover_slice blob);
+
+  /* Helpers: processes for what a worker must not do, such as waiting for a disk. One for each name
+   * that `validate` asked for, with a loop and no connections; unprivileged, supervised as a worker
+   * is: one that dies is replaced, its generation is ready when its helpers are. It begins before
+   * the workers serve and ends after the last of them has gone. While two generations live, each
+   * has its own: a lease says which one works. Its hooks may block; the watchdog does not judge it.
+   *
+   * helper_init: once in each helper process, before it is ready, and within ready_timeout. Returns
+   * the helper passed to the other hooks; null: it cannot start (write why with host->log), which
+   * refuses a start or a reload. The zones of the configuration may be asked for here. `host`,
+   * `context` and `name` live until helper_exit returns. No other hook is called before the
+   * generation serves. Null: the module has no helpers. */
+  void* (*helper_init)(const struct drover_host* host, drover_context* context, const char* name);
+  /* Helper process: the last worker of its generation has gone, or it got SIGTERM and another takes
+   * its place. May block for a last write; but when the generation's time is over
+   * (worker_shutdown_timeout, at a fast stop none, and two seconds more) it is killed. Not called
+   * in one that was killed or crashed; one that is dead at the end of its generation is started
+   * once more for it. Leases that it holds are given back after it. */
+  void (*helper_exit)(void* helper);
+  /* Helper process: what host->start_timer asked for there. */
+  void (*on_helper_timer)(void* helper, uint64_t tag);
+  /* Helper process: host->ring_helper was called, or it takes the place of one that had been rung,
+   * so it may be for nothing: look. */
+  void (*on_helper_doorbell)(void* helper);
 };
 
 #if defined(__GNUC__)

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -19,6 +20,11 @@ namespace drover {
 
 class File;
 class Stream;
+
+// A helper was refused: why is in the log, and is what refuses the configuration.
+struct HelperRefused : std::exception {
+  [[nodiscard]] const char* what() const noexcept override { return "helper refused"; }
+};
 
 // What Drover offers, with its context. A value; valid until the instance is destroyed.
 class Host {
@@ -108,6 +114,11 @@ class Host {
       if (other != slot()) ring(other);
     }
   }
+  // In `validate` only; throws HelperRefused.
+  void want_helper(const std::string& name) const {
+    if (host_->want_helper(context_, name.c_str()) == 0) throw HelperRefused();
+  }
+  void ring_helper(const std::string& name) const { host_->ring_helper(context_, name.c_str()); }
 
   // `index` is a row of kMetrics.
   void count(std::uint32_t index, std::uint64_t add = 1) const {

@@ -38,16 +38,19 @@
 //     std::optional<std::string> freeze(conn);  // no value: not now
 //     bool thaw(conn, version, blob);           // false: cannot
 //
+// A class with helpers has a member class Helper, built as the class is, or with (drover::Host,
+// drover::Config, std::string_view name); hooks, optional: on_timer(tag), on_doorbell(). Its
+// destructor does what is to be done last. Which there are `validate` says:
+// host.want_helper("writer").
+//
 // No exception passes the edge: a hook that throws costs its connection, with a line in the log at
 // most once a second.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <iterator>
 #include <memory>
 #include <new>
@@ -57,6 +60,8 @@
 #include <type_traits>
 
 #include "modules/sdk/drover_module.h"
+#include "modules/sdk/guard.hpp"
+#include "modules/sdk/helper.hpp"
 #include "modules/sdk/host.hpp"
 
 namespace drover {
@@ -121,24 +126,15 @@ class Glue {
             .metric_count = kCounted.size(),
             .freeze_version = freeze_version(),
             .freeze = kHasFreeze ? &freeze : nullptr,
-            .thaw = kHasFreeze ? &thaw : nullptr};
+            .thaw = kHasFreeze ? &thaw : nullptr,
+            .helper_init = HelperHooks<T>::kInit,
+            .helper_exit = HelperHooks<T>::kExit,
+            .on_helper_timer = HelperHooks<T>::kOnTimer,
+            .on_helper_doorbell = HelperHooks<T>::kOnDoorbell};
   }
 
  private:
-  struct Instance {
-    Instance(const drover_host* host_table, drover_context* context)
-        : host(host_table, context), module(make(host, Config(host_table, context))) {}
-    static T make(const Host& host, const Config& config) {
-      if constexpr (std::is_constructible_v<T, Host, Config>) {
-        return T(host, config);
-      } else {
-        return T(host);
-      }
-    }
-    Host host;
-    T module;
-    std::chrono::steady_clock::time_point last_complaint{};
-  };
+  using Instance = Guarded<T>;
 
   static constexpr bool kHasState = sizeof...(S) > 0;
   static_assert((std::is_nothrow_default_constructible_v<S> && ...), "State() must be noexcept");
@@ -188,43 +184,10 @@ class Glue {
     return *std::launder(static_cast<State*>(state));
   }
 
-  static void complain(Instance& instance, const char* what) noexcept {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - instance.last_complaint < std::chrono::seconds(1)) return;
-    instance.last_complaint = now;
-    try {
-      instance.host.log(DROVER_LOG_ERROR, std::string("exception: ") + what);
-    } catch (...) {  // no memory for the line: the connection still ends
-    }
-  }
-
   // Runs a hook; false when it threw.
   template <class Call>
   static bool guarded(Instance& instance, Call call) noexcept {
-    try {
-      call(instance.module);
-      return true;
-    } catch (const std::exception& error) {
-      complain(instance, error.what());
-    } catch (...) {
-      complain(instance, "not a std::exception");
-    }
-    return false;
-  }
-
-  // Runs what may refuse by throwing, and logs why; false when it threw.
-  template <class Call>
-  static bool accepted(const drover_host* host, drover_context* context, Call call) noexcept {
-    try {
-      call();
-      return true;
-    } catch (const ZoneRefused&) {  // the reason has been told
-    } catch (const std::exception& error) {
-      host->log(context, DROVER_LOG_ERROR, error.what());
-    } catch (...) {
-      host->log(context, DROVER_LOG_ERROR, "threw what is not a std::exception");
-    }
-    return false;
+    return run_guarded(instance, call);
   }
 
   static void* worker_init(const drover_host* host, drover_context* context) noexcept {

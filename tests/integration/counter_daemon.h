@@ -4,12 +4,18 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdio>
+#include <exception>
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "tests/support/client.h"
 #include "tests/support/daemon.h"
+#include "tests/support/proc.h"
 
 namespace drover::test {
 
@@ -30,6 +36,30 @@ inline std::string counter_config(const std::string& sections,
 
 inline std::string counting(int workers = 3) {
   return counter_config(counter_server().append(kZone), "counter", workers);
+}
+
+// With a helper that keeps the value in {dir}/FILE.
+inline std::string counting_on_disk(const std::string& drover = "",
+                                    const std::string& file = "count") {
+  return config("workers = 2\nload = " + built("test-modules/counter.so") + "\n" + drover,
+                counter_server() + "counter.file = {dir}/" + file + "\n" + std::string(kZone));
+}
+
+// The helpers that live, by the titles of their processes; of all generations without a number.
+inline std::vector<pid_t> helper_pids(const Daemon& daemon, int generation = 0) {
+  std::vector<pid_t> pids;
+  for (const pid_t pid : daemon.processes()) {
+    int its_generation = 0;
+    const bool is_helper =
+        std::sscanf(title_of(pid).c_str(), "drover: helper %*s gen %d", &its_generation) == 1;
+    if (is_helper && (generation == 0 || generation == its_generation)) pids.push_back(pid);
+  }
+  return pids;
+}
+
+inline HelperStatus helper_of(const DaemonStatus& status) {
+  const GenerationStatus* serving = status.serving();
+  return serving == nullptr || serving->helpers.empty() ? HelperStatus{} : serving->helpers[0];
 }
 
 class LineClient {
@@ -60,6 +90,35 @@ class LineClient {
  private:
   Client client_;
   std::string buffer_;
+};
+
+// Adds and counts the answers until told to stop; a connection that ends is followed by another.
+struct Adder {
+  explicit Adder(Daemon& daemon) : thread([this, &daemon] { run(daemon); }) {}
+  ~Adder() { stop(); }
+  void stop() {
+    is_over = true;
+    if (thread.joinable()) thread.join();
+  }
+  void run(Daemon& daemon) {
+    while (!is_over) {
+      try {
+        LineClient client(daemon);
+        while (!is_over) {
+          ++asked;
+          client.ask("add");
+          ++answered;
+        }
+      } catch (const std::exception&) {  // its worker was killed
+        ++broken;
+      }
+    }
+  }
+  std::atomic<bool> is_over = false;
+  std::atomic<std::uint64_t> asked = 0;
+  std::atomic<std::uint64_t> answered = 0;
+  std::atomic<std::uint64_t> broken = 0;
+  std::thread thread;
 };
 
 // A client of each of `slots` workers.

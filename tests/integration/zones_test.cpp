@@ -3,11 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <ostream>
-#include <thread>
 
 #include "tests/integration/counter_daemon.h"
 #include "tests/support/proc.h"
@@ -67,33 +65,6 @@ TEST(Zone, IsInTheHandsOfTheMasterAndTheWorkersOnly) {
   EXPECT_EQ(zone_descriptors_of(daemon.worker_pid(0)), 1);
   EXPECT_EQ(zone_descriptors_of(daemon.acceptor_pid()), 0);
 }
-
-// Adds and counts the answers until told to stop; a connection that ends is followed by another.
-struct Adder {
-  explicit Adder(Daemon& daemon) : thread([this, &daemon] { run(daemon); }) {}
-  ~Adder() { stop(); }
-  void stop() {
-    is_over = true;
-    if (thread.joinable()) thread.join();
-  }
-  void run(Daemon& daemon) {
-    while (!is_over) {
-      try {
-        LineClient client(daemon);
-        while (!is_over) {
-          ++asked;
-          client.ask("add");
-          ++answered;
-        }
-      } catch (const std::exception&) {  // its worker was killed
-      }
-    }
-  }
-  std::atomic<bool> is_over = false;
-  std::atomic<std::uint64_t> asked = 0;
-  std::atomic<std::uint64_t> answered = 0;
-  std::thread thread;
-};
 
 TEST(Zone, LosesNothingThatWasCountedWhenWorkersAreKilledUnderLoad) {
   constexpr int kKills = 6;

@@ -40,11 +40,23 @@ WorkerStatus worker_from(const json& in) {
   return worker;
 }
 
+HelperStatus helper_from(const json& in) {
+  HelperStatus helper;
+  in.at("server").get_to(helper.server);
+  in.at("name").get_to(helper.name);
+  in.at("pid").get_to(helper.pid);
+  in.at("state").get_to(helper.state);
+  in.at("restarts").get_to(helper.restarts);
+  in.at("heartbeat_age_ms").get_to(helper.heartbeat_age_ms);
+  return helper;
+}
+
 GenerationStatus generation_from(const json& in) {
   GenerationStatus generation;
   in.at("number").get_to(generation.number);
   in.at("state").get_to(generation.state);
   for (const json& worker : in.at("workers")) generation.workers.push_back(worker_from(worker));
+  for (const json& helper : in.at("helpers")) generation.helpers.push_back(helper_from(helper));
   const auto acceptor = in.find("acceptor");
   if (acceptor != in.end() && acceptor->is_object())
     acceptor->at("pid").get_to(generation.acceptor);

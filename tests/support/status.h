@@ -41,11 +41,21 @@ struct WorkerStatus {
   std::int64_t heartbeat_age_ms = 0;
 };
 
+struct HelperStatus {
+  std::string server;
+  std::string name;
+  pid_t pid = 0;
+  std::string state;  // starting ready draining backoff
+  std::int64_t restarts = 0;
+  std::int64_t heartbeat_age_ms = 0;
+};
+
 struct GenerationStatus {
   std::uint32_t number = 0;
   std::string state;  // serving draining starting
   std::vector<WorkerStatus> workers;
   pid_t acceptor = 0;  // 0: none
+  std::vector<HelperStatus> helpers;
 };
 
 struct ServerStatus {

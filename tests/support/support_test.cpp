@@ -178,7 +178,8 @@ TEST(Status, ReadsTheDocumentedShape) {
       R"({"pid":12,"version":"0.1.0","uptime_ms":5,"generations":[{"number":2,"state":"serving","workers":[{"slot":0,)"
       R"("pid":13,"state":"ready","live":3,"streams":2,)" +
       counters +
-      R"(,"restarts":0,"loop_max_us":9,"heartbeat_age_ms":1}],"acceptor":{"pid":14,"state":"ready"}}],"balance":1.05,)"
+      R"(,"restarts":0,"loop_max_us":9,"heartbeat_age_ms":1}],"acceptor":{"pid":14,"state":"ready"},)"
+      R"("helpers":[{"server":"a","name":"job","pid":15,"state":"backoff","restarts":2,"heartbeat_age_ms":4}]}],"balance":1.05,)"
       R"("servers":[{"name":"a","accept":"shared","listen":["127.0.0.1:7007"],"connections":3,)"
       R"("metrics":[{"name":"lines","kind":"counter","value":8,"help":"h"},{"name":"open","kind":"gauge","value":-1,"help":""}]}],)"
       R"("zones":[{"name":"z","size":4096,"state":"ready","owner":"kvs","layout":2,"unclean_ends":1,"generations":[2,1]},)"
@@ -191,6 +192,8 @@ TEST(Status, ReadsTheDocumentedShape) {
   ASSERT_TRUE(status) << why;
   ASSERT_NE(status->serving(), nullptr);
   EXPECT_EQ(status->serving()->acceptor, 14);
+  ASSERT_EQ(status->serving()->helpers.size(), 1U);
+  EXPECT_EQ(status->serving()->helpers[0].state, "backoff");
   EXPECT_EQ(status->live(), 3);
   EXPECT_EQ(status->totals.bytes_out, 11);
   EXPECT_EQ(status->metric("a", "lines"), 8);

@@ -132,6 +132,7 @@ struct HostCalls {
   static drover_conn connect(drover_context* context, const char* address, std::int64_t timeout_ms,
                              std::uint64_t tag) {
     Host& host = called(context, "connect");
+    if (!host.helper_name_.empty()) return 0;
     const drover_conn conn = host.add(address);
     host.connections_[conn].tag = tag;
     host.outgoing_.push_back({conn, address, tag, host.now_ms_ + timeout_ms});
@@ -201,7 +202,10 @@ struct HostCalls {
     if (found != nullptr && found->holder == &host) *found = {};
   }
 
-  static std::uint32_t slot(drover_context* context) { return called(context, "slot").slot; }
+  static std::uint32_t slot(drover_context* context) {
+    const Host& host = called(context, "slot");
+    return host.helper_name_.empty() ? host.slot : host.slots;
+  }
   static std::uint32_t slots(drover_context* context) { return called(context, "slots").slots; }
   static void ring(drover_context* context, std::uint32_t slot) {
     Host& host = called(context, "ring");
@@ -225,6 +229,19 @@ struct HostCalls {
   static void gauge(drover_context* context, std::uint32_t index, std::int64_t value) {
     std::int64_t* found = metric(called(context, "gauge"), index, DROVER_GAUGE);
     if (found != nullptr) *found = value;
+  }
+  static int want_helper(drover_context* context, const char* name) {
+    Host& host = called(context, "want_helper");
+    const auto& wanted = host.wanted_helpers_;
+    const bool is_new = std::ranges::find(wanted, name) == wanted.end();
+    const bool may_have = host.is_validating_ && host.module_.helper_init != nullptr && is_new &&
+                          wanted.size() < DROVER_HELPERS;
+    if (!may_have) return log(context, DROVER_LOG_ERROR, "helper refused"), 0;
+    host.wanted_helpers_.emplace_back(name);
+    return 1;
+  }
+  static void ring_helper(drover_context* context, const char* name) {
+    called(context, "ring_helper").rung_helpers_.emplace_back(name);
   }
 };
 
@@ -267,7 +284,9 @@ const drover_host& host_calls() {
                                       .child_reset = ChildCalls::child_reset,
                                       .child_writable = ChildCalls::child_writable,
                                       .count = HostCalls::count,
-                                      .gauge = HostCalls::gauge};
+                                      .gauge = HostCalls::gauge,
+                                      .want_helper = HostCalls::want_helper,
+                                      .ring_helper = HostCalls::ring_helper};
   return kTable;
 }
 

@@ -31,7 +31,7 @@ const ModuleTable& load(const std::string& path) {
   return *static_cast<const ModuleTable*>(table);
 }
 
-Host::Host(const ModuleTable& module, Settings settings, Zones zones)
+Host::Host(NotStarted /*how*/, const ModuleTable& module, Settings settings, Zones zones)
     : module_(table_of(module)),
       settings_(std::move(settings)),
       zones_(std::move(zones)),
@@ -41,17 +41,46 @@ Host::Host(const ModuleTable& module, Settings settings, Zones zones)
     settings_.try_emplace(row.name,
                           Setting{row.default_text == nullptr ? "" : row.default_text, 0});
   }
+}
+
+Host::Host(const ModuleTable& module, Settings settings, Zones zones)
+    : Host(NotStarted(), module, std::move(settings), std::move(zones)) {
   instance_ = this;  // anything but null, for a module that needs no instance
   if (module_.worker_init == nullptr) return;
   instance_ = module_.worker_init(&host_calls(), context_.get());
-  if (instance_ != nullptr) return;
-  throw std::logic_error(log_.empty() ? "the module refused to start" : log_.back().text);
+  if (instance_ == nullptr) throw_last_words("the module refused to start");
+}
+
+// As in Drover: the helper's hooks stand in the place of the instance's, and there are no others.
+Host::Host(const ModuleTable& module, const HelperName& helper, Settings settings, Zones zones)
+    : Host(NotStarted(), module, std::move(settings), std::move(zones)) {
+  if (module_.helper_init == nullptr) throw std::logic_error("the module has no helper_init");
+  helper_name_ = helper.name;
+  const ModuleTable whole = std::exchange(module_, ModuleTable{});
+  module_.worker_exit = whole.helper_exit;
+  module_.on_worker_timer = whole.on_helper_timer;
+  module_.on_doorbell = whole.on_helper_doorbell;
+  instance_ = this;
+  instance_ = whole.helper_init(&host_calls(), context_.get(), helper_name_.c_str());
+  if (instance_ == nullptr) throw_last_words("the helper refused to start");
+}
+
+std::vector<std::string> Host::wanted_helpers(const ModuleTable& module, Settings settings) {
+  Host host(NotStarted(), module, std::move(settings), {});
+  if (host.module_.validate == nullptr) return {};
+  host.is_validating_ = true;
+  if (host.module_.validate(&host_calls(), host.context_.get()) == 0) return host.wanted_helpers_;
+  host.throw_last_words("the module refused its configuration");
+}
+
+void Host::throw_last_words(const char* otherwise) const {
+  throw std::logic_error(log_.empty() ? otherwise : log_.back().text);
 }
 
 Host::~Host() {
   for (const Outgoing& waiting : std::vector<Outgoing>(outgoing_)) refuse(waiting.conn, ECANCELED);
   for (const auto& entry : connections_) close(entry.first, DROVER_DRAINED);
-  if (module_.worker_exit != nullptr) module_.worker_exit(instance_);
+  if (instance_ != nullptr && module_.worker_exit != nullptr) module_.worker_exit(instance_);
 }
 
 Host::Connection& Host::at(drover_conn conn) {

@@ -83,6 +83,20 @@ class Host {
   // Ends what is open as a worker does that leaves, and calls worker_exit.
   ~Host();
 
+  // The module's helper of that name, as in a process of its own: calls helper_init, throws with
+  // the module's words when it refuses. There are no connections; ring() is its doorbell, pass()
+  // its time, and the destructor calls helper_exit.
+  struct HelperName {
+    std::string name;
+  };
+  Host(const ModuleTable& module, const HelperName& helper, Settings settings = {},
+       Zones zones = {});
+  // Calls validate: the helpers that the module asks for. Throws with its words when it refuses.
+  [[nodiscard]] static std::vector<std::string> wanted_helpers(const ModuleTable& module,
+                                                               Settings settings = {});
+  // The helpers that this instance has rung, in order.
+  [[nodiscard]] const std::vector<std::string>& rung_helpers() const { return rung_helpers_; }
+
   // A client connects.
   drover_conn accept(std::string peer = "192.0.2.1:1000");
   // Bytes of the client arrive, together with what the module had left.
@@ -219,6 +233,10 @@ class Host {
     std::uint64_t tag;
   };
 
+  struct NotStarted {};
+  Host(NotStarted how, const ModuleTable& module, Settings settings, Zones zones);
+  [[noreturn]] void throw_last_words(const char* otherwise) const;
+
   Connection& at(drover_conn conn);
   [[nodiscard]] const Connection& at(drover_conn conn) const;
   Connection* find_live(drover_conn conn);
@@ -264,6 +282,10 @@ class Host {
   std::uint64_t last_id_ = 0;
   bool is_draining_ = false;
   bool hook_has_run_ = false;
+  std::vector<std::string> rung_helpers_;
+  std::vector<std::string> wanted_helpers_;
+  bool is_validating_ = false;
+  std::string helper_name_;  // empty: an instance
 };
 
 }  // namespace drover::testkit

@@ -1,5 +1,6 @@
 // A counter in the zone "counter" that all workers share, one command a line:
 //   add      counts, answers the new value, and has it announced to all who watch
+//   quietly  the same, and tells nobody
 //   get      answers the value
 //   watch    answers the value, and "=VALUE" whenever it is announced
 //   who      answers "SLOT/SLOTS"
@@ -7,13 +8,16 @@
 //   take MS, keep MS, give    lease 1, for tests: answers 1 or 0
 //   garbage  writes over all of the zone that it can reach, Drover's header too
 // Announcing is the work of one worker, the holder of lease 0: who counts either has it, or rings
-// the one who has. COUNTER_NAME and COUNTER_LAYOUT make modules that may not share the zone.
+// the one who has. With `counter.file` a helper keeps the value in that file (Helper).
+// COUNTER_NAME and COUNTER_LAYOUT make modules that may not share the zone.
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <set>
+#include <stdexcept>
 
 #include "modules/sdk/module.hpp"
+#include "tests/modules/counter/whole_file.h"
 
 #ifndef COUNTER_NAME
 #define COUNTER_NAME "counter"
@@ -24,6 +28,7 @@ namespace {
 
 constexpr std::uint32_t kAnnouncing = 0;
 constexpr std::uint32_t kPlain = 1;
+constexpr std::uint32_t kWriting = 2;
 constexpr std::chrono::milliseconds kTenure{500};
 
 struct Shared {
@@ -32,8 +37,58 @@ struct Shared {
   std::atomic<std::uint32_t> announcer{0};  // slot of the holder of the lease
 };
 
+// Keeps the value in the file: when it is rung, every 100 ms for what another generation counted,
+// and when it ends. One helper of all generations writes, the one that holds the lease.
+class Writer {
+ public:
+  Writer(drover::Host host, drover::Config config)
+      : host_(host),
+        zone_(host.zone<Shared>("counter", COUNTER_LAYOUT)),
+        file_(config.text("file")) {
+    if (!file_.may_be_written()) throw std::runtime_error("cannot write to the folder of file");
+    host_.start_timer(kEvery);
+  }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  // The one before may have been killed, and hold the lease for its time.
+  ~Writer() {
+    for (int i = 0; i < 75 && !write(); ++i) wait_a_moment();
+  }
+  void on_doorbell() { write(); }
+  void on_timer(std::uint64_t /*tag*/) {
+    write();
+    host_.start_timer(kEvery);
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kEvery{100};
+  static constexpr std::chrono::milliseconds kTerm{1'000};
+
+  // False when another has the lease. The file is asked each time what is in it: one that was
+  // stopped while it wrote may wake up later and put an older value in its place.
+  bool write() {
+    if (!zone_.take(kWriting, kTerm)) return false;
+    const std::string text = std::to_string(zone_->value) + "\n";
+    if (file_.text() != text) file_.replace(text);
+    return true;
+  }
+
+  drover::Host host_;
+  drover::Zone<Shared> zone_;
+  WholeFile file_;
+};
+
 class Counter {
  public:
+  static constexpr drover::Directive kDirectives[] = {{.name = "file",
+                                                       .type = DROVER_PATH,
+                                                       .default_text = "",
+                                                       .help = "keep the value in this file"}};
+  using Helper = Writer;
+  static void validate(drover::Host host, drover::Config config) {
+    if (!config.text("file").empty()) host.want_helper("writer");
+  }
+
   explicit Counter(drover::Host host)
       : host_(host), zone_(host.zone<Shared>("counter", COUNTER_LAYOUT)) {}
 
@@ -57,6 +112,7 @@ class Counter {
  private:
   void obey(drover_conn conn, std::string_view line) {
     if (line == "add") return add(conn);
+    if (line == "quietly") return answer(conn, std::to_string(++zone_->value));
     if (line == "get") return answer(conn, std::to_string(zone_->value));
     if (line == "watch") return watch(conn);
     if (line == "who") {
@@ -81,6 +137,7 @@ class Counter {
 
   void add(drover_conn conn) {
     answer(conn, std::to_string(++zone_->value));
+    host_.ring_helper("writer");
     announce();
   }
   void watch(drover_conn conn) {

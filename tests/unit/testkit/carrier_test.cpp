@@ -29,14 +29,16 @@ class CarrierModule : public testing::Test {
     return host_.children().back();
   }
 
-  Host host_{load(DROVER_BUILD_DIR "/test-modules/carrier.so"), {{"serve", {"inner"}}}};
+  Host host_{load(DROVER_BUILD_DIR "/test-modules/carrier.so"),
+             Host::Settings{{"serve", {"inner"}}}};
   const drover_conn conn_ = host_.accept();
 };
 
 TEST_F(CarrierModule, HandsItsStreamsToTheServerHoweverTheyAreSplit) {
   const std::string all = data(7, "one") + data(9, "two") + data(7, " more") + end(9);
   for (std::size_t size = 1; size <= all.size(); ++size) {
-    Host host(load(DROVER_BUILD_DIR "/test-modules/carrier.so"), {{"serve", {"inner"}}});
+    Host host(load(DROVER_BUILD_DIR "/test-modules/carrier.so"),
+              Host::Settings{{"serve", {"inner"}}});
     host.feed_in_pieces(host.accept(), all, size);
 
     ASSERT_EQ(host.children().size(), 2U) << size;
