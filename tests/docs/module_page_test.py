@@ -14,7 +14,8 @@ import unittest
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PAGE_FILE = SOURCE / "man/drover-module.3"
 PAGE = PAGE_FILE.read_text()
-HEADER = re.sub(r"/\*.*?\*/", "", (SOURCE / "modules/sdk/drover_module.h").read_text(), flags=re.DOTALL)
+HEADERS = ("drover_types.h", "drover_host.h", "drover_module.h")
+HEADER = re.sub(r"/\*.*?\*/", "", "".join((SOURCE / "modules/sdk" / each).read_text() for each in HEADERS), flags=re.DOTALL)
 COMPILER = "c++"
 STRUCTS = {"drover_module": "HOOKS", "drover_host": "HOST FUNCTIONS", "drover_transport": "STREAMS"}  # and the section of each
 
