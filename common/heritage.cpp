@@ -1,5 +1,7 @@
 #include "common/heritage.h"
 
+#include <sys/eventfd.h>
+
 namespace drover {
 
 const char* to_string(Role role) {
@@ -25,5 +27,8 @@ std::vector<int> Heritage::descriptors() const {
   std::erase(fds, -1);
   return fds;
 }
+
+// Full only after 2^64 - 2 unread rings, in which case it is ringing.
+void ring_doorbell(int fd) { eventfd_write(fd, 1); }
 
 }  // namespace drover
