@@ -1,6 +1,7 @@
 #include "common/heritage.h"
 
 #include <fmt/format.h>
+#include <sys/eventfd.h>
 
 namespace drover {
 
@@ -40,5 +41,8 @@ std::string Heritage::title() const {
   }
   return fmt::format("{}{} gen {}", to_string(role), which, generation);
 }
+
+// Full only after 2^64 - 2 unread rings, in which case it is ringing.
+void ring_doorbell(int fd) { eventfd_write(fd, 1); }
 
 }  // namespace drover

@@ -92,6 +92,10 @@ struct Heritage {
   [[nodiscard]] std::string title() const;
 };
 
+// Wakes all who wait at a doorbell; one of Heritage::doorbells, or the master's own of them. Never
+// blocks. Any process.
+void ring_doorbell(int fd);
+
 // A role's whole life: returns the exit status of the process.
 using RoleMain = int (*)(const Heritage&);
 

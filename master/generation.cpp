@@ -258,7 +258,7 @@ bool Generation::is_over() const {
 }
 
 void Generation::ring_all() const {
-  for (const UniqueFd& bell : doorbells_) eventfd_write(bell.get(), 1);  // full: it rings already
+  for (const UniqueFd& bell : doorbells_) ring_doorbell(bell.get());
 }
 
 std::vector<int> Generation::access_log_fds() const {

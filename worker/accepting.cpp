@@ -1,7 +1,5 @@
 #include "worker/accepting.h"
 
-#include <unistd.h>
-
 #include <cstring>
 
 #include "common/check.h"
@@ -132,10 +130,7 @@ void Accepting::on_exhaustion_over() {
 }
 
 void Accepting::ring(int slot) {
-  const std::uint64_t one = 1;
-  // Full only after 2^64 - 2 unread rings, in which case it is ringing.
-  [[maybe_unused]] const auto written =
-      write(heritage_.doorbells[static_cast<std::size_t>(slot)], &one, sizeof one);
+  ring_doorbell(heritage_.doorbells[static_cast<std::size_t>(slot)]);
 }
 
 }  // namespace drover

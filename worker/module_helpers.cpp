@@ -39,7 +39,7 @@ void module_ring_helper(drover_context* context, const char* name) {
   const auto found = std::ranges::find_if(helpers, [&](const HelperHeritage& helper) {
     return helper.name == name && helper.server == index_of(server);
   });
-  if (found != helpers.end()) eventfd_write(found->doorbell, 1);  // full: it rings already
+  if (found != helpers.end()) ring_doorbell(found->doorbell);
 }
 
 ModuleTable helper_side(const ModuleTable& module) {

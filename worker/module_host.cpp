@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -179,8 +178,7 @@ uint32_t slot(drover_context* context) {
 
 void ring(drover_context* context, uint32_t slot_number) {
   const std::vector<int>& doorbells = context->server->heritage->doorbells;
-  // Full only after 2^64 - 2 unread rings, in which case it is ringing.
-  if (slot_number < doorbells.size()) eventfd_write(doorbells[slot_number], 1);
+  if (slot_number < doorbells.size()) ring_doorbell(doorbells[slot_number]);
 }
 
 // Once for each instance: it may do so with each message.

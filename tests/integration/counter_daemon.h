@@ -77,8 +77,9 @@ class LineClient {
     buffer_.erase(0, end + 1);
     return text;
   }
+  void say(std::string_view text) { client_.send_all(text); }
   std::string ask(const std::string& command) {
-    client_.send_all(command + "\n");
+    say(command + "\n");
     return line();
   }
   // -1: what answers is not a counter, but a generation of before.

@@ -18,6 +18,7 @@
 
 #include "modules/sdk/module.hpp"
 #include "tests/modules/counter/whole_file.h"
+#include "tests/modules/lines.hpp"
 
 #ifndef COUNTER_NAME
 #define COUNTER_NAME "counter"
@@ -93,12 +94,7 @@ class Counter {
       : host_(host), zone_(host.zone<Shared>("counter", COUNTER_LAYOUT)) {}
 
   std::size_t on_data(drover_conn conn, std::string_view bytes) {
-    std::size_t consumed = 0;
-    for (std::size_t end = 0; (end = bytes.find('\n', consumed)) != std::string_view::npos;) {
-      obey(conn, bytes.substr(consumed, end - consumed));
-      consumed = end + 1;
-    }
-    return consumed;
+    return for_each_line(bytes, [&](std::string_view line) { obey(conn, line); });
   }
   void on_doorbell() {
     if (zone_->value != zone_->announced) announce();

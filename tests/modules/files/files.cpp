@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "modules/sdk/module.hpp"
+#include "tests/modules/lines.hpp"
 
 namespace {
 
@@ -49,12 +50,7 @@ class Files {
   explicit Files(drover::Host host) : host_(host) {}
 
   std::size_t on_data(drover_conn conn, std::string_view bytes) {
-    std::size_t consumed = 0;
-    for (std::size_t end = 0; (end = bytes.find('\n', consumed)) != std::string_view::npos;) {
-      answer(conn, bytes.substr(consumed, end - consumed));
-      consumed = end + 1;
-    }
-    return consumed;
+    return for_each_line(bytes, [&](std::string_view line) { answer(conn, line); });
   }
   void on_eof(drover_conn conn) { host_.half_close(conn); }
   // A file on its way stays with the instance that sends it; between two answers there is nothing

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "modules/sdk/module.hpp"
+#include "tests/modules/lines.hpp"
 
 namespace {
 
@@ -23,12 +24,7 @@ class Ticking {
   void on_close(drover_conn conn, drover_close_reason /*reason*/) { all_.erase(conn); }
 
   std::size_t on_data(drover_conn conn, std::string_view bytes) {
-    std::size_t consumed = 0;
-    for (std::size_t end = 0; (end = bytes.find('\n', consumed)) != std::string_view::npos;) {
-      obey(conn, bytes.substr(consumed, end - consumed));
-      consumed = end + 1;
-    }
-    return consumed;
+    return for_each_line(bytes, [&](std::string_view line) { obey(conn, line); });
   }
   void on_timer(drover_conn conn) { host_.write(conn, "rang\n"); }
   void on_worker_timer(std::uint64_t interval_ms) {

@@ -149,7 +149,7 @@ class FakeWorker : public AcceptHost {
   }
   void ring(int slot) override {
     rung.push_back(slot);
-    eventfd_write(heritage_.doorbells[static_cast<std::size_t>(slot)], 1);
+    ring_doorbell(heritage_.doorbells[static_cast<std::size_t>(slot)]);
   }
 
   // Handles what is ready now.
