@@ -19,6 +19,10 @@ auto ChildTransport::call(Hook hook, Args... args) {
 
 bool ChildTransport::put(std::string_view bytes) {
   if (peer_ended_ || waiting() + bytes.size() > kMaxInbox) return false;
+  if (inbox_read_ > inbox_.size() / 2) {  // or it would grow for as long as something waits
+    inbox_.erase(0, inbox_read_);
+    inbox_read_ = 0;
+  }
   inbox_.append(bytes);
   return true;
 }

@@ -16,12 +16,14 @@ struct StreamCarrier {
   drover_conn parent = 0;    // the connection it is a stream of
   drover_transport table{};
   void* argument = nullptr;
+  int depth = 1;  // of a stream of a stream 2
 };
 
 class ChildTransport final : public Transport {
  public:
   // What the carrier may give before the connection has taken anything, bytes.
   static constexpr std::size_t kMaxInbox = std::size_t{1} << 20;
+  static constexpr int kDeepest = DROVER_DEEPEST_STREAM;
 
   explicit ChildTransport(const StreamCarrier& carrier) : carrier_(carrier) {}
 

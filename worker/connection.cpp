@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "worker/child_transport.h"
 #include "worker/connection_hooks.h"
 #include "worker/socket_transport.h"
 
@@ -89,8 +90,6 @@ void Connection::refuse() {
   break_with(DROVER_CLOSED_BY_MODULE);
 }
 
-// For calls that may come from another connection's hook, or from our own, after which settle()
-// comes anyway.
 void Connection::settle_soon() {
   if (is_settling_later_ || core().gather().is_for(handle())) return;
   is_settling_later_ = true;
@@ -100,6 +99,7 @@ void Connection::settle_soon() {
 
 void Connection::on_turn() {
   is_settling_later_ = false;
+  if (is_child_ && state_ == State::kConnecting && !is_broken_) open();
   const short ready = transport().ready();
   ready != 0 ? on_event(ready) : settle();
 }
@@ -184,14 +184,15 @@ void Connection::on_deadline() {
 // The handle is stale before on_close is called, so that nothing is written to what has gone.
 void Connection::end(drover_close_reason reason) {
   ConnectionCore& shared = core();
+  is_ending_ = true;
   if (is_carrier_) end_children(reason);
-  if (is_child_) forget_child();
-  transport().close(reason, fin_sent_ && peer_ended_ && !is_broken_);
   const drover_conn name = handle();
   const std::uint64_t word = tag();
   shared.timers().cancel(name);
   shared.table().remove(index_);
   if (is_outgoing_) shared.tags().erase(name);
+  if (is_child_) shared.streams().erase({stream()->carrier().parent, name});
+  transport().close(reason, fin_sent_ && peer_ended_ && !is_broken_);
   if (!is_child_) ConnectionCore::count(shared.counters().closed);
   if (is_outgoing_ && !is_open_) tell_not_connected(word);
   if (is_open_) {

@@ -60,11 +60,12 @@ class alignas(std::max_align_t) Connection {
   [[nodiscard]] void* state() { return this + 1; }  // of the module
 
   // For its carrier; null: it has a socket.
-  [[nodiscard]] ChildTransport* stream();
-  // The carrier has given something.
-  void on_stream_changed() { settle_soon(); }
+  [[nodiscard]] ChildTransport* stream() const;
   // The carrier has given too much.
-  void fail();
+  void fail_stream();
+  // Has on_turn() called at the end of the batch. For calls that may come from another connection's
+  // hook; after one of its own settle() comes anyway.
+  void settle_soon();
 
   // The transport is ready: EV_READ, EV_WRITE. May delete this.
   void on_event(short what);
@@ -111,7 +112,8 @@ class alignas(std::max_align_t) Connection {
 
   // Streams (connection_children.cpp).
   void end_children(drover_close_reason reason);
-  void forget_child();
+  [[nodiscard]] bool may_carry() const;
+  [[nodiscard]] int depth() const;
 
   // Input (connection_input.cpp).
   void receive();
@@ -143,7 +145,6 @@ class alignas(std::max_align_t) Connection {
   void close_for(drover_close_reason reason);
   void break_with(drover_close_reason reason);
   void refuse();
-  void settle_soon();
   void finish_output();
   [[nodiscard]] bool is_over() const;
   void watch();
@@ -167,6 +168,8 @@ class alignas(std::max_align_t) Connection {
   bool is_outgoing_ : 1 = false;
   bool is_child_ : 1 = false;           // its transport is a ChildTransport
   bool is_carrier_ : 1 = false;         // has, or has had, children
+  bool is_ending_ : 1 = false;          // end() has begun
+  bool is_sending_ : 1 = false;         // its transport has what it sends
   bool is_open_ : 1 = false;            // on_open has been called
   bool is_broken_ : 1 = false;          // ends at the next settle()
   bool is_settling_later_ : 1 = false;  // in the core's list

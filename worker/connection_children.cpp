@@ -8,8 +8,14 @@ namespace drover {
 drover_conn Connection::open_child(Server& server, const StreamCarrier& carrier) {
   ConnectionCore& core = server.core;
   Connection* parent = core.table().find(carrier.parent);
-  if (parent == nullptr || !core.has_room_for_stream()) return 0;
-  Connection* child = make<ChildTransport>(server, parent->peer_, carrier);
+  if (parent == nullptr || !parent->may_carry()) return 0;
+  if (!core.has_room_for_stream()) {
+    ConnectionCore::count(core.counters().refused_limit);
+    return 0;
+  }
+  StreamCarrier deeper = carrier;
+  deeper.depth = parent->depth() + 1;
+  Connection* child = make<ChildTransport>(server, parent->peer_, deeper);
   child->is_child_ = true;
   if (!child->is_admitted()) {
     core.table().remove(child->index_);
@@ -26,16 +32,22 @@ drover_conn Connection::open_child(Server& server, const StreamCarrier& carrier)
   return child->handle();
 }
 
-ChildTransport* Connection::stream() {
+// One that ends may be ending its children just now.
+bool Connection::may_carry() const {
+  return state_ == State::kServing && is_open_ && !is_ending_ && !is_broken_ &&
+         depth() < ChildTransport::kDeepest;
+}
+
+ChildTransport* Connection::stream() const {
   return is_child_ ? static_cast<ChildTransport*>(&transport()) : nullptr;
 }
 
-void Connection::fail() {
+int Connection::depth() const { return is_child_ ? stream()->carrier().depth : 0; }
+
+void Connection::fail_stream() {
   break_with(DROVER_MODULE_FAILED);
   settle_soon();
 }
-
-void Connection::forget_child() { core().streams().erase({stream()->carrier().parent, handle()}); }
 
 // To a child its parent's end is what a broken cable is to a socket, unless the worker ends them.
 void Connection::end_children(drover_close_reason reason) {

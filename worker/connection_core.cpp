@@ -8,6 +8,7 @@
 namespace drover {
 namespace {
 
+constexpr Millis kSettling{5};         // of a turn, beyond the first round: others want theirs
 constexpr Millis kTurnWindow{60'000};  // loop_max_us is the longest turn of this long
 
 }  // namespace
@@ -37,19 +38,29 @@ void ConnectionCore::begin_batch() {
 
 void ConnectionCore::on_end_of_batch() {
   do {
-    settle_all();
-  } while (listener_ != nullptr && listener_->on_batch_ending());
+    do {
+      settle_round();
+    } while (may_settle_more());
+  } while (listener_ != nullptr && listener_->on_batch_ending() && may_settle_more());
+  // A timer, unlike activate(), lets the loop look at everybody else first.
+  if (!unsettled_.empty()) more_to_settle_.start(options_.base, Millis{0}, this);
   in_batch_ = false;
   account_turn();
   if (listener_ != nullptr) listener_->on_batch_end();
 }
 
-// Settling may call hooks, which may write to others: the list may grow while it is walked.
-void ConnectionCore::settle_all() {
-  for (std::size_t i = 0; i < unsettled_.size(); ++i) {
-    if (Connection* connection = table_.find(unsettled_[i])) connection->on_turn();
+// Settling may call hooks, which may write to others: their turn comes in the next round.
+void ConnectionCore::settle_round() {
+  settling_.swap(unsettled_);
+  for (const drover_conn handle : settling_) {
+    if (Connection* connection = table_.find(handle)) connection->on_turn();
   }
-  unsettled_.clear();
+  settling_.clear();
+}
+
+// A stream, the connection that carries it and a client that reads fast could go on for ever.
+bool ConnectionCore::may_settle_more() const {
+  return !unsettled_.empty() && std::chrono::steady_clock::now() - turn_began_ < kSettling;
 }
 
 void ConnectionCore::account_turn() {

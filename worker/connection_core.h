@@ -111,7 +111,9 @@ class ConnectionCore {
     Admission* admission;
   };
   void on_end_of_batch();
-  void settle_all();
+  void settle_round();
+  [[nodiscard]] bool may_settle_more() const;
+  void on_more_to_settle() { begin_batch(); }
   void account_turn();
 
   CoreOptions options_;
@@ -123,6 +125,7 @@ class ConnectionCore {
   std::set<std::pair<drover_conn, drover_conn>> streams_;
   std::unordered_map<drover_conn, std::uint64_t> tags_;
   std::vector<drover_conn> unsettled_;
+  std::vector<drover_conn> settling_;  // of the running round
   std::vector<Unreturned> unreturned_;
   RateLimit client_log_{10, Millis{10'000}};
   bool in_batch_ = false;
@@ -131,6 +134,7 @@ class ConnectionCore {
   std::chrono::microseconds last_turn_{0};
   Millis max_turn_since_{0};
   Timer<&ConnectionCore::on_end_of_batch> end_of_batch_;
+  Timer<&ConnectionCore::on_more_to_settle> more_to_settle_;
 };
 
 }  // namespace drover

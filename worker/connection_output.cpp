@@ -9,7 +9,7 @@
 namespace drover {
 
 bool Connection::may_write() const {
-  return state_ == State::kServing && !wants_fin_ && !is_broken_;
+  return state_ == State::kServing && !wants_fin_ && !is_broken_ && !is_sending_;
 }
 
 void Connection::write(std::string_view bytes) {
@@ -55,7 +55,9 @@ void Connection::send_gathered(std::string_view more) {
   if (!more.empty()) slices[count++] = {const_cast<char*>(more.data()), more.size()};
   if (count == 0) return;
 
+  is_sending_ = true;
   const ssize_t result = transport().send(std::span(slices).first(count), wants_fin_);
+  is_sending_ = false;
   if (result < 0 && !means_later(errno)) break_with(DROVER_RESET);
   std::size_t sent = result < 0 ? 0 : static_cast<std::size_t>(result);
   if (sent > 0) note_sent(sent);
@@ -72,7 +74,9 @@ void Connection::send_gathered(std::string_view more) {
 
 void Connection::send_pending() {
   if (output_ == nullptr || transport_is_full_) return;
+  is_sending_ = true;
   const OutputQueue::Sent sent = output_->send(transport(), wants_fin_);
+  is_sending_ = false;
   if (sent.size_bytes > 0) note_sent(sent.size_bytes);
   if (sent.is_broken) return break_with(DROVER_RESET);
   transport_is_full_ = sent.is_full && output_->size() > 0;

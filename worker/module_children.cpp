@@ -5,6 +5,7 @@
 
 #include "worker/child_transport.h"
 #include "worker/connection.h"
+#include "worker/module_host.h"
 #include "worker/server.h"
 
 namespace drover {
@@ -14,18 +15,14 @@ static_assert(ChildTransport::kMaxInbox == DROVER_CHILD_INBOX);
 
 constexpr std::size_t kLeastTransport = offsetof(drover_transport, close) + sizeof(void*);
 
-bool is_of(const Server& server, Connection* connection) {
-  return connection != nullptr && &connection->server() == &server;
-}
-
-// Null for a connection that has gone, which is counted, and for one that another carries.
+// Null for a connection that has gone or that another carries, which is counted.
 Connection* find_child(drover_context* context, drover_conn child) {
   ConnectionCore& core = context->server->core;
   Connection* connection = core.table().find(child);
-  if (connection == nullptr) ConnectionCore::count(core.counters().stale_handles);
   const ChildTransport* stream = connection == nullptr ? nullptr : connection->stream();
-  const bool is_own = stream != nullptr && stream->carrier().server == context->server;
-  return is_own ? connection : nullptr;
+  if (stream != nullptr && stream->carrier().server == context->server) return connection;
+  ConnectionCore::count(core.counters().stale_handles);
+  return nullptr;
 }
 
 template <class Change>
@@ -33,7 +30,7 @@ void change(drover_context* context, drover_conn child, Change change_stream) {
   Connection* connection = find_child(context, child);
   if (connection == nullptr) return;
   change_stream(*connection->stream());
-  connection->on_stream_changed();
+  connection->settle_soon();
 }
 
 }  // namespace
@@ -52,9 +49,7 @@ drover_conn module_open_child(drover_context* context, drover_conn parent,
   Server& carrier = *context->server;
   const bool is_complete = transport->size >= kLeastTransport && transport->write != nullptr &&
                            transport->close != nullptr;
-  if (server == nullptr || !is_complete || !is_of(carrier, carrier.core.table().find(parent))) {
-    return 0;
-  }
+  if (server == nullptr || !is_complete || find_connection(context, parent) == nullptr) return 0;
   StreamCarrier stream{.server = &carrier, .parent = parent, .argument = argument};
   std::memcpy(&stream.table, transport, std::min(transport->size, sizeof stream.table));
   return Connection::open_child(*server->server, stream);
@@ -65,7 +60,7 @@ size_t module_child_data(drover_context* context, drover_conn child, drover_slic
   if (connection == nullptr) return 0;
   const bool is_taken =
       connection->stream()->put({static_cast<const char*>(bytes.data), bytes.size});
-  is_taken ? connection->on_stream_changed() : connection->fail();
+  is_taken ? connection->settle_soon() : connection->fail_stream();
   return connection->stream()->waiting();
 }
 

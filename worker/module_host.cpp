@@ -21,17 +21,8 @@ struct drover_file {
 namespace drover {
 namespace {
 
-// Null for a connection that has gone, or is another instance's, which is counted.
-Connection* find(drover_context* context, drover_conn conn) {
-  ConnectionCore& core = context->server->core;
-  Connection* connection = core.table().find(conn);
-  if (connection != nullptr && &connection->server() == context->server) return connection;
-  ConnectionCore::count(core.counters().stale_handles);
-  return nullptr;
-}
-
 void write(drover_context* context, drover_conn conn, drover_slice bytes) {
-  Connection* connection = find(context, conn);
+  Connection* connection = find_connection(context, conn);
   if (connection == nullptr || bytes.size == 0) return;
   connection->write({static_cast<const char*>(bytes.data), bytes.size});
 }
@@ -39,7 +30,7 @@ void write(drover_context* context, drover_conn conn, drover_slice bytes) {
 void write_reference(drover_context* context, drover_conn conn, drover_slice bytes,
                      void (*release)(void* argument), void* argument) {
   LentBytes lent({static_cast<const char*>(bytes.data), bytes.size}, release, argument);
-  if (Connection* connection = find(context, conn)) connection->write(std::move(lent));
+  if (Connection* connection = find_connection(context, conn)) connection->write(std::move(lent));
 }
 
 drover_file* file_open(drover_context* /*context*/, const char* path, uint64_t* size_bytes,
@@ -57,34 +48,34 @@ void file_close(drover_context* /*context*/, drover_file* file) { delete file; }
 
 void write_file(drover_context* context, drover_conn conn, drover_file* file, uint64_t offset,
                 uint64_t size_bytes) {
-  if (Connection* connection = find(context, conn)) {
+  if (Connection* connection = find_connection(context, conn)) {
     connection->write(FileRange{file->fd, offset, size_bytes});
   }
 }
 
 void half_close(drover_context* context, drover_conn conn) {
-  if (Connection* connection = find(context, conn)) connection->half_close();
+  if (Connection* connection = find_connection(context, conn)) connection->half_close();
 }
 
 void close(drover_context* context, drover_conn conn) {
-  if (Connection* connection = find(context, conn)) connection->close();
+  if (Connection* connection = find_connection(context, conn)) connection->close();
 }
 
 void pause_reading(drover_context* context, drover_conn conn) {
-  if (Connection* connection = find(context, conn)) connection->set_paused(true);
+  if (Connection* connection = find_connection(context, conn)) connection->set_paused(true);
 }
 
 void resume_reading(drover_context* context, drover_conn conn) {
-  if (Connection* connection = find(context, conn)) connection->set_paused(false);
+  if (Connection* connection = find_connection(context, conn)) connection->set_paused(false);
 }
 
 size_t pending_output(drover_context* context, drover_conn conn) {
-  const Connection* connection = find(context, conn);
+  const Connection* connection = find_connection(context, conn);
   return connection == nullptr ? 0 : connection->pending_output();
 }
 
 size_t peer_name(drover_context* context, drover_conn conn, char* buffer, size_t capacity) {
-  const Connection* connection = find(context, conn);
+  const Connection* connection = find_connection(context, conn);
   if (connection == nullptr || capacity == 0) return 0;
   const std::string name = connection->peer().to_string();
   const std::size_t length = std::min(name.size(), capacity - 1);
@@ -108,11 +99,12 @@ static_assert(static_cast<int>(LogLevel::kDebug) == DROVER_LOG_DEBUG);
 int64_t now_ms(drover_context* context) { return context->server->core.now().count(); }
 
 void set_timer(drover_context* context, drover_conn conn, int64_t after_ms) {
-  if (find(context, conn) != nullptr) context->server->core.timers().set(conn, Millis{after_ms});
+  if (find_connection(context, conn) != nullptr)
+    context->server->core.timers().set(conn, Millis{after_ms});
 }
 
 void cancel_timer(drover_context* context, drover_conn conn) {
-  if (find(context, conn) != nullptr) context->server->core.timers().cancel(conn);
+  if (find_connection(context, conn) != nullptr) context->server->core.timers().cancel(conn);
 }
 
 drover_timer start_timer(drover_context* context, int64_t after_ms, uint64_t tag) {
@@ -130,7 +122,7 @@ void stop_timer(drover_context* context, drover_timer timer) {
 }
 
 void* state_of(drover_context* context, drover_conn conn) {
-  Connection* connection = find(context, conn);
+  Connection* connection = find_connection(context, conn);
   return connection != nullptr && connection->is_open() ? connection->state() : nullptr;
 }
 
@@ -142,7 +134,7 @@ drover_conn connect(drover_context* context, const char* address, int64_t timeou
 }
 
 uint64_t tag(drover_context* context, drover_conn conn) {
-  const Connection* connection = find(context, conn);
+  const Connection* connection = find_connection(context, conn);
   return connection == nullptr ? 0 : connection->tag();
 }
 
@@ -247,6 +239,14 @@ Error module_refusal(const Server& server, const std::string& what) {
 }
 
 const drover_host& module_host() { return kHost; }
+
+Connection* find_connection(drover_context* context, drover_conn conn) {
+  ConnectionCore& core = context->server->core;
+  Connection* connection = core.table().find(conn);
+  if (connection != nullptr && &connection->server() == context->server) return connection;
+  ConnectionCore::count(core.counters().stale_handles);
+  return nullptr;
+}
 
 Status start_module(Server& server) {
   server.instance = &server;  // anything but null, for a module that needs no instance

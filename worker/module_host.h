@@ -8,8 +8,13 @@
 
 namespace drover {
 
+class Connection;
+
 // The table handed to every module: the same for all, what differs comes with the context.
 [[nodiscard]] const drover_host& module_host();
+
+// Null for a connection that has gone, or is another instance's, which is counted.
+[[nodiscard]] Connection* find_connection(drover_context* context, drover_conn conn);
 
 // Calls worker_init; an error says which server and, if the module logged why, its words.
 [[nodiscard]] Status start_module(Server& server);

@@ -224,12 +224,13 @@ void Worker::begin_drain(Millis deadline, const std::vector<std::uint32_t>& remo
 
 void Worker::on_drain_turn() {
   core_.begin_batch();
-  cut(drain_->due(core_.table().size(), core_.now()));
+  cut(drain_->due(core_.sockets(), core_.now()));
 }
 
+// Streams go with the connection that carries them.
 void Worker::cut(std::size_t connections) {
   core_.table().for_each([&](Connection& connection) {
-    if (connections == 0) return;
+    if (connections == 0 || connection.stream() != nullptr) return;
     --connections;
     if (connection.is_open()) ConnectionCore::count(core_.counters().drained_cut);
     connection.end(DROVER_DRAINED);

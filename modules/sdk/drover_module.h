@@ -101,7 +101,8 @@ struct drover_module {
    * the test kit, with which a module can be made ready for it. Both hooks, or neither: then a
    * connection stays where it is.
    *
-   * freeze: worker, between hooks, for a connection that is open and was not told to close. Writes
+   * freeze: worker, between hooks, for a connection that is open, was not told to close, and
+   * neither is a child nor has children, for these stay where they are. Writes
    * to `buffer` what thaw must know beside what goes along by itself: the socket, input not
    * consumed, output not sent, whether reading is paused, the timer with the time it has left, peer
    * and tag. Returns how many bytes that is; if more than `capacity`, what it wrote is thrown away

@@ -155,8 +155,8 @@ struct drover_zone {
 /* How a module carries a stream inside of one of its connections: what Drover calls, in place of a
  * socket's system calls, for the connection that open_child has made of it (a *child*). Worker, in
  * any hook of any module and between hooks; `instance` and `argument` are those of whoever called
- * open_child. They may call every function of the host. No hook of the child runs inside of them,
- * none of the carrier's either. */
+ * open_child. They may call every function of the host; what they write to the child itself is
+ * dropped. No hook of the child runs inside of them, none of the carrier's either. */
 struct drover_transport {
   size_t size;
   /* Takes bytes for the stream's peer, in order, from the front of `slices`, which live during the
@@ -178,6 +178,8 @@ struct drover_transport {
 /* Bytes that may wait in a child because its module has paused it or lags behind. A carrier keeps
  * its peer well below it by `consumed`, or by pausing its own connection. */
 #define DROVER_CHILD_INBOX ((size_t)1024 * 1024)
+
+#define DROVER_DEEPEST_STREAM 8 /* a stream of a stream ... */
 
 #define DROVER_HELPERS 4u /* of each server */
 

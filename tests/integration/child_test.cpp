@@ -363,6 +363,66 @@ TEST_F(Streams, BeyondWorkerStreamsAreRefusedOneByOne) {
   EXPECT_EQ(Client(Endpoint::v4(daemon.port())).next(Millis{100}), Client::Next::kSilence);
 }
 
+// Its carrier opens each once more when it is broken off, also while its connection ends.
+TEST_F(Streams, AreNotOpenedOnAConnectionThatEnds) {
+  std::string text = with("");
+  text += "carrier.retry = on\nidle_timeout = 1s\n";  // the last section is the carrier's
+  Daemon daemon({.config = text});
+  CarrierClient carrier(Endpoint::v4(daemon.port()));
+  for (std::uint32_t id = 1; id <= 20; ++id) carrier.send(id, Type::kData, "x");
+  ASSERT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) { return streams(now) == 20; }));
+
+  EXPECT_TRUE(daemon.wait_for_status(
+      [](const DaemonStatus& now) { return streams(now) == 0 && now.live() == 0; }));
+  EXPECT_EQ(make_stream_peer(Endpoint::v4(daemon.port()))->exchange("well"), "well");
+}
+
+// A client that reads a large file as fast as it comes, over a stream, and one of another server.
+TEST_F(Streams, OfAFastReaderLetOthersHaveTheirTurn) {
+  Daemon daemon({.config = served_over(Route::kStream, "files", "") +
+                           echo_server("exclusive", "127.0.0.1:{port2}")});
+  write_file(daemon.file("huge"), "");
+  std::filesystem::resize_file(daemon.file("huge"), 1 << 30);
+  CarrierClient carrier(Endpoint::v4(daemon.port()));
+  carrier.send(1, Type::kData, "huge\n");
+  carrier.credit(1, 1 << 30);
+  std::thread reader([&] {
+    try {
+      while (!carrier.client().receive_some(1 << 20).empty()) {
+      }
+    } catch (const std::exception&) {  // the test is over
+    }
+  });
+  Client other(Endpoint::v4(daemon.port(2)));
+  int answers = 0;
+  for (const auto start = Clock::now(); since(start) < Millis{500}; ++answers) {
+    const auto asked = Clock::now();
+    ASSERT_EQ(other.exchange("x"), "x");
+    EXPECT_LT(since(asked), Millis{400});
+  }
+  EXPECT_GT(answers, 3);
+  shutdown(carrier.client().fd(), SHUT_RDWR);
+  reader.join();
+}
+
+TEST_F(Streams, InsideOfStreamsGoOnlySoDeep) {
+  const std::string itself =
+      "\n[server outer]\nlisten = 127.0.0.1:{port}\nprotocol = carrier\ncarrier.serve = outer\n" +
+      echo_server("exclusive", "127.0.0.1:{port2}");
+  Daemon daemon(
+      {.config = config("workers = 1\nload = " + built("test-modules/carrier.so"), itself)});
+  std::string nested;
+  for (int level = 0; level < 4000; ++level) {
+    if (nested.size() > 60'000) break;
+    nested = CarrierClient::frame(1, Type::kData, nested);
+  }
+  CarrierClient carrier(Endpoint::v4(daemon.port()));
+  carrier.client().send_all(nested);
+
+  EXPECT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) { return streams(now) == 8; }));
+  EXPECT_EQ(Client(Endpoint::v4(daemon.port(2))).exchange("well"), "well");
+}
+
 // One that its module has paused, or whose peer does not read, does not stop the others.
 TEST_F(Streams, DoNotWaitForASlowOne) {
   Daemon daemon({.config = with("")});

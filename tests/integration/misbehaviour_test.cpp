@@ -35,7 +35,8 @@ struct Misdeed {
 void half_close(Client& culprit, Daemon& /*daemon*/) { culprit.half_close(); }
 void leave(Client& culprit, Daemon& /*daemon*/) { culprit.close(); }
 void connect_another(Client& /*culprit*/, Daemon& daemon) {
-  EXPECT_NE(Client(Endpoint::v4(daemon.port())).next(), Client::Next::kBytes);
+  const Client::Next next = Client(Endpoint::v4(daemon.port())).next();
+  EXPECT_TRUE(next == Client::Next::kEnd || next == Client::Next::kError);
 }
 void read_the_flood(Client& culprit, Daemon& /*daemon*/) {
   static_cast<void>(culprit.receive_all());
@@ -254,7 +255,8 @@ TEST_F(Misbehaviour, CrashingCostsTheWorkerWhichIsRefilledAndTheModuleIsNamed) {
   culprit_.send_all("crash\n");
 
   EXPECT_NE(culprit_.next(), Client::Next::kBytes);
-  EXPECT_NE(elsewhere_.next(), Client::Next::kBytes) << "it lived in the same worker";
+  const Client::Next next = elsewhere_.next();
+  EXPECT_TRUE(next == Client::Next::kEnd || next == Client::Next::kError) << "of the same worker";
   EXPECT_TRUE(daemon_.wait_for_log("worker 0 gen 1 ready"));
   EXPECT_NE(daemon_.worker_pid(0), worker);
   EXPECT_TRUE(daemon_.log_contains("was killed by signal 11 (SIGSEGV)"));

@@ -161,8 +161,12 @@ bool Peer::ends(Millis patience) {
 }
 
 void CarrierClient::send(std::uint32_t stream, Type type, std::string_view bytes) {
-  client_.send_all(bytes_of(stream, 4) + static_cast<char>(type) + bytes_of(bytes.size(), 3) +
-                   std::string(bytes));
+  client_.send_all(frame(stream, type, bytes));
+}
+
+std::string CarrierClient::frame(std::uint32_t stream, Type type, std::string_view bytes) {
+  return bytes_of(stream, 4) + static_cast<char>(type) + bytes_of(bytes.size(), 3) +
+         std::string(bytes);
 }
 
 void CarrierClient::credit(std::uint32_t stream, std::size_t size_bytes) {

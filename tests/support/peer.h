@@ -51,6 +51,8 @@ class CarrierClient {
 
   explicit CarrierClient(const Endpoint& to) : client_(to) {}
 
+  [[nodiscard]] static std::string frame(std::uint32_t stream, Type type, std::string_view bytes);
+
   void send(std::uint32_t stream, Type type, std::string_view bytes = {});
   void credit(std::uint32_t stream, std::size_t size_bytes);
   // Throws at the end of the connection.

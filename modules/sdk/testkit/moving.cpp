@@ -1,4 +1,5 @@
 // Moving a connection from one instance to another, as the hand-over of connections will.
+#include <algorithm>
 #include <utility>
 
 #include "modules/sdk/testkit/testkit.hpp"
@@ -12,7 +13,10 @@ constexpr std::size_t kFirstRoom = 16;  // little: a module that needs more is a
 
 std::optional<Host::Frozen> Host::freeze(drover_conn conn) {
   Connection& target = at(conn);
-  const bool may_move = target.is_open && !target.is_closing && !target.ended;
+  const bool carries = std::ranges::any_of(children_, [conn](const auto& entry) {
+    return entry.second.parent == conn && !entry.second.closed;
+  });
+  const bool may_move = target.is_open && !target.is_closing && !target.ended && !carries;
   if (!may_move || module_.freeze == nullptr) return std::nullopt;
   std::optional<std::string> blob = ask_to_freeze(conn);
   if (!blob) return std::nullopt;

@@ -34,6 +34,8 @@ class Carried;
 struct Session {
   drover_conn conn = 0;
   std::map<std::uint32_t, Carried*> streams;
+  const drover_server* server = nullptr;
+  bool retries = false;    // opens a stream that was broken off once more
   bool is_ending = false;  // takes no new streams, and goes with the last
 };
 
@@ -77,8 +79,14 @@ class Carried final : public drover::Stream {
   }
   void closed(drover_close_reason /*reason*/, bool is_in_order) override {
     if (!is_in_order) say(Type::kReset, {});
+    if (!is_in_order && session_.retries) {  // as a pool would; refused where the session ends
+      auto again = std::make_unique<Carried>(host_, session_, id_);
+      again->child = host_.open_child(session_.conn, session_.server, *again);
+      if (again->child != 0) session_.streams[id_] = again.release();
+    }
     if (is_in_order && !has_ended_) say(Type::kEnd, {});
-    session_.streams.erase(id_);
+    const auto mine = session_.streams.find(id_);
+    if (mine != session_.streams.end() && mine->second == this) session_.streams.erase(mine);
     if (session_.is_ending && session_.streams.empty()) host_.close(session_.conn);
     delete this;
   }
@@ -112,14 +120,24 @@ class Carried final : public drover::Stream {
 class Carrier {
  public:
   static constexpr drover::Directive kDirectives[] = {
-      {.name = "serve", .type = DROVER_SERVER, .help = "server whose connections the streams are"}};
+      {.name = "serve", .type = DROVER_SERVER, .help = "server whose connections the streams are"},
+      {.name = "retry",
+       .type = DROVER_FLAG,
+       .default_text = "off",
+       .help = "open a stream that was broken off once more"}};
 
   using State = Session;
 
   Carrier(drover::Host host, drover::Config config)
-      : host_(host), server_(host.server(std::string(config.text("serve")).c_str())) {}
+      : host_(host),
+        server_(host.server(std::string(config.text("serve")).c_str())),
+        retries_(config.flag("retry")) {}
 
-  void on_open(drover_conn conn, Session& session) { session.conn = conn; }
+  void on_open(drover_conn conn, Session& session) {
+    session.conn = conn;
+    session.server = server_;
+    session.retries = retries_;
+  }
 
   std::size_t on_data(drover_conn conn, Session& session, std::string_view bytes) {
     std::size_t consumed = 0;
@@ -183,6 +201,7 @@ class Carrier {
 
   drover::Host host_;
   const drover_server* server_;
+  bool retries_;
 };
 
 }  // namespace

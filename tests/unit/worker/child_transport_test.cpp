@@ -1,0 +1,85 @@
+#include "worker/child_transport.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "tests/support/proc.h"
+
+namespace drover {
+namespace {
+
+class ChildTransportTest : public testing::Test {
+ protected:
+  std::string receive(std::size_t size) {
+    std::string buffer(size, '\0');
+    const ssize_t got = stream_.receive(buffer);
+    buffer.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+    return buffer;
+  }
+
+  ChildTransport stream_{StreamCarrier{}};
+};
+
+TEST_F(ChildTransportTest, GivesWhatWasPutInItsOrderAndThenTheEnd) {
+  ASSERT_TRUE(stream_.put("one "));
+  ASSERT_TRUE(stream_.put("two"));
+  stream_.put_end();
+
+  EXPECT_EQ(receive(5), "one t");
+  EXPECT_EQ(receive(5), "wo");
+  char byte = 0;
+  EXPECT_EQ(stream_.receive({&byte, 1}), 0);
+}
+
+TEST_F(ChildTransportTest, HasNothingYet) {
+  char byte = 0;
+  EXPECT_EQ(stream_.receive({&byte, 1}), -1);
+  EXPECT_EQ(errno, EAGAIN);
+}
+
+TEST_F(ChildTransportTest, TakesNoMoreThanItsLimitAndNothingBehindTheEnd) {
+  EXPECT_TRUE(stream_.put(std::string(ChildTransport::kMaxInbox, 'x')));
+  EXPECT_FALSE(stream_.put("y"));
+  EXPECT_EQ(stream_.waiting(), ChildTransport::kMaxInbox);
+
+  stream_.put_end();
+  EXPECT_EQ(receive(ChildTransport::kMaxInbox).size(), ChildTransport::kMaxInbox);
+  EXPECT_FALSE(stream_.put("z"));
+}
+
+TEST_F(ChildTransportTest, KeepsNothingOfWhatHasBeenTakenWhileSomethingAlwaysWaits) {
+  const std::string block(128 * 1024, 'b');
+  ASSERT_TRUE(stream_.put(block));
+  const std::int64_t before = test::rss_bytes(getpid());
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(stream_.put(block));
+    ASSERT_EQ(receive(block.size()).size(), block.size());
+  }
+
+  EXPECT_LT(test::rss_bytes(getpid()) - before, 8 << 20);
+}
+
+TEST_F(ChildTransportTest, DropsWhatWaitsWhenItIsReset) {
+  ASSERT_TRUE(stream_.put("lost"));
+  stream_.put_reset();
+
+  char byte = 0;
+  EXPECT_EQ(stream_.receive({&byte, 1}), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  EXPECT_TRUE(stream_.is_reset(false));
+  EXPECT_NE(stream_.ready() & EV_READ, 0) << "also while it is paused";
+}
+
+TEST_F(ChildTransportTest, IsReadyForWhatIsWatchedOnly) {
+  ASSERT_TRUE(stream_.put("x"));
+  EXPECT_EQ(stream_.ready(), 0);
+  stream_.watch(nullptr, EV_READ | EV_ET, nullptr);
+  EXPECT_EQ(stream_.ready(), 0);
+  stream_.watch(nullptr, EV_READ | EV_WRITE, nullptr);
+  EXPECT_EQ(stream_.ready(), EV_READ | EV_WRITE);
+}
+
+}  // namespace
+}  // namespace drover
