@@ -72,8 +72,9 @@ def files_table(results):
     lines = ["## A file of 1 GiB to one client: server CPU", "", "| way | ms |", "|---|---|"]
     for way, cost in results.items():
         lines.append(f"| {way} | {cost:.0f} |")
-    ratio = results["sendfile"] / results["read and write"]
-    return "\n".join(lines) + f"\n\nsendfile costs {ratio:.2f}x of reading and writing (target < 0.33).\n"
+    ratio = lambda kind: results[f"sendfile, {kind} socket"] / results[f"read and write, {kind} socket"]
+    return "\n".join(lines) + (f"\n\nsendfile costs {ratio('unix'):.2f}x of reading and writing to a unix socket (target < 0.33), "
+                               f"{ratio('TCP'):.2f}x over loopback TCP.\n")
 
 
 def write(build, echo, idle, connections, distribution, files):

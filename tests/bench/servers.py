@@ -117,6 +117,7 @@ working_directory = {{dir}}
 load = {module}
 [server echo]
 listen = 127.0.0.1:{{port}}
+{"listen = unix:{dir}/socket" if protocol in ("files", "copying") else ""}
 accept = {accept}
 protocol = {protocol}
 """)
