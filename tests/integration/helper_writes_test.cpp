@@ -107,7 +107,8 @@ TEST(HelperWrites, TheFileIsWholeAndInTheEndRightWhenHelpersAreKilledAtAnyTime) 
   EXPECT_GE(killed, kGenerations * kKillsEach);
   EXPECT_EQ(std::stoull(value), answered);
   EXPECT_EQ(broken, 0U) << "connections";
-  for (const auto& worker : daemon.status().serving()->workers) EXPECT_EQ(worker.restarts, 0);
+  const DaemonStatus now = daemon.status();
+  for (const WorkerStatus& worker : now.serving()->workers) EXPECT_EQ(worker.restarts, 0);
 }
 
 // A connection keeps the former generation, and its helper the lease: the new one's file appears
