@@ -127,6 +127,7 @@ class Carrier {
        .help = "open a stream that was broken off once more"}};
 
   using State = Session;
+  static constexpr std::uint64_t kFreezeVersion = 1;
 
   Carrier(drover::Host host, drover::Config config)
       : host_(host),
@@ -164,6 +165,14 @@ class Carrier {
     end(conn, session);
   }
   void on_drain(drover_conn conn, Session& session) { end(conn, session); }
+
+  // Only without streams, which stay where they are; then there is nothing to take along.
+  std::optional<std::string> freeze(drover_conn /*conn*/, Session& /*session*/) { return ""; }
+  bool thaw(drover_conn conn, Session& session, std::uint64_t /*version*/,
+            std::string_view /*blob*/) {
+    on_open(conn, session);
+    return true;
+  }
 
  private:
   void on_frame(Session& session, std::uint32_t id, Type type, std::string_view bytes) {

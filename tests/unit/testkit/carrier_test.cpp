@@ -113,6 +113,16 @@ TEST_F(CarrierModule, LosesItsStreamsWithTheConnection) {
   EXPECT_TRUE(host_.children().empty());
 }
 
+TEST_F(CarrierModule, MovesOnlyWithoutStreams) {
+  const drover_conn child = open();
+  EXPECT_FALSE(host_.freeze(conn_).has_value());
+  EXPECT_EQ(host_.child_closed(child), std::nullopt);
+
+  host_.child_close(child);
+
+  EXPECT_TRUE(host_.freeze(conn_).has_value());
+}
+
 TEST_F(CarrierModule, DrainsWhenItsLastStreamHasEnded) {
   const drover_conn child = open();
   host_.drain();

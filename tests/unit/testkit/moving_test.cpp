@@ -25,7 +25,8 @@ struct Moving {
     state.told = bytes;
     host.set_timer(conn, std::chrono::seconds(5));
     if (bytes == "pause") host.pause_reading(conn);
-    return bytes.size();
+    if (bytes == "say") host.write(conn, "said to " + host.peer_name(conn) + ", ");
+    return bytes.starts_with("part") && !bytes.ends_with("whole") ? 0 : bytes.size();
   }
   void on_timer(drover_conn conn, State& state) { host.write(conn, "rang " + state.told); }
   void on_drain(drover_conn conn, State& /*state*/) { host.write(conn, "drains"); }
@@ -64,6 +65,20 @@ TEST_F(MovingTest, AsksAgainWithRoomForALargeBlob) {
   to_.pass(std::chrono::seconds(5));
 
   EXPECT_EQ(to_.read(moved), "thawed 7 rang " + large);
+}
+
+TEST_F(MovingTest, TakesAlongWhatWasNotConsumedWhatWasNotSentAndWhoItIs) {
+  from_.set_deaf(conn_, true);
+  from_.feed(conn_, "say");
+  const drover_conn moved = move("part of a ").value();
+
+  to_.set_deaf(moved, false);
+  EXPECT_EQ(to_.read(moved), "said to 192.0.2.9:77, thawed 7 ");
+  to_.feed(moved, "whole");
+  to_.pass(std::chrono::seconds(5));
+  EXPECT_EQ(to_.read(moved), "rang part of a whole");
+  to_.feed(moved, "say");
+  EXPECT_EQ(to_.read(moved), "said to 192.0.2.9:77, ");
 }
 
 TEST_F(MovingTest, LeavesAConnectionThatWantsToTakeTooMuchAlong) {
