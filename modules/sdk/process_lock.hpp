@@ -10,6 +10,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -17,7 +18,6 @@
 #include <cstdint>
 #include <ctime>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -85,7 +85,8 @@ class ProcessLock {
   static bool is_nobody(std::uint64_t holder) {
     constexpr std::uint64_t kClockSlackMs = 1000;
     if (pid_of(holder) == 0 || since_ms(holder) > now_ms() + kClockSlackMs) return true;
-    if (kill(pid_of(holder), 0) != 0) return errno == ESRCH;
+    // EPERM: it may be another user's process by now, with the number of the dead.
+    if (kill(pid_of(holder), 0) != 0 && errno == ESRCH) return true;
     const auto process = look_at(pid_of(holder));
     return process && (process->has_ended || process->began_ms > since_ms(holder));
   }
@@ -94,7 +95,10 @@ class ProcessLock {
   // 18 fields that do not matter here, and the start in clock ticks since boot.
   static std::optional<Process> look_at(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    // read(), because an iterator throws when the process is reaped under it.
+    std::array<char, 1024> bytes;
+    file.read(bytes.data(), bytes.size());
+    const std::string text(bytes.data(), static_cast<std::size_t>(file.gcount()));
     const std::size_t name_end = text.rfind(')');
     if (name_end == std::string::npos) return std::nullopt;
     std::istringstream fields(text.substr(name_end + 1));
