@@ -88,23 +88,24 @@ void reads_no_faster_than_the_peer(Scene& scene) {
   EXPECT_EQ(peer->exchange("goes on"), "goes on");
 }
 
-void closes_when_idle(Scene& scene) {
-  const auto peer = scene.connect();
-  ASSERT_EQ(peer->exchange("x"), "x");
+// Of a second, from now on.
+void expect_timeout(Scene& scene, Peer& peer) {
   const auto from = Clock::now();
-  EXPECT_TRUE(peer->ends());
+  EXPECT_TRUE(peer.ends());
   EXPECT_GE(since(from), Millis{990});
   EXPECT_LT(since(from), Millis{2500});
   EXPECT_EQ(scene.reason(), "timeout");
 }
 
+void closes_when_idle(Scene& scene) {
+  const auto peer = scene.connect();
+  ASSERT_EQ(peer->exchange("x"), "x");
+  expect_timeout(scene, *peer);
+}
+
 void closes_one_that_says_nothing(Scene& scene) {
   const auto peer = scene.connect();
-  const auto from = Clock::now();
-  EXPECT_TRUE(peer->ends());
-  EXPECT_GE(since(from), Millis{990});
-  EXPECT_LT(since(from), Millis{2500});
-  EXPECT_EQ(scene.reason(), "timeout");
+  expect_timeout(scene, *peer);
 }
 
 void closes_one_that_does_not_read(Scene& scene) {

@@ -3,17 +3,16 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <functional>
 #include <memory>
 #include <set>
 #include <string>
 #include <vector>
+
+#include "tests/support/forking.h"
 
 namespace drover {
 namespace {
@@ -21,23 +20,8 @@ namespace {
 using Verdict = LimitTable::Verdict;
 using Ledger = std::unique_ptr<ConnectionLedger>;
 
-constexpr std::uintptr_t kPage = 4096;
-
-// Ends with its test, whatever becomes of that.
-pid_t in_child(const std::function<void()>& body) {
-  const pid_t pid = fork();
-  if (pid == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    body();
-    _exit(0);
-  }
-  return pid;
-}
-
-void wait_for(pid_t pid) {
-  int status = 0;
-  ASSERT_EQ(waitpid(pid, &status, 0), pid);
-}
+using test::in_child;
+using test::wait_for;
 
 TEST(LimitTable, GrantsUpToTheLimitAndAgainAfterAReturn) {
   auto table = make_limit_table();
@@ -168,22 +152,12 @@ TEST(LimitTable, SurvivesProcessesKilledAtAnyInstruction) {
   }
 }
 
-// The page that a child must not write to until it has been continued.
-void* g_guarded_page;
-
-void stop_at_the_write(int) {
-  raise(SIGSTOP);
-  mprotect(g_guarded_page, kPage, PROT_READ | PROT_WRITE);
-}
-
 // A child that is stopped while it has the lock of the key's shard: take() notes what it took
 // before it unlocks, and that write faults. Continued, it ends its call and waits to be killed.
 pid_t child_stopped_inside_the_lock(LimitTable& table, std::uint64_t key, std::uint64_t& held) {
   const pid_t child = in_child([&] {
-    g_guarded_page =
-        reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&held) & ~(kPage - 1));
-    signal(SIGSEGV, stop_at_the_write);
-    mprotect(g_guarded_page, kPage, PROT_READ);
+    const auto address = reinterpret_cast<std::uintptr_t>(&held);
+    test::stop_at_write_to(reinterpret_cast<void*>(address & ~(test::kPage - 1)));
     static_cast<void>(table.take(key, 10, held));
     pause();
   });

@@ -4,11 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -16,12 +14,16 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/forking.h"
+
 namespace drover {
 namespace {
 
 using testing::ElementsAre;
 
-constexpr std::uintptr_t kPage = 4096;
+using test::in_child;
+using test::kPage;
+using test::wait_for;
 
 template <class T>
 struct Unmap {
@@ -36,22 +38,6 @@ Shared<T> make_shared_memory() {
   void* memory =
       mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   return Shared<T>(new (memory) T);
-}
-
-// Ends with its test, whatever becomes of that.
-pid_t in_child(const std::function<void()>& body) {
-  const pid_t pid = fork();
-  if (pid == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    body();
-    _exit(0);
-  }
-  return pid;
-}
-
-void wait_for(pid_t pid) {
-  int status = 0;
-  ASSERT_EQ(waitpid(pid, &status, 0), pid);
 }
 
 void kill_and_reap(pid_t pid) {
@@ -214,14 +200,6 @@ TEST(Ring, LosesNoMoreThanTheUnfinishedMessageOfAProducerKilledAtAnyInstruction)
   EXPECT_EQ(ring->resets(), 0U);
 }
 
-// The page that a child must not write to until it has been continued.
-void* g_guarded_page;
-
-void stop_at_the_write(int) {
-  raise(SIGSTOP);
-  mprotect(g_guarded_page, kPage, PROT_READ | PROT_WRITE);
-}
-
 // Three pages of room, so that the second is nothing but messages.
 class StoppedProducerTest : public testing::Test {
  protected:
@@ -232,9 +210,7 @@ class StoppedProducerTest : public testing::Test {
   void SetUp() override {
     ASSERT_EQ(ring_->push(std::string(kPage, 'f')), RingPush::kDone);
     child_ = in_child([this] {
-      g_guarded_page = reinterpret_cast<char*>(ring_.get()) + kPage;
-      signal(SIGSEGV, stop_at_the_write);
-      mprotect(g_guarded_page, kPage, PROT_READ);
+      test::stop_at_write_to(reinterpret_cast<char*>(ring_.get()) + kPage);
       static_cast<void>(ring_->push("half-written"));
       pause();
     });
