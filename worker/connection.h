@@ -22,7 +22,6 @@ namespace drover {
 
 class ChildTransport;
 class ConnectionCore;
-class Transport;
 struct ListenSettings;
 struct Server;
 struct StreamCarrier;

@@ -81,9 +81,8 @@ int HelperProcess::run() {
 Status HelperProcess::start() {
   const ServerSettings& settings = heritage_.settings->servers[me_.server];
   DROVER_TRY(const std::vector<LoadedModule> modules, load_modules(heritage_));
-  const auto module = std::ranges::find_if(
-      modules, [&](const LoadedModule& each) { return each.table.name == settings.protocol; });
-  DROVER_CHECK(module != modules.end());  // it asked for this helper
+  const LoadedModule* module = find_module(modules, settings.protocol);
+  DROVER_CHECK(module != nullptr);  // it asked for this helper
   server_ = std::make_unique<Server>(core_, settings, helper_side(module->table),
                                      Admission(settings, nullptr, nullptr));
   DROVER_TRY(server_->config, configure_module(module->directives, settings, *heritage_.settings));

@@ -84,6 +84,12 @@ Result<std::vector<LoadedModule>> load_modules(const Heritage& heritage) {
   return modules;
 }
 
+const LoadedModule* find_module(const std::vector<LoadedModule>& modules, std::string_view name) {
+  const auto found = std::ranges::find_if(
+      modules, [&](const LoadedModule& module) { return module.table.name == name; });
+  return found == modules.end() ? nullptr : &*found;
+}
+
 Result<std::string> describe_module(const ModuleImageHeritage& image) {
   DROVER_TRY(const LoadedModule loaded, load_module(image));
   const std::unique_ptr<void, Close> object(loaded.object);

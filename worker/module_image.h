@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/heritage.h"
@@ -33,6 +34,10 @@ struct LoadedModule {
 
 // All modules of the heritage, in order, each noted in the process's crash report.
 [[nodiscard]] Result<std::vector<LoadedModule>> load_modules(const Heritage& heritage);
+
+// The one of that name; null when it is not loaded.
+[[nodiscard]] const LoadedModule* find_module(const std::vector<LoadedModule>& modules,
+                                              std::string_view name);
 
 // The checks of load_module() apart from dlopen: `table` is what was found under the exported name.
 [[nodiscard]] Result<ModuleTable> check_module_table(const ModuleTable& table);

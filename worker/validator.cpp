@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <memory>
 #include <string_view>
 
@@ -21,12 +20,6 @@ struct NoListener final : Channel::Listener {
   void on_message(Message /*message*/) override {}
   void on_channel_closed() override {}
 };
-
-const LoadedModule* find_module(const std::vector<LoadedModule>& modules, std::string_view name) {
-  const auto found = std::ranges::find_if(
-      modules, [&](const LoadedModule& module) { return module.table.name == name; });
-  return found == modules.end() ? nullptr : &*found;
-}
 
 std::string not_loaded(const ServerSettings& server, const std::vector<LoadedModule>& modules) {
   std::vector<std::string_view> names;

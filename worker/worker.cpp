@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -108,9 +107,8 @@ int Worker::run() {
 Status Worker::start_servers() {
   DROVER_TRY(const std::vector<LoadedModule> modules, load_modules(heritage_));
   for (const ServerSettings& settings : heritage_.settings->servers) {
-    const auto module = std::ranges::find_if(
-        modules, [&](const LoadedModule& m) { return m.table.name == settings.protocol; });
-    if (module == modules.end()) {
+    const LoadedModule* module = find_module(modules, settings.protocol);
+    if (module == nullptr) {
       return Error(
           fmt::format("server {}: protocol {} is not loaded", settings.name, settings.protocol));
     }
