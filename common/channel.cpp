@@ -69,6 +69,28 @@ Result<Message> decode_message(std::string_view packet) {
   return Message{static_cast<MessageType>(header.type), std::string(packet), {}};
 }
 
+Result<std::optional<Message>> receive_message(int fd) {
+  char packet[kMaxPacket];
+  iovec data{packet, sizeof packet};
+  ControlRoom room;
+  msghdr header{};
+  header.msg_iov = &data;
+  header.msg_iovlen = 1;
+  make_room_for_descriptors(header, room.bytes);
+  ssize_t size = 0;
+  do {  // ECONNRESET comes once, before what a peer has said that left without reading all of ours
+    size = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
+  if (size < 0 && is_full(errno)) return std::optional<Message>{};
+  if (size < 0) return Error::from_errno("recvmsg");
+  if (size == 0) return Error("the other end is gone");
+  std::vector<UniqueFd> fds = take_descriptors(header);
+  DROVER_TRY(Message message, decode_message({packet, static_cast<std::size_t>(size)}));
+  if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return Error("the message was cut off");
+  message.fds = std::move(fds);
+  return std::optional<Message>(std::move(message));
+}
+
 Result<SocketPair> make_seqpacket_pair() {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -124,23 +146,11 @@ void Channel::receive(int most) {
 
 // False when there is nothing more to read or the channel has gone.
 bool Channel::receive_one() {
-  char packet[kMaxPacket];
-  iovec data{packet, sizeof packet};
-  ControlRoom room;
-  msghdr header{};
-  header.msg_iov = &data;
-  header.msg_iovlen = 1;
-  make_room_for_descriptors(header, room.bytes);
-  const ssize_t size = recvmsg(fd_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (size < 0 && errno == EINTR) return true;
-  if (size < 0 && is_full(errno)) return false;
-  if (size <= 0) return fail(), false;
-  std::vector<UniqueFd> fds = take_descriptors(header);
-  Result<Message> message = decode_message({packet, static_cast<std::size_t>(size)});
-  if (!message || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return fail(), false;
-  message->fds = std::move(fds);
+  Result<std::optional<Message>> message = receive_message(fd_.get());
+  if (!message) return fail(), false;
+  if (!*message) return false;
   const std::shared_ptr<bool> is_alive = is_alive_;
-  listener_->on_message(std::move(*message));
+  listener_->on_message(std::move(**message));
   return *is_alive && fd_.is_open();
 }
 

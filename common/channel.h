@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +33,10 @@ struct Message {
 // Encoding apart from the socket, for tests and the fuzzer.
 [[nodiscard]] std::string encode_message(MessageType type, std::string_view body);
 [[nodiscard]] Result<Message> decode_message(std::string_view packet);
+
+// One message of a channel's socket, without blocking; nothing: none has come. An error: the peer
+// is gone, or sent what it must not.
+[[nodiscard]] Result<std::optional<Message>> receive_message(int fd);
 
 // Two connected ends, close-on-exec and non-blocking.
 struct SocketPair {

@@ -70,6 +70,9 @@ struct Heritage {
   int seat = 0;  // index in Scoreboard::seats
   const Settings* settings = nullptr;
   int channel_fd = -1;
+  // For a worker that becomes an orphan: what a new master is to have. -1: there is none.
+  int scoreboard_fd = -1;
+  int control_fd = -1;  // the control socket, listening
   Scoreboard* scoreboard = nullptr;
   LimitTable* limits = nullptr;
   ConnectionLedger* ledger = nullptr;  // this worker's; null when no server has limits

@@ -1,6 +1,7 @@
 #include "common/process.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
@@ -8,7 +9,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 
 #include "common/unique_fd.h"
 
@@ -46,11 +49,6 @@ void close_all_but(std::vector<int> keep) {
   close_range(first, ~0U, 0);
 }
 
-void reset_signals() {
-  for (int number = 1; number < NSIG; ++number) std::signal(number, SIG_DFL);
-  ignore_masters_signals();
-}
-
 }  // namespace
 
 void init_process_title(int argc, char** argv) {
@@ -74,8 +72,13 @@ void shed_parent(event_base* parents_base, std::vector<int> keep) {
   event_reinit(parents_base);
   event_base_free(parents_base);
   reset_signals();  // after libevent, which puts back the handlers it had found
-  closelog();       // its descriptor is about to be closed and its number to be used again
+  ignore_masters_signals();
+  closelog();  // its descriptor is about to be closed and its number to be used again
   close_all_but(std::move(keep));
+}
+
+void reset_signals() {
+  for (int number = 1; number < NSIG; ++number) std::signal(number, SIG_DFL);
 }
 
 void ignore_masters_signals() {
@@ -105,6 +108,30 @@ Status drop_privileges(const std::string& user, const std::string& group) {
   if (setuid(uid) != 0) return Error::from_errno("setuid " + user);
   if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0) return Error::from_errno("prctl PR_SET_DUMPABLE");
   return Done{};
+}
+
+// "PID (COMMAND) STATE ..." (proc(5)); a command may have parentheses of its own.
+bool is_running(pid_t pid) {
+  if (pid <= 0) return false;
+  std::string line;
+  std::getline(std::ifstream(fmt::format("/proc/{}/stat", pid)), line, '\0');
+  const std::size_t end = line.rfind(')');
+  if (end == std::string::npos || end + 2 >= line.size()) return false;
+  return line[end + 2] != 'Z' && line[end + 2] != 'X';
+}
+
+void die_with_parent(pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (getppid() != parent) raise(SIGKILL);
+}
+
+void allow_orphaning() { prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0); }
+
+void leave_service_manager() {
+  for (const char* name : {"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
+                           "WATCHDOG_USEC", "WATCHDOG_PID"}) {
+    unsetenv(name);
+  }
 }
 
 SignalsBlocked::SignalsBlocked() {

@@ -1,8 +1,9 @@
 // What a process does to itself: its title, its signals, its descriptors, its identity.
 #pragma once
 
-#include <csignal>
+#include <sys/types.h>
 
+#include <csignal>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ void set_process_title(std::string_view title);
 // pair), every descriptor closed but 0, 1, 2 and `keep`. Leaves the signals blocked.
 void shed_parent(event_base* parents_base, std::vector<int> keep);
 
+// Default handlers for all signals, nothing ignored: for a child that will exec another program.
+void reset_signals();
+
 // What a child leaves to the master: a terminal's Ctrl-C or a stray signal to the group must not
 // end it. HUP INT QUIT USR1 USR2 WINCH PIPE.
 void ignore_masters_signals();
@@ -34,6 +38,18 @@ void leave_terminal();
 // Changes to the user and group, supplementary groups too; stays dumpable so that /proc/self/fd can
 // be opened for module images (proc(5)). Empty user: no effect.
 Status drop_privileges(const std::string& user, const std::string& group);
+
+// Whether there is such a process and it has not ended: a zombie has. From /proc; any process.
+[[nodiscard]] bool is_running(pid_t pid);
+
+// In a child just forked: dies (SIGKILL) when `parent` does, until allow_orphaning(); at once when
+// that has happened (prctl(2), PR_SET_PDEATHSIG). After drop_privileges(), which would undo it.
+void die_with_parent(pid_t parent);
+void allow_orphaning();
+
+// Takes what systemd says to the master alone out of the environment: NOTIFY_SOCKET, LISTEN_*,
+// WATCHDOG_*.
+void leave_service_manager();
 
 // Blocks all signals for a scope.
 class SignalsBlocked {

@@ -29,6 +29,14 @@ enum class MessageType : std::uint16_t {
   kReopenLogs = 34,  // body: ReopenBody; descriptors: error log, then one for each server with an
                      // access log, in order
   kCloseListener = 35,  // body: CloseListenerBody
+
+  // Between a master, or an orphan in its place, and its successor, which may be of another version:
+  // never renumbered, and bodies only grow.
+  kHeritage = 64,     // a part of what common/master_heritage.h encodes, with its descriptors
+  kHeritageEnd = 65,  // no body: that was the last part
+  kSucceeded = 66,    // from the successor: it serves. Body: uint32 ids of listeners it has no more
+  kRefused = 67,      // from the successor, which exits after it. Text: why it cannot serve
+  kSuccessor = 68,    // to a foreground master that stays as keeper. Body: SuccessorBody
 };
 
 // Stop accepting, finish what is live, be gone by the deadline (CLOCK_MONOTONIC milliseconds).
@@ -48,6 +56,11 @@ struct ReopenBody {
 // ignored.
 struct CloseListenerBody {
   std::uint32_t listener_id;
+};
+
+// From now on this process is the master.
+struct SuccessorBody {
+  std::int32_t pid;
 };
 
 // A server's module wants a helper: a process of its own for the generation's life.

@@ -1,20 +1,67 @@
 #include "common/scoreboard.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <new>
 
 #include "common/check.h"
+#include "common/process.h"
 
 namespace drover {
+namespace {
 
-ScoreboardMapping make_scoreboard() {
-  void* memory = mmap(nullptr, sizeof(Scoreboard), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  DROVER_CHECK(memory != MAP_FAILED);
-  return ScoreboardMapping(new (memory) Scoreboard);
+// Changes with every change of what follows the head that the sizes do not show.
+constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kLayout = kVersion << 24U | static_cast<std::uint32_t>(sizeof(Scoreboard));
+static_assert(sizeof(Scoreboard) < (1U << 24U));
+
+Result<ScoreboardMapping> map_shared(int fd) {
+  void* memory =
+      mmap(nullptr, sizeof(Scoreboard), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  if (memory == MAP_FAILED) return Error::from_errno("mmap of the scoreboard");
+  return ScoreboardMapping(static_cast<Scoreboard*>(memory));
+}
+
+}  // namespace
+
+SharedScoreboard make_scoreboard() {
+  SharedScoreboard shared;
+  shared.fd.reset(memfd_create("drover-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  const int fd = shared.fd.get();
+  DROVER_CHECK(ftruncate(fd, sizeof(Scoreboard)) == 0);
+  DROVER_CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0);
+  Result<ScoreboardMapping> mapping = map_shared(fd);
+  DROVER_CHECK(mapping.ok());
+  shared.mapping = std::move(mapping).value();
+  new (shared.mapping.get()) Scoreboard;
+  shared.mapping->head.layout = kLayout;
+  shared.mapping->head.master_pid = getpid();
+  return shared;
+}
+
+// Sealed, so that no page of it can vanish under its reader.
+Result<ScoreboardMapping> map_scoreboard(int fd) {
+  struct stat status {};
+  const int seals = fcntl(fd, F_GET_SEALS);
+  if (fstat(fd, &status) != 0 || seals < 0 || (seals & F_SEAL_SHRINK) == 0)
+    return Error("it is no scoreboard");
+  if (status.st_size != static_cast<off_t>(sizeof(Scoreboard)))
+    return Error(
+        fmt::format("the scoreboard has {} bytes, not {}", status.st_size, sizeof(Scoreboard)));
+  DROVER_TRY(ScoreboardMapping mapping, map_shared(fd));
+  if (mapping->head.magic != ScoreboardHead{}.magic || mapping->head.layout != kLayout)
+    return Error("the scoreboard has another layout");
+  return mapping;
 }
 
 void ScoreboardUnmap::operator()(Scoreboard* board) const { munmap(board, sizeof(Scoreboard)); }
+
+bool is_alive(const Seat& seat) {
+  return seat.state.load() != SeatState::kFree && is_running(seat.pid.load());
+}
 
 }  // namespace drover

@@ -1,8 +1,9 @@
-// Counters shared by master and children: one anonymous shared mapping for the master's life, made
-// before the first fork and seen by every child. A *seat* is one live process's record; a slot's
-// next process gets another seat, and the master adds a dead seat's counters to its slot's totals.
-// A *board* is what the processes of one generation share. The owner writes its seat; everybody
-// reads. The master range-checks whatever it reads: a child may have written anything.
+// Counters shared by master and children: one shared mapping for the master's life, made before the
+// first fork and seen by every child, and, by its descriptor, by the master's successor. A *seat*
+// is one live process's record; a slot's next process gets another seat, and the master adds a dead
+// seat's counters to its slot's totals. A *board* is what the processes of one generation share.
+// The owner writes its seat; everybody reads. The master range-checks whatever it reads: a child
+// may have written anything.
 #pragma once
 
 #include <array>
@@ -10,7 +11,9 @@
 #include <cstdint>
 #include <memory>
 
+#include "common/result.h"
 #include "common/settings.h"
+#include "common/unique_fd.h"
 
 namespace drover {
 
@@ -20,7 +23,7 @@ inline constexpr int kMaxBoardServers = 128;
 inline constexpr int kCrashFrames = 48;
 inline constexpr int kCrashModules = 16;
 
-enum class SeatState : std::uint8_t { kFree, kStarting, kReady, kDraining };
+enum class SeatState : std::uint8_t { kFree, kStarting, kReady, kServing, kDraining };
 
 // Monotonic counts since the process was born; each is written by one process only.
 struct SlotCounters {
@@ -61,6 +64,7 @@ struct CrashReport {
 
 struct alignas(64) Seat {
   std::atomic<SeatState> state{SeatState::kFree};
+  std::atomic<bool> is_acceptor{false};
   std::atomic<std::int32_t> slot{
       -1};  // -1: not a worker; what an acceptor takes is counted again by workers
   std::atomic<std::uint32_t> generation{0};
@@ -110,7 +114,31 @@ struct Board {
   }
 };
 
+// What is said between a master, its children and its successor, who may be of another version:
+// this struct never changes but by growing into `reserved`.
+inline constexpr std::size_t kScoreboardHead = 1024;
+inline constexpr std::size_t kMostRetired = 48;
+struct ScoreboardHead {
+  std::array<char, 8> magic{'d', 'r', 'v', 'b', 'o', 'a', 'r', 'd'};
+  std::uint32_t layout = 0;  // of what follows the head; who has another does not read it
+  std::atomic<std::int32_t> master_pid{0};  // whose scoreboard it is; 0 when it has left in order
+  // The process that has been given the heritage and does not serve yet. No other gets it while
+  // this one lives.
+  std::atomic<std::int32_t> heir_pid{0};
+  // Written by a successor that serves: be gone by then (CLOCK_MONOTONIC milliseconds; 0: go on).
+  // For a master that has handed over, and for the orphans of one that is dead.
+  std::atomic<std::int64_t> leave_by_ms{0};
+  // Which orphan answers the control socket: an AcceptLease whose holder is a seat.
+  std::atomic<std::uint64_t> orphan_lease{0};
+  // Counters of processes that are gone, and of all that was before this master; in the order of
+  // master/totals.h. Written by the master for its successor, and never read by itself.
+  std::array<std::atomic<std::uint64_t>, kMostRetired> retired{};
+};
+static_assert(sizeof(ScoreboardHead) <= kScoreboardHead);
+
 struct Scoreboard {
+  ScoreboardHead head;
+  std::array<char, kScoreboardHead - sizeof(ScoreboardHead)> reserved{};
   std::array<Seat, kMaxSeats> seats;
   std::array<Board, kBoards> boards;
 
@@ -122,8 +150,18 @@ struct ScoreboardUnmap {
 };
 using ScoreboardMapping = std::unique_ptr<Scoreboard, ScoreboardUnmap>;
 
+struct SharedScoreboard {
+  UniqueFd fd;  // a sealed memfd
+  ScoreboardMapping mapping;
+};
+
 // Shared by all processes forked afterwards; untouched pages cost nothing.
-[[nodiscard]] ScoreboardMapping make_scoreboard();
+[[nodiscard]] SharedScoreboard make_scoreboard();
+// Another master's. An error when it is none, or of another layout.
+[[nodiscard]] Result<ScoreboardMapping> map_scoreboard(int fd);
+
+// Whether somebody lives who has taken the seat. What a seat says is its process's own word.
+[[nodiscard]] bool is_alive(const Seat& seat);
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 

@@ -55,8 +55,9 @@ RoleMain main_of(const RoleMains& roles, Role role) {
 
 // The child's side of fork: becomes what the heritage says and never returns into the master's
 // code.
-[[noreturn]] void live(MasterContext& context, const Heritage& heritage) {
+[[noreturn]] void live(MasterContext& context, const Heritage& heritage, pid_t master) {
   shed_parent(context.base, heritage.descriptors());
+  leave_service_manager();
   if (context.is_daemon) leave_terminal();
   const std::string title = heritage.title();
   set_process_title("drover: " + title);
@@ -70,6 +71,7 @@ RoleMain main_of(const RoleMains& roles, Role role) {
       std::exit(1);
     }
   }
+  die_with_parent(master);  // until it serves: an unfinished generation goes with its master
   SignalsBlocked::unblock_all();
   std::exit(main_of(context.roles, heritage.role)(heritage));
 }
@@ -96,17 +98,21 @@ Result<std::unique_ptr<Child>> Child::spawn(MasterContext& context, Seats& seats
   heritage.metrics = seat.metrics();
   heritage.channel_fd = pair.second.get();
   heritage.scoreboard = context.scoreboard;
+  if (serves) heritage.scoreboard_fd = context.scoreboard_fd;
+  if (serves) heritage.control_fd = context.control_fd;
   heritage.limits = context.limits;
   heritage.log = context.log;
+  seat->is_acceptor = heritage.role == Role::kAcceptor;
   seat->slot = serves ? heritage.slot : -1;
   seat->generation = heritage.generation;
   seat->heartbeat_ms = monotonic_now().count();
   seat->state = SeatState::kStarting;
 
   const SignalsBlocked blocked;
+  const pid_t master = getpid();
   const pid_t pid = fault("fork") ? (errno = EAGAIN, -1) : fork();
   if (pid < 0) return Error::from_errno("fork");
-  if (pid == 0) live(context, heritage);
+  if (pid == 0) live(context, heritage, master);
   setpgid(pid, pid);  // both sides, so that it is done whoever runs first
   seat->pid = pid;
   seat.give_to(pid);

@@ -6,6 +6,13 @@ ContextOwner::ContextOwner(Log* log, const RoleMains& roles, bool is_daemon)
     : base_(make_event_base()),
       scoreboard_(make_scoreboard()),
       limits_(make_limit_table()),
-      context_{base_.get(), log, scoreboard_.get(), limits_.get(), roles, is_daemon, &zones_} {}
+      context_{.base = base_.get(),
+               .log = log,
+               .scoreboard = scoreboard_.mapping.get(),
+               .limits = limits_.get(),
+               .roles = roles,
+               .is_daemon = is_daemon,
+               .zones = &zones_,
+               .scoreboard_fd = scoreboard_.fd.get()} {}
 
 }  // namespace drover

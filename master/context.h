@@ -26,6 +26,8 @@ struct MasterContext {
   RoleMains roles;
   bool is_daemon = false;  // children let go of the terminal they were started from
   Zones* zones = nullptr;
+  int scoreboard_fd = -1;
+  int control_fd = -1;  // the listening control socket, which orphans answer; -1: none
 };
 
 // Owns what a context refers to, except the log.
@@ -39,7 +41,7 @@ class ContextOwner {
 
  private:
   EventBase base_;
-  ScoreboardMapping scoreboard_;
+  SharedScoreboard scoreboard_;
   LimitTableMapping limits_;
   Zones zones_;
   MasterContext context_;

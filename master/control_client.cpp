@@ -47,8 +47,11 @@ Result<Answer> ask(const std::string& path, const std::string& command) {
 
 Result<Answer> signal_instead(const std::string& pid_file, const std::string& command,
                               const Error& why) {
-  static const std::map<std::string, int, std::less<>> kSignals{
-      {"stop", SIGTERM}, {"quit", SIGQUIT}, {"reload", SIGHUP}, {"reopen", SIGUSR1}};
+  static const std::map<std::string, int, std::less<>> kSignals{{"stop", SIGTERM},
+                                                                {"quit", SIGQUIT},
+                                                                {"reload", SIGHUP},
+                                                                {"reopen", SIGUSR1},
+                                                                {"upgrade", SIGUSR2}};
   const auto signal_number = kSignals.find(command);
   if (signal_number == kSignals.end() || pid_file.empty()) return why;
   Result<int> pid = read_pid_file(pid_file);

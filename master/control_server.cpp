@@ -1,27 +1,39 @@
 #include "master/control_server.h"
 
 #include <event2/buffer.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "common/address.h"
+#include "common/control.h"
 #include "common/fault.h"
 
 namespace drover {
 namespace {
 
-constexpr std::size_t kMaxLine = 4096;
 constexpr std::size_t kMaxSessions = 64;
 constexpr timeval kAskTimeout{5, 0};
+constexpr Millis kLockPatience{2'000};
 
-ucred peer_of(int fd) {
-  ucred credentials{0, static_cast<uid_t>(-1), static_cast<gid_t>(-1)};
-  socklen_t size = sizeof credentials;
-  getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
-  return credentials;
+// Of two daemons that start at once, both of which find a stale socket, one would remove the
+// other's new one. A lock on the folder leaves no file behind; whoever else holds it is not waited
+// for long.
+UniqueFd lock_folder_of(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path();
+  UniqueFd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Millis deadline = monotonic_now() + kLockPatience;
+  while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK &&
+         monotonic_now() < deadline) {
+    poll(nullptr, 0, 10);
+  }
+  return fd;
 }
 
 // A live daemon answers the connect; then SO_PEERCRED names the one that listens.
@@ -41,6 +53,7 @@ Status make_way(const Address& address) {
 Result<UniqueFd> bind_control(const std::string& path) {
   if (fault("control")) return Error::from_errno("bind", EACCES);
   DROVER_TRY(const Address address, Address::parse("unix:" + path));
+  const UniqueFd lock = lock_folder_of(address.path());
   DROVER_TRY_DO(make_way(address));
   UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const mode_t former = umask(0177);
@@ -69,8 +82,17 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(event_base* base,
                                                              Handler handler) {
   Result<UniqueFd> fd = bind_control(path);
   if (!fd) return std::move(fd).error().in("control socket " + path);
-  return std::unique_ptr<ControlServer>(
+  std::unique_ptr<ControlServer> server(
       new ControlServer(base, std::move(fd).value(), path, log, std::move(handler)));
+  server->take_over();
+  return server;
+}
+
+std::unique_ptr<ControlServer> ControlServer::inherit(event_base* base, UniqueFd fd,
+                                                      const std::string& path, Log* log,
+                                                      Handler handler) {
+  return std::unique_ptr<ControlServer>(
+      new ControlServer(base, std::move(fd), path, log, std::move(handler)));
 }
 
 ControlServer::ControlServer(event_base* base, UniqueFd fd, std::string path, Log* log,
@@ -79,8 +101,17 @@ ControlServer::ControlServer(event_base* base, UniqueFd fd, std::string path, Lo
       fd_(std::move(fd)),
       path_(std::move(path)),
       log_(log),
-      handler_(std::move(handler)) {
+      handler_(std::move(handler)) {}
+
+void ControlServer::take_over() {
+  is_ours_ = true;
   readable_.start(base_, fd_.get(), EV_READ, this);
+}
+
+void ControlServer::let_go() {
+  is_ours_ = false;
+  readable_.stop();
+  fd_.reset();
 }
 
 ControlServer::~ControlServer() {
@@ -92,14 +123,14 @@ ControlServer::~ControlServer() {
       if (evbuffer_write(output, session->fd.get()) <= 0) break;
     }
   }
-  unlink(path_.c_str());
+  if (is_ours_) unlink(path_.c_str());
 }
 
 void ControlServer::on_readable() {
   UniqueFd fd(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!fd.is_open() || sessions_.size() >= kMaxSessions) return;
   const ucred peer = peer_of(fd.get());
-  if (peer.uid != 0 && peer.uid != geteuid()) {
+  if (!may_control(peer)) {
     log_->warning("control refused: uid={} pid={}", peer.uid, peer.pid);
     return;
   }
@@ -130,7 +161,7 @@ void ControlServer::on_line(Session& session) {
   const std::unique_ptr<char, void (*)(void*)> line(
       evbuffer_readln(input, nullptr, EVBUFFER_EOL_LF), std::free);
   if (line == nullptr) {
-    if (evbuffer_get_length(input) > kMaxLine) forget(&session);
+    if (evbuffer_get_length(input) > kMaxControlLine) forget(&session);
     return;
   }
   bufferevent_set_timeouts(session.stream, nullptr, nullptr);

@@ -1,7 +1,5 @@
-// The control socket: a unix stream on which one command line comes in and an answer goes out, "0"
-// or "1" (the exit status) and a newline, then text up to the end of the stream. Mode 0600; the
-// peer must be root or the master's own user (SO_PEERCRED). An answer may come much later: that is
-// what makes `-s reload` tell the truth.
+// The master's end of the control socket (common/control.h). Mode 0600. An answer may come much
+// later: that is what makes `-s reload` tell the truth.
 #pragma once
 
 #include <event2/bufferevent.h>
@@ -28,6 +26,16 @@ class ControlServer {
   // An error names the daemon that has the path already.
   static Result<std::unique_ptr<ControlServer>> listen(event_base* base, const std::string& path,
                                                        Log* log, Handler handler);
+  // On the listening socket of a predecessor, who answers until take_over().
+  static std::unique_ptr<ControlServer> inherit(event_base* base, UniqueFd fd,
+                                                const std::string& path, Log* log, Handler handler);
+  void take_over();
+  // A successor answers now; who has asked already is still answered.
+  void let_go();
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
   // Sends what is pending (bounded), closes and removes the path.
@@ -44,6 +52,7 @@ class ControlServer {
   event_base* base_;
   UniqueFd fd_;
   std::string path_;
+  bool is_ours_ = false;
   Log* log_;
   Handler handler_;
   std::list<std::shared_ptr<Session>> sessions_;

@@ -27,6 +27,22 @@ std::string where(const ListenSettings& settings) {
 
 }  // namespace
 
+void ListenGroup::inherit(const MasterHeritage::Group& group, Inheritance& inheritance) {
+  for (const MasterHeritage::Member& member : group.members)
+    members_.push_back({member.id, inheritance.claim(member.fd), true});
+  active_ = std::clamp(group.active, 1, static_cast<int>(members_.size()));
+  is_steered_ = group.is_steered;
+  path_inode_ = inode_of(address_);
+}
+
+MasterHeritage::Group ListenGroup::heritage() const {
+  MasterHeritage::Group group{address_.to_string(), active_, is_steered_, {}};
+  for (const Member& member : members_) {
+    if (member.is_committed) group.members.push_back({member.id, member.fd.get()});
+  }
+  return group;
+}
+
 Status ListenGroup::plan(int count, const ListenSettings& settings, std::uint32_t& next_id) {
   planned_ = count;
   while (static_cast<int>(members_.size()) < count) {
@@ -84,6 +100,11 @@ std::vector<std::uint32_t> ListenGroup::close_surplus() {
     members_.pop_back();
   }
   return ids;
+}
+
+void ListenGroup::steer_as_before() {
+  if (members_.size() > 1) is_steered_ = true;
+  steer(board_);
 }
 
 // Once steered, a group stays steered: a process that is stopped may hold a socket open that
@@ -201,6 +222,28 @@ void Listeners::drop_surplus() {
 
 void Listeners::steer(const Board* board) {
   for (auto& [address, group] : groups_) group->steer(board);
+}
+
+void Listeners::inherit(Inheritance& inheritance) {
+  for (const MasterHeritage::Group& group : inheritance.heritage().groups) {
+    for (const MasterHeritage::Member& member : group.members)
+      next_id_ = std::max(next_id_, member.id + 1);
+    const Result<Address> address = Address::parse(group.address);
+    if (!address || group.members.empty()) continue;
+    auto& mine = groups_[address.value().to_string()];
+    mine = std::make_shared<ListenGroup>(context_, address.value());
+    mine->inherit(group, inheritance);
+  }
+}
+
+std::vector<MasterHeritage::Group> Listeners::heritage() const {
+  std::vector<MasterHeritage::Group> all;
+  for (const auto& [address, group] : groups_) all.push_back(group->heritage());
+  return all;
+}
+
+void Listeners::put_back() {
+  for (auto& [address, group] : groups_) group->listen_as_committed(), group->steer_as_before();
 }
 
 std::vector<std::uint32_t> Listeners::close_all() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/heritage.h"
+#include "common/master_heritage.h"
 #include "common/unique_fd.h"
 #include "master/context.h"
 
@@ -35,6 +36,11 @@ class ListenGroup {
   [[nodiscard]] const std::vector<Member>& members() const { return members_; }
   [[nodiscard]] const Address& address() const { return address_; }
 
+  // Members that a predecessor, or systemd, has opened.
+  void inherit(const MasterHeritage::Group& group, Inheritance& inheritance);
+  // For a successor: what a generation that served has.
+  [[nodiscard]] MasterHeritage::Group heritage() const;
+
   // Binds up to `count` members for a generation that is being built; they stay until it is
   // committed or dropped.
   Status plan(int count, const ListenSettings& settings, std::uint32_t& next_id);
@@ -52,6 +58,8 @@ class ListenGroup {
   std::vector<std::uint32_t> close_surplus();
   // Steers new connections to the active members whose slots are served.
   void steer(const Board* board);
+  // The same once more: another process has steered the group.
+  void steer_as_before();
   // Removes the file of a unix socket, unless another has taken its place.
   void unlink_path();
 
@@ -98,6 +106,14 @@ class Listeners {
   Result<std::vector<std::uint32_t>> commit(const ListenPlan& plan, Millis steer_linger);
   // Follows the board's steered-around slots.
   void steer(const Board* board);
+  // Before the first open(): what a predecessor had is not bound anew.
+  void inherit(Inheritance& inheritance);
+  [[nodiscard]] std::vector<MasterHeritage::Group> heritage() const;
+  // A successor has them now.
+  void let_go() { linger_.stop(), groups_.clear(); }
+  // A successor that failed may have set options and steered.
+  void put_back();
+
   // At the master's end: nobody is to connect any more. Returns the ids, for the drain.
   std::vector<std::uint32_t> close_all();
 

@@ -23,21 +23,25 @@ namespace {
 
 constexpr int kUsageError = 2;
 
-int complain(const std::string& message) {
-  fmt::print(stderr, "drover: {}\n", message);
+int complain_of(const std::string& lines) {
+  fmt::print(stderr, "{}", lines);
   return 1;
 }
+int complain(const std::string& message) { return complain_of("drover: " + message + "\n"); }
 
-// Loads the configuration or says all that is wrong with it.
-bool load(const Options& options, Settings& settings) {
+// Loads the configuration, or returns all that is wrong with it, a line each.
+std::string load(const Options& options, Settings& settings) {
   ConfigResult config = load_settings(options);
   if (!options.is_quiet) {
     for (const std::string& warning : config.warnings)
       fmt::print(stderr, "drover: warning: {}\n", warning);
   }
-  for (const std::string& error : config.errors) fmt::print(stderr, "{}\n", error);
+  std::string errors;
+  for (const std::string& error : config.errors) errors += error + "\n";
+  if (!errors.empty())
+    errors += fmt::format("drover: configuration {} is not valid\n", options.config.path);
   settings = std::move(config.settings);
-  return config.errors.empty();
+  return errors;
 }
 
 // A daemon goes to working_directory, and must find its files again at reload.
@@ -48,24 +52,37 @@ void make_absolute(ConfigRequest& config) {
   config.prefix = prefix.lexically_normal();
 }
 
-int serve(Options options, const RoleMains& roles, Settings settings) {
+Result<StartReport> begin_report(const Options& options, const LogTarget& log, int to_predecessor) {
+  if (to_predecessor >= 0) return StartReport::to_predecessor(to_predecessor);
+  if (!options.is_foreground) return StartReport::daemonize();
+  return log.kind == LogTarget::Kind::kStderr ? StartReport() : StartReport::to_terminal();
+}
+
+// In an upgrade the master that is to be replaced is told, too.
+int refuse(int to_predecessor, const std::string& lines) {
+  if (to_predecessor >= 0) StartReport::to_predecessor(to_predecessor).fail(lines);
+  return complain_of(lines);
+}
+
+int serve(Options options, const RoleMains& roles, Launch launch) {
+  Result<UniqueFd> channel = take_heritage_channel();
+  if (!channel) return complain(channel.error().message());
+  const int to_predecessor = channel->get();
+  Settings settings;
+  if (const std::string errors = load(options, settings); !errors.empty())
+    return refuse(to_predecessor, errors);
   make_absolute(options.config);
   const LogTarget target = error_log_target(settings, options.is_foreground);
   Result<Log> log = open_error_log(target);
-  if (!log) return complain(log.error().message());
-  const bool log_is_terminal = target.kind == LogTarget::Kind::kStderr;
-  StartReport report = log_is_terminal ? StartReport() : StartReport::to_terminal();
-  if (!options.is_foreground) {
-    Result<StartReport> daemon = StartReport::daemonize();
-    if (!daemon) return complain(daemon.error().message());
-    report = std::move(daemon).value();
-  }
-  Master master(std::move(options), roles, std::move(settings), std::move(log).value(),
-                std::move(report));
+  if (!log) return refuse(to_predecessor, "drover: " + log.error().message() + "\n");
+  Result<StartReport> report = begin_report(options, target, to_predecessor);
+  if (!report) return complain(report.error().message());
+  Master master({std::move(options), roles, std::move(launch), std::move(settings),
+                 std::move(log).value(), std::move(report).value(), std::move(channel).value()});
   return master.run();
 }
 
-int run(Options options) {
+int run(Options options, Launch launch) {
   const RoleMains roles{worker_main, acceptor_main, validator_main, helper_main};
   Settings settings;
   switch (options.action) {
@@ -83,13 +100,11 @@ int run(Options options) {
       return list_modules(load_settings(options).settings.module_dir, describe_module);
     case Options::Action::kTest:
     case Options::Action::kDump:
-      if (!load(options, settings))
-        return complain(fmt::format("configuration {} is not valid", options.config.path));
+      if (const std::string errors = load(options, settings); !errors.empty())
+        return complain_of(errors);
       return test_config(options, settings, roles);
     case Options::Action::kRun:
-      if (!load(options, settings))
-        return complain(fmt::format("configuration {} is not valid", options.config.path));
-      return serve(std::move(options), roles, std::move(settings));
+      return serve(std::move(options), roles, std::move(launch));
   }
   return kUsageError;
 }
@@ -103,6 +118,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "drover: {}\n", options.error().message());
     return drover::kUsageError;
   }
+  drover::Launch launch = drover::Launch::of_this_process(argc, argv);
   drover::init_process_title(argc, argv);
-  return drover::run(std::move(options).value());
+  return drover::run(std::move(options).value(), std::move(launch));
 }

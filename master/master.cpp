@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <sstream>
 
+#include "common/control.h"
 #include "common/process.h"
 #include "master/configuration.h"
 #include "master/status.h"
@@ -32,13 +34,16 @@ void log_failure(Log& log, std::uint32_t generation, const std::string& why) {
 
 }  // namespace
 
-Master::Master(Options options, RoleMains roles, Settings settings, Log log, StartReport report)
-    : options_(std::move(options)),
-      error_log_(std::move(log), settings, options_.is_foreground),
+Master::Master(Parts parts)
+    : options_(std::move(parts.options)),
+      launch_(std::move(parts.launch)),
+      error_log_(std::move(parts.log), parts.settings, options_.is_foreground),
       log_(error_log_.log()),
-      report_(std::move(report)),
-      first_settings_(std::move(settings)),
-      owner_(&log_, roles, !options_.is_foreground),
+      report_(std::move(parts.report)),
+      first_settings_(std::move(parts.settings)),
+      paths_{first_settings_.pid, first_settings_.control},
+      to_predecessor_(std::move(parts.to_predecessor)),
+      owner_(&log_, parts.roles, !options_.is_foreground),
       context_(owner_.context()),
       seats_(context_),
       listeners_(context_,
@@ -47,14 +52,16 @@ Master::Master(Options options, RoleMains roles, Settings settings, Log log, Sta
                      for (Child* child : generation->pool().children()) child->close_listener(id);
                    }
                  }),
+      predecessors_(context_, this),
       reopening_(context_.base),
       watchdog_(context_, this),
-      started_(monotonic_now()) {}
+      started_(monotonic_now()),
+      is_keeper_(options_.is_foreground && std::getenv("NOTIFY_SOCKET") == nullptr) {}
 
 Master::~Master() = default;
 
 int Master::run() {
-  set_process_title("drover: master");
+  set_process_title(to_predecessor_.is_open() ? "drover: new master" : "drover: master");
   if (Status prepared = prepare(); !prepared) {
     log_.error("cannot start: {}", prepared.error().message());
     report_.fail("drover: " + prepared.error().message() + "\n");
@@ -65,6 +72,7 @@ int Master::run() {
   pid_file_.reset();
   for (const Reply& reply : stop_askers_) reply(0, "stopped\n");
   control_.reset();
+  context_.scoreboard->head.master_pid = 0;
   log_.notice("stopped: status={}", exit_status_);
   return exit_status_;
 }
@@ -75,17 +83,9 @@ Status Master::prepare() {
     signals_.back()->start(context_.base, number, this);
   }
   std::signal(SIGPIPE, SIG_IGN);
-  if (!first_settings_.pid.empty()) {
-    DROVER_TRY(PidFile file, PidFile::create(first_settings_.pid));
-    pid_file_.emplace(std::move(file));
-  }
-  if (!first_settings_.control.empty()) {
-    DROVER_TRY(control_,
-               ControlServer::listen(context_.base, first_settings_.control, &log_,
-                                     [this](const std::string& command, const Reply& reply) {
-                                       on_command(command, reply);
-                                     }));
-  }
+  DROVER_TRY_DO(find_heritage());
+  DROVER_TRY_DO(open_pid_file());
+  DROVER_TRY_DO(open_control());
   if (!first_settings_.working_directory.empty() &&
       chdir(first_settings_.working_directory.c_str()) != 0) {
     return Error::from_errno("working_directory " + first_settings_.working_directory);
@@ -94,6 +94,7 @@ Status Master::prepare() {
 }
 
 void Master::on_signal(int number) {
+  if (is_for_successor(number)) return;
   switch (number) {
     case SIGCHLD:
       return reap();
@@ -102,7 +103,7 @@ void Master::on_signal(int number) {
     case SIGUSR1:
       return reopen_logs(kNobody);
     case SIGUSR2:
-      return log_.warning("SIGUSR2 ignored: this version cannot upgrade itself");
+      return upgrade(kNobody);
     case SIGWINCH:
       return options_.is_foreground ? void() : drain_workers();
     case SIGQUIT:
@@ -115,6 +116,8 @@ void Master::on_signal(int number) {
 void Master::on_command(const std::string& command, const Reply& reply) {
   if (command == "reload") return reload(reply);
   if (command == "reopen") return reopen_logs(reply);
+  if (command == "upgrade") return upgrade(reply);
+  if (command == kAdoptCommand) return reply(1, fmt::format("already running, pid {}\n", getpid()));
   if (command == "stop") return stop(Millis{0}, reply);
   if (command == "quit") {
     return stop(current_ ? current_->settings().worker_shutdown_timeout : kFastStop, reply);
@@ -127,7 +130,7 @@ void Master::on_command(const std::string& command, const Reply& reply) {
 // A reload that comes while one is under way is done after it, with what the files say then.
 void Master::reload(const Reply& reply) {
   if (life_ == Life::kStopping) return reply(1, "not reloaded: the daemon is stopping\n");
-  if (coming_ != nullptr) return next_reload_askers_.push_back(reply);
+  if (is_busy()) return next_reload_askers_.push_back(reply);
   reload_askers_.push_back(reply);
   ConfigResult config = load_settings(options_);
   for (const std::string& warning : config.warnings) log_.warning("{}", warning);
@@ -198,6 +201,7 @@ void Master::on_generation_ready(Generation& generation) {
     return on_generation_failed(generation, removed.error().message());
   }
   retire_former(removed.value());
+  take_over(removed.value());
   const Settings& settings = current_->settings();
   watchdog_.start(settings.steer_after, settings.hang_timeout);
   log_.notice("serving: generation={} workers={} servers={}", current_->number(),
@@ -246,6 +250,7 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
   if (!is_first) return;
   exit_status_ = 1;
   report_.fail("drover: " + why + "\n");
+  stop_predecessors(kFastStop);
   leave_when_empty();
 }
 
@@ -257,7 +262,12 @@ void Master::answer_reload(int status, const std::string& text) {
     for (const Reply& reply : next) reply(1, "not reloaded: the daemon is stopping\n");
     return;
   }
-  if (next.empty()) return;
+  std::vector<Reply> upgrades = std::exchange(next_upgrade_askers_, {});
+  if (next.empty()) {
+    for (const Reply& reply : upgrades) upgrade(reply);
+    return;
+  }
+  next_upgrade_askers_ = std::move(upgrades);
   reload_askers_.assign(next.begin() + 1, next.end());
   reload(next.front());
 }
@@ -271,7 +281,7 @@ void Master::on_generation_steering_changed(Generation& generation) {
 // Not while a generation is being built: if that fails, the log that it named goes and the former
 // one is back, as it was opened.
 void Master::reopen_logs(const Reply& reply) {
-  if (coming_ != nullptr) return reopen_askers_.push_back(reply);
+  if (is_busy()) return reopen_askers_.push_back(reply);
   reopening_.begin(error_log_, all_generations(), reply);
 }
 
@@ -289,13 +299,17 @@ void Master::drain_workers() {
 // A second, faster stop shortens the first.
 void Master::stop(Millis timeout, const Reply& reply) {
   log_.notice("stopping: within {} ms", timeout.count());
+  stop_predecessors(timeout);
   life_ = Life::kStopping;
   stop_askers_.push_back(reply);
+  if (upgrade_ != nullptr) upgrade_->abort("the daemon is stopping");
   if (coming_ != nullptr) {
     coming_->abort();
     leaving_.push_back(std::move(coming_));
   }
   answer_reload(1, "not reloaded: the daemon is stopping\n");
+  for (const Reply& each : std::exchange(next_upgrade_askers_, {}))
+    each(1, "not upgraded: the daemon is stopping\n");
   if (current_ != nullptr) leaving_.push_back(std::move(current_));
   const std::vector<std::uint32_t> closed = listeners_.close_all();
   for (const auto& generation : leaving_) {
@@ -309,6 +323,7 @@ void Master::reap() {
   pid_t pid = 0;
   while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
     reopening_.on_exit(pid);
+    if (on_successors_exit(pid, wait_status)) continue;
     const std::vector<Generation*> all = all_generations();
     const auto whose = std::find_if(all.begin(), all.end(), [&](Generation* generation) {
       return generation->on_exit(pid, wait_status);
@@ -330,10 +345,16 @@ void Master::bury_the_dead() {
   leave_when_empty();
 }
 
+// A stop ends what is left of predecessors, too; who has handed over leaves that to the successor.
 void Master::leave_when_empty() {
   const bool is_empty = std::all_of(leaving_.begin(), leaving_.end(),
                                     [](const auto& each) { return each->is_over(); });
-  if (life_ == Life::kStopping && is_empty) event_base_loopexit(context_.base, nullptr);
+  const bool has_stopped =
+      life_ == Life::kStopping && upgrade_ == nullptr && predecessors_.is_empty();
+  const bool has_handed_over = is_empty && life_ == Life::kHandedOver;
+  if (has_handed_over) context_.scoreboard->head.master_pid = 0;  // the successor waits for it
+  if ((is_empty && has_stopped) || (has_handed_over && !is_keeper_))
+    event_base_loopexit(context_.base, nullptr);
 }
 
 std::vector<Generation*> Master::all_generations() const {
@@ -371,6 +392,7 @@ std::string Master::status(bool is_json) const {
     if (!generation->is_over()) source.generations.push_back(generation);
   }
   source.retired = seats_.retired();
+  source.retired.add(predecessors_.totals());
   source.metrics = seats_.metrics();
   source.limits = context_.limits;
   return is_json ? status_json(source) : status_table(source);

@@ -15,14 +15,30 @@
 #include "master/log_reopening.h"
 #include "master/options.h"
 #include "master/pid_file.h"
+#include "master/predecessors.h"
 #include "master/start_report.h"
+#include "master/succession.h"
+#include "master/upgrade.h"
 #include "master/watchdog.h"
 
 namespace drover {
 
-class Master final : private Generation::Owner, private Watchdog::Owner {
+class Master final : private Generation::Owner,
+                     private Watchdog::Owner,
+                     private Upgrade::Owner,
+                     private Predecessors::Owner {
  public:
-  Master(Options options, RoleMains roles, Settings settings, Log log, StartReport report);
+  // What a master is made of. `to_predecessor` is the channel of an upgrade, else closed.
+  struct Parts {
+    Options options;
+    RoleMains roles;
+    Launch launch;
+    Settings settings;
+    Log log;
+    StartReport report;
+    UniqueFd to_predecessor;
+  };
+  explicit Master(Parts parts);
   Master(const Master&) = delete;
   Master& operator=(const Master&) = delete;
   ~Master();
@@ -31,7 +47,7 @@ class Master final : private Generation::Owner, private Watchdog::Owner {
   int run();
 
  private:
-  enum class Life { kStarting, kRunning, kStopping };
+  enum class Life { kStarting, kRunning, kHandedOver, kStopping };
 
   // requests
   Status prepare();
@@ -43,6 +59,7 @@ class Master final : private Generation::Owner, private Watchdog::Owner {
   [[nodiscard]] bool is_board_free(std::uint32_t number) const;
   void reopen_logs(const Reply& reply);
   void drain_workers();
+  void upgrade(const Reply& reply);
   void stop(Millis timeout, const Reply& reply);
   [[nodiscard]] std::string status(bool is_json) const;
 
@@ -52,8 +69,30 @@ class Master final : private Generation::Owner, private Watchdog::Owner {
   void on_generation_failed(Generation& generation, const std::string& why) override;
   void on_generation_steering_changed(Generation& generation) override;
   void on_logs_reopened(int pid, std::uint64_t serial) override;
+  void on_upgrade_succeeded(const std::vector<std::uint32_t>& removed) override;
+  void on_upgrade_failed(const std::string& why) override;
+  void on_successor_changed(pid_t pid) override;
+  void on_predecessor_gone(pid_t pid, const Totals& totals) override;
   std::vector<Watchdog::Watched> watched_children() override;
   void on_silent(const std::vector<pid_t>& silent) override;
+
+  // succession (master_succession.cpp)
+  Status find_heritage();
+  enum class Ancestor { kMaster, kOrphan };
+  void inherit(Inheritance inheritance, UniqueFd channel, Ancestor ancestor);
+  Status open_pid_file();
+  Status open_control();
+  void stop_predecessors(Millis timeout);
+  void take_over(const std::vector<std::uint32_t>& removed);
+  [[nodiscard]] MasterHeritage heritage() const;
+  void answer_upgrade(int status, const std::string& text);
+  void pass_on_requests(pid_t successor);
+  void follow_successor();
+  void tell_keeper(pid_t successor);
+  [[nodiscard]] bool is_for_successor(int number);
+  bool on_successors_exit(pid_t pid, int wait_status);
+  // A reload or an upgrade is under way.
+  [[nodiscard]] bool is_busy() const { return coming_ != nullptr || upgrade_ != nullptr; }
 
   void reap();
   void retire_former(const std::vector<std::uint32_t>& removed_listeners);
@@ -64,16 +103,26 @@ class Master final : private Generation::Owner, private Watchdog::Owner {
   [[nodiscard]] std::vector<Generation*> all_generations() const;
 
   Options options_;
+  Launch launch_;
   ErrorLog error_log_;
   Log& log_;
   StartReport report_;
   Settings first_settings_;
+  struct {
+    std::string pid;
+    std::string control;
+  } paths_;  // as first configured; a reload does not move them
+  UniqueFd to_predecessor_;
   ContextOwner owner_;
   MasterContext& context_;
   Seats seats_;
   Listeners listeners_;
   std::optional<PidFile> pid_file_;
   std::unique_ptr<ControlServer> control_;
+  Predecessors predecessors_;
+  std::optional<Inheritance> inheritance_;  // until it is used, or this start has failed
+  std::optional<Succession> succession_;
+  std::unique_ptr<Upgrade> upgrade_;  // the other way round
   LogReopening reopening_;
   Watchdog watchdog_;
 
@@ -88,8 +137,13 @@ class Master final : private Generation::Owner, private Watchdog::Owner {
   std::vector<Reply> next_reload_askers_;             // came while one was being built
   std::vector<Reply> reopen_askers_;                  // came while one was being built
   std::vector<Reply> stop_askers_;
+  std::vector<Reply> upgrade_askers_;
+  std::vector<Reply> next_upgrade_askers_;  // came while a generation was being built
   std::vector<std::unique_ptr<Signal<&Master::on_signal>>> signals_;
   Timer<&Master::bury_the_dead> burial_;
+  bool is_keeper_;      // stays in the foreground after it has handed over
+  UniqueFd keeper_fd_;  // to one that does
+  Timer<&Master::follow_successor> follow_;
 };
 
 }  // namespace drover

@@ -21,6 +21,20 @@ void MetricSums::add_if(const MetricLayout& layout, std::span<const MetricCell> 
   }
 }
 
+void MetricSums::add_counters(const std::vector<MasterHeritage::Counter>& counters) {
+  for (const MasterHeritage::Counter& each : counters)
+    sums_[{each.server, each.module, each.name, MetricKind::kCounter}] += each.value;
+}
+
+std::vector<MasterHeritage::Counter> MetricSums::counters() const {
+  std::vector<MasterHeritage::Counter> all;
+  for (const auto& [key, value] : sums_) {
+    const auto& [server, module, name, kind] = key;
+    if (kind == MetricKind::kCounter) all.push_back({server, module, name, value});
+  }
+  return all;
+}
+
 std::string MetricSums::text(const MetricLayout::Server& server, const Metric& metric) const {
   const auto found = sums_.find(key_of(server, metric));
   const std::uint64_t sum = found == sums_.end() ? 0 : found->second;

@@ -6,7 +6,9 @@
 #include <span>
 #include <string>
 #include <tuple>
+#include <vector>
 
+#include "common/master_heritage.h"
 #include "common/metrics.h"
 
 namespace drover {
@@ -17,6 +19,10 @@ class MetricSums {
   void add(const MetricLayout& layout, std::span<const MetricCell> cells);
   // What a process that is gone leaves: its gauges say nothing any more.
   void add_counters(const MetricLayout& layout, std::span<const MetricCell> cells);
+
+  // What a predecessor had counted, and the other way round.
+  void add_counters(const std::vector<MasterHeritage::Counter>& counters);
+  [[nodiscard]] std::vector<MasterHeritage::Counter> counters() const;
 
   // As it is printed.
   [[nodiscard]] std::string text(const MetricLayout::Server& server, const Metric& metric) const;

@@ -11,7 +11,8 @@ namespace drover {
 namespace {
 
 constexpr const char* kDefaultConfig = "/etc/drover/drover.conf";
-constexpr std::array<std::string_view, 5> kCommands{"stop", "quit", "reload", "reopen", "status"};
+constexpr std::array<std::string_view, 6> kCommands{"stop",   "quit",    "reload",
+                                                    "reopen", "upgrade", "status"};
 
 enum LongOption { kDirectives = 256, kJson };
 
@@ -22,7 +23,8 @@ Status set_command(Options& options, std::string_view command) {
     options.command = command;
     return Done{};
   }
-  return Error(fmt::format("-s {}: unknown; one of stop, quit, reload, reopen, status", command));
+  return Error(
+      fmt::format("-s {}: unknown; one of stop, quit, reload, reopen, upgrade, status", command));
 }
 
 Status apply(Options& options, int option, const char* value) {
@@ -109,7 +111,8 @@ std::string usage() {
          "  -q         print errors only\n"
          "  -e file    error log, whatever the configuration says (stderr: standard error)\n"
          "  -g s.k=v   set a directive from the command line; may repeat\n"
-         "  -s CMD     stop (fast), quit (graceful), reload, reopen (logs), status [--json]\n"
+         "  -s CMD     stop (fast), quit (graceful), reload, reopen (logs), upgrade (the\n"
+         "             binary), status [--json]\n"
          "  -m         list the modules of module_dir\n"
          "  -F         stay in the foreground\n"
          "  -h         this text (also --help)\n"

@@ -18,16 +18,25 @@ Result<PidFile> PidFile::create(const std::string& path) {
     std::ifstream(path) >> holder;
     return Error(fmt::format("already running: pid file {} is held by pid {}", path, holder));
   }
+  PidFile file(path, std::move(fd));
+  DROVER_TRY_DO(file.take_over());
+  return file;
+}
+
+PidFile PidFile::inherit(const std::string& path, UniqueFd fd) { return {path, std::move(fd)}; }
+
+Status PidFile::take_over() {
   const std::string text = fmt::format("{}\n", getpid());
-  if (ftruncate(fd.get(), 0) != 0 ||
-      write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    return Error::from_errno("pid file " + path);
+  if (ftruncate(fd_.get(), 0) != 0 ||
+      pwrite(fd_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    return Error::from_errno("pid file " + path_);
   }
-  return PidFile(path, std::move(fd));
+  is_ours_ = true;
+  return Done{};
 }
 
 PidFile::~PidFile() {
-  if (fd_.is_open()) unlink(path_.c_str());
+  if (fd_.is_open() && is_ours_) unlink(path_.c_str());
 }
 
 Result<int> read_pid_file(const std::string& path) {

@@ -43,7 +43,11 @@ Result<Seats::Lease> Seats::take(std::size_t connections,
 void Seats::release(int index) {
   const auto i = static_cast<std::size_t>(index);
   at(index).state.store(SeatState::kFree);
-  if (at(index).slot >= 0) retired_.add(at(index).counters);
+  if (at(index).slot >= 0) {
+    Totals gone;
+    gone.add(at(index).counters);
+    add_retired(gone);
+  }
   if (const Metered gone = std::exchange(metered_[i], {}); gone.row != nullptr)
     retired_metrics_.add_counters(*gone.layout, gone.row->cells());
   is_taken_[i] = false;
@@ -51,6 +55,14 @@ void Seats::release(int index) {
   if (ledgers_[i] == nullptr) return;
   ledgers_[i].reset();
   recount_.start(context_.base, Millis{0}, this);
+}
+
+// On the scoreboard, too, for who comes after.
+void Seats::add_retired(const Totals& totals) {
+  retired_.add(totals);
+  static_assert(kCounters.size() <= kMostRetired);
+  for (std::size_t i = 0; i < retired_.values.size(); ++i)
+    context_.scoreboard->head.retired[i] = retired_.values[i];
 }
 
 MetricSums Seats::metrics() const {

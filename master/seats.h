@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/limit_table.h"
+#include "common/master_heritage.h"
 #include "common/scoreboard.h"
 #include "master/context.h"
 #include "master/metric_sums.h"
@@ -53,6 +54,11 @@ class Seats {
 
   // Sums of all seats that were given back.
   [[nodiscard]] const Totals& retired() const { return retired_; }
+  // What was counted before this master.
+  void add_retired(const Totals& totals);
+  void add_retired(const std::vector<MasterHeritage::Counter>& counters) {
+    retired_metrics_.add_counters(counters);
+  }
   // Of everybody, with the counters of seats that were given back.
   [[nodiscard]] MetricSums metrics() const;
 

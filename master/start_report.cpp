@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "common/channel.h"
 #include "common/process.h"
 
 namespace drover {
@@ -46,25 +47,31 @@ Result<StartReport> StartReport::daemonize() {
   const pid_t second = fork();
   if (second < 0) return Error::from_errno("fork");
   if (second > 0) _exit(0);
-  return StartReport(std::move(writer), true);
+  return StartReport(std::move(writer), Audience::kParent);
 }
 
 StartReport StartReport::to_terminal() {
-  return {UniqueFd(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)), false};
+  return {UniqueFd(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)), Audience::kTerminal};
+}
+
+StartReport StartReport::to_predecessor(int channel_fd) {
+  return {UniqueFd(fcntl(channel_fd, F_DUPFD_CLOEXEC, 3)), Audience::kPredecessor};
 }
 
 void StartReport::succeed() {
-  if (!has_parent_) return pipe_.reset();
-  has_parent_ = false;
-  write_all(pipe_.get(), "0");
-  pipe_.reset();
-  leave_terminal();
+  if (audience_ == Audience::kParent) {
+    write_all(fd_.get(), "0");
+    leave_terminal();
+  }
+  audience_ = Audience::kNobody;
+  fd_.reset();
 }
 
 void StartReport::fail(const std::string& why) {
-  if (!pipe_.is_open()) return;
-  write_all(pipe_.get(), why);
-  pipe_.reset();
+  if (!fd_.is_open()) return;
+  write_all(fd_.get(),
+            audience_ == Audience::kPredecessor ? encode_message(MessageType::kRefused, why) : why);
+  fd_.reset();
 }
 
 }  // namespace drover

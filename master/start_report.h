@@ -1,5 +1,6 @@
 // Daemon mode's true exit status: the process the user started waits until the master serves or has
-// failed, prints why, and exits with that. In the foreground there is nobody to tell.
+// failed, prints why, and exits with that. In the foreground there is nobody to tell; in an upgrade
+// it is the master that is to be replaced.
 #pragma once
 
 #include <string>
@@ -15,6 +16,10 @@ class StartReport {
   // In the foreground with the log elsewhere: a failure is told on stderr.
   static StartReport to_terminal();
 
+  // In an upgrade: a failure is told to the running master (kRefused). The channel stays the
+  // caller's.
+  static StartReport to_predecessor(int channel_fd);
+
   // Forks twice into the background (daemon(7)). Returns in the daemon only; the parent waits and
   // exits.
   static Result<StartReport> daemonize();
@@ -26,9 +31,10 @@ class StartReport {
   void fail(const std::string& why);
 
  private:
-  StartReport(UniqueFd pipe, bool has_parent) : pipe_(std::move(pipe)), has_parent_(has_parent) {}
-  UniqueFd pipe_;  // to the parent, or a copy of stderr
-  bool has_parent_ = false;
+  enum class Audience { kNobody, kTerminal, kParent, kPredecessor };
+  StartReport(UniqueFd fd, Audience audience) : fd_(std::move(fd)), audience_(audience) {}
+  UniqueFd fd_;  // to the audience
+  Audience audience_ = Audience::kNobody;
 };
 
 }  // namespace drover

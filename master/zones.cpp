@@ -38,6 +38,20 @@ void Zone::count_unclean_end() {
   static_cast<void>(write_unclean_ends(fd_.get(), ++unclean_ends_));
 }
 
+void Zones::inherit(Inheritance& inheritance, bool from_orphans) {
+  for (const MasterHeritage::Zone& zone : inheritance.heritage().zones) {
+    ZoneSettings settings;
+    settings.name = zone.name;
+    settings.size_bytes = zone.size_bytes;
+    UniqueFd fd = inheritance.claim(zone.fd);
+    const auto info = read_zone_header(fd.get(), zone.size_bytes);
+    const std::uint64_t ends = info.ok() ? info.value().unclean_ends : 0;
+    inherited_.push_back(std::make_shared<Zone>(settings, std::move(fd), ends));
+    zones_[zone.name] = inherited_.back();
+    if (from_orphans) inherited_.back()->count_unclean_end();
+  }
+}
+
 Result<ZoneSet> Zones::open(const Settings& settings) {
   std::erase_if(zones_, [](const auto& entry) { return entry.second.expired(); });
   ZoneSet set;

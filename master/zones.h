@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/heritage.h"
+#include "common/master_heritage.h"
 #include "common/result.h"
 #include "common/settings.h"
 #include "common/unique_fd.h"
@@ -19,7 +20,8 @@ namespace drover {
 
 class Zone {
  public:
-  Zone(ZoneSettings settings, UniqueFd fd) : settings_(std::move(settings)), fd_(std::move(fd)) {}
+  Zone(ZoneSettings settings, UniqueFd fd, std::uint64_t unclean_ends = 0)
+      : settings_(std::move(settings)), fd_(std::move(fd)), unclean_ends_(unclean_ends) {}
   Zone(const Zone&) = delete;
   Zone& operator=(const Zone&) = delete;
 
@@ -36,7 +38,7 @@ class Zone {
  private:
   ZoneSettings settings_;
   UniqueFd fd_;
-  std::uint64_t unclean_ends_ = 0;
+  std::uint64_t unclean_ends_;
 };
 
 // What one generation has. A zone is freed with the last of them.
@@ -47,9 +49,14 @@ class Zones {
   // The zones that the settings name: those there are, and new ones. An error (a size that is not
   // that of the living zone, no memory) leaves everything as it was.
   [[nodiscard]] Result<ZoneSet> open(const Settings& settings);
+  // Before the first open(): zones that a predecessor had. Those that the first configuration does
+  // not name are let go by it. Orphans may have ended badly while nobody counted.
+  void inherit(Inheritance& inheritance, bool from_orphans);
+  void let_go_of_inherited() { inherited_.clear(); }
 
  private:
   std::map<std::string, std::weak_ptr<Zone>> zones_;
+  ZoneSet inherited_;
 };
 
 }  // namespace drover

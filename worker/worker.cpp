@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "worker/crash_report.h"
 #include "worker/drain_schedule.h"
 #include "worker/module_host.h"
+#include "worker/orphan.h"
 #include "worker/server.h"
 #include "worker/worker_logs.h"
 
@@ -41,6 +43,11 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   int fail(const std::string& reason);
   void say_ready();
   void stop_servers();
+
+  void serve();
+  [[nodiscard]] bool has_successor() const;
+  [[nodiscard]] bool has_acceptor() const;
+  void be_orphan();
 
   void on_message(Message message) override;
   void on_channel_closed() override;
@@ -67,6 +74,8 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   WorkerLogs logs_;
   Channel channel_;
   std::optional<Accepting> accepting_;
+  bool is_serving_ = false;
+  std::optional<Orphan> orphan_;
   std::optional<DrainSchedule> drain_;
   RateLimit slow_turns_{1, Millis{10'000}};
   Event<&Worker::on_doorbell> doorbell_;
@@ -165,7 +174,7 @@ void Worker::on_message(Message message) {
   core_.begin_batch();
   switch (message.type) {
     case MessageType::kServe:
-      return drain_ ? void() : accepting_->begin();
+      return drain_ ? void() : serve();
     case MessageType::kDrain:
       return on_drain_message(message);
     case MessageType::kCloseListener:
@@ -195,10 +204,46 @@ void Worker::on_close_listener(const Message& message) {
   accepting_->close_listener(body.value().listener_id);
 }
 
+void Worker::serve() {
+  allow_orphaning();
+  heritage_.my_seat().state.store(SeatState::kServing);
+  is_serving_ = true;
+  accepting_->begin();
+}
+
+// Who serves goes on without a master, until a new one takes over (orphan.h).
 void Worker::on_channel_closed() {
   core_.begin_batch();
+  if (is_serving_ && !drain_ && !has_successor()) {
+    heritage_.log->warning("master has gone: serving on connections={}", core_.table().size());
+    orphan_.emplace(base_.get(), heritage_);
+    return;
+  }
   heritage_.log->warning("master has gone: draining connections={}", core_.table().size());
   begin_drain(core_.now() + heritage_.settings->worker_shutdown_timeout, {});
+}
+
+// The master died between telling a generation to serve and telling this one to drain.
+bool Worker::has_successor() const {
+  return std::ranges::any_of(heritage_.scoreboard->seats, [this](const Seat& seat) {
+    return seat.state == SeatState::kServing && seat.slot >= 0 &&
+           seat.generation > heritage_.generation && is_alive(seat);
+  });
+}
+
+// The acceptor goes first, as in every drain: what it passes on finds the workers there.
+bool Worker::has_acceptor() const {
+  return std::ranges::any_of(heritage_.scoreboard->seats, [this](const Seat& seat) {
+    return seat.is_acceptor && seat.generation == heritage_.generation && is_alive(seat);
+  });
+}
+
+void Worker::be_orphan() {
+  orphan_->on_heartbeat(core_.now());
+  const Millis leave_by{heritage_.scoreboard->head.leave_by_ms.load()};
+  if (leave_by != Millis{0} && !has_acceptor()) return begin_drain(leave_by, orphan_->removed());
+  if (!drain_ && has_successor())
+    begin_drain(core_.now() + heritage_.settings->worker_shutdown_timeout, {});
 }
 
 void Worker::on_term(int /*number*/) {
@@ -275,6 +320,7 @@ void Worker::on_heartbeat() {
   core_.begin_batch();
   core_.sweep();
   accepting_->on_heartbeat();
+  if (orphan_) be_orphan();
   logs_.on_heartbeat(core_.now());
 }
 

@@ -38,17 +38,31 @@ std::string echo_server(std::string_view strategy, std::string_view listen, std:
 Daemon::Daemon(DaemonOptions options) : options_(std::move(options)) {
   if (!options_.wrapper.empty()) std::filesystem::permissions(dir(), std::filesystem::perms::all);
   rewrite_config(options_.config);
+  if (!options_.binary.empty()) {
+    options_.binary = expand(options_.binary);
+    std::filesystem::copy_file(built(options_.faulty ? "drover-faulty" : "drover"),
+                               options_.binary);
+  }
+  start();
+  if (options_.wait_ready) wait_until_it_serves();
+}
+
+void Daemon::start() {
   std::vector<std::string> arguments = options_.arguments;
   if (!options_.daemonize) arguments.emplace_back("-F");
-  group_ = std::make_unique<ProcessGroup>(command(arguments, options_.wrapper),
-                                          options_.environment, file("stderr.log"));
-  if (options_.wait_ready) wait_until_it_serves();
+  groups_.push_back(std::make_unique<ProcessGroup>(command(arguments, options_.wrapper),
+                                                   options_.environment, file("stderr.log")));
+}
+
+void Daemon::start_again() {
+  start();
+  wait_until_it_serves();
 }
 
 Daemon::~Daemon() {
   if (test_goes_wrong())
     std::cerr << "--- log of the daemon in " << dir() << "\n" << log() << "---\n";
-  group_->kill_all();
+  for (const auto& group : groups_) group->kill_all();
 }
 
 void Daemon::wait_until_it_serves() {
@@ -66,7 +80,7 @@ void Daemon::wait_until_it_serves() {
   const std::string what =
       exit_status ? "exit status " + std::to_string(*exit_status) : "no answer to -s status";
   const std::string said = log();
-  group_->kill_all();
+  for (const auto& group : groups_) group->kill_all();
   fail("the daemon does not serve: " + what + "\n" + said);
 }
 
@@ -93,7 +107,8 @@ void Daemon::rewrite_config(std::string_view text) {
 std::vector<std::string> Daemon::command(const std::vector<std::string>& arguments,
                                          const std::vector<std::string>& wrapper) const {
   std::vector<std::string> argv = wrapper;
-  argv.push_back(built(options_.faulty ? "drover-faulty" : "drover"));
+  const std::string program = built(options_.faulty ? "drover-faulty" : "drover");
+  argv.push_back(options_.binary.empty() ? program : options_.binary);
   argv.insert(argv.end(), {"-c", config_path(), "-p", dir()});
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return argv;
@@ -123,7 +138,14 @@ DaemonStatus Daemon::status() {
   return std::move(*parsed);
 }
 
-std::vector<pid_t> Daemon::processes() const { return group_->members(); }
+std::vector<pid_t> Daemon::processes() const {
+  std::vector<pid_t> all;
+  for (const auto& group : groups_) {
+    const std::vector<pid_t> members = group->members();
+    all.insert(all.end(), members.begin(), members.end());
+  }
+  return all;
+}
 
 std::vector<WorkerProcess> Daemon::workers() const {
   std::vector<WorkerProcess> found;

@@ -25,6 +25,7 @@ struct DaemonOptions {
   // Daemon's life, see port()), {dir} the prefix folder. See also config().
   std::string config = {};
   bool faulty = false;                      // drover-faulty instead of drover
+  std::string binary = {};                  // a copy of it to be run instead, {dir} as in config
   Environment environment = {};             // DROVER_FAULT, DROVER_PAUSE
   bool daemonize = false;                   // daemon mode instead of -F
   std::vector<std::string> arguments = {};  // further flags
@@ -60,6 +61,10 @@ class Daemon {
   [[nodiscard]] std::string file(std::string_view name) const { return dir_.file(name); }
   [[nodiscard]] std::string config_path() const { return dir_.file("drover.conf"); }
   [[nodiscard]] std::string expand(std::string text);
+
+  // Runs the program once more, as an operator does whose daemon's master has died; the processes
+  // that it left stay this daemon's. It is the program of program_status() from now on.
+  void start_again();
 
   // Replaces the file on disk, placeholders expanded; nothing is told to the daemon.
   void rewrite_config(std::string_view text);
@@ -98,7 +103,7 @@ class Daemon {
   // did not leave.
   std::optional<int> stop(int signal, Millis patience = kPatience);
   [[nodiscard]] bool wait_gone(Millis patience = kPatience) const;  // every process has ended
-  [[nodiscard]] std::optional<int> program_status() { return group_->program_status(); }
+  [[nodiscard]] std::optional<int> program_status() { return groups_.back()->program_status(); }
 
   // stdout and stderr of everything the daemon started.
   [[nodiscard]] std::string log() const;
@@ -106,6 +111,7 @@ class Daemon {
   [[nodiscard]] bool wait_for_log(std::string_view text, Millis patience = kPatience) const;
 
  private:
+  void start();
   [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& arguments,
                                                  const std::vector<std::string>& wrapper) const;
   void wait_until_it_serves();
@@ -113,7 +119,7 @@ class Daemon {
   DaemonOptions options_;
   TempDir dir_;
   std::map<int, std::uint16_t> ports_;
-  std::unique_ptr<ProcessGroup> group_;
+  std::vector<std::unique_ptr<ProcessGroup>> groups_;  // of each start, the last one last
 };
 
 // build/<preset>/<name>.

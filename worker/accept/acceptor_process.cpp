@@ -50,6 +50,7 @@ class AcceptorProcess final : public AcceptHost,
   void on_sigterm(int number);
   void on_heartbeat();
   void on_look_again();
+  void be_orphan();
 
   void serve();
   void drain(const std::vector<std::uint32_t>& removed, Millis deadline);
@@ -128,6 +129,7 @@ void AcceptorProcess::on_queue_readable(AcceptQueue& queue) {
 
 void AcceptorProcess::on_heartbeat() {
   exhausted_ = false;
+  if (channel_ == nullptr) be_orphan();
   on_look_again();
 }
 
@@ -158,10 +160,15 @@ void AcceptorProcess::on_message(Message message) {
   }
 }
 
-// What was accepted goes to the workers, who serve on without a master; nothing more is accepted.
+// Workers serve on without a master, and so does who accepts for them.
 void AcceptorProcess::on_channel_closed() {
   channel_.reset();
-  drain({}, monotonic_now() + heritage_.settings->worker_shutdown_timeout);
+  if (phase_ != Phase::kServing) drain({}, monotonic_now());
+}
+
+void AcceptorProcess::be_orphan() {
+  const Millis leave_by{heritage_.scoreboard->head.leave_by_ms.load()};
+  if (leave_by != Millis{0}) drain({}, leave_by);
 }
 
 void AcceptorProcess::on_sigterm(int /*number*/) {
@@ -173,6 +180,8 @@ void AcceptorProcess::on_sigterm(int /*number*/) {
 void AcceptorProcess::serve() {
   if (phase_ != Phase::kStarting) return;
   phase_ = Phase::kServing;
+  allow_orphaning();
+  heritage_.my_seat().state.store(SeatState::kServing);
   passer_.look();
   update_watching();
 }

@@ -95,7 +95,7 @@ class ListenersTest : public ::testing::Test {
   std::uint16_t port_;
   EventBase base_ = make_event_base();
   Log log_;
-  ScoreboardMapping scoreboard_ = make_scoreboard();
+  ScoreboardMapping scoreboard_ = make_scoreboard().mapping;
   MasterContext context_{base_.get(), &log_, scoreboard_.get(), nullptr, {}};
   std::vector<std::uint32_t> closed_everywhere_;
   Listeners listeners_{context_, [this](std::uint32_t id) { closed_everywhere_.push_back(id); }};

@@ -22,7 +22,7 @@ class SeatsTest : public testing::Test {
 
   Log log_{UniqueFd(open("/dev/null", O_WRONLY)), Log::Style::kPlain, LogLevel::kDebug};
   EventBase base_ = make_event_base();
-  ScoreboardMapping scoreboard_ = make_scoreboard();
+  ScoreboardMapping scoreboard_ = make_scoreboard().mapping;
   LimitTableMapping limits_ = make_limit_table();
   MasterContext context_{base_.get(), &log_, scoreboard_.get(), limits_.get(), {}};
   Seats seats_{context_};

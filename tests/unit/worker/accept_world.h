@@ -118,7 +118,7 @@ class AcceptWorld {
   };
   int slots_;
   Settings settings_;
-  ScoreboardMapping scoreboard_ = make_scoreboard();
+  ScoreboardMapping scoreboard_ = make_scoreboard().mapping;
   Log log_{UniqueFd(open("/dev/null", O_WRONLY | O_CLOEXEC)), Log::Style::kPlain, LogLevel::kError};
   std::vector<UniqueFd> listeners_;
   std::vector<ListenerHeritage> descriptions_;

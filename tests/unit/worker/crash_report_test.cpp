@@ -32,7 +32,7 @@ class CrashReportTest : public testing::Test {
   CrashReport& report() { return scoreboard_->seats[0].crash; }
 
  private:
-  ScoreboardMapping scoreboard_ = make_scoreboard();
+  ScoreboardMapping scoreboard_ = make_scoreboard().mapping;
 };
 
 TEST_F(CrashReportTest, RecordsSignalAddressAndFramesAndDiesOfTheSignal) {

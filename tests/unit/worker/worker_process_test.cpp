@@ -148,7 +148,7 @@ class WorkerProcess : public testing::Test, private Channel::Listener {
 
   EventBase base_ = make_event_base();
   Log log_{UniqueFd(open("/dev/null", O_WRONLY)), Log::Style::kPlain, LogLevel::kDebug};
-  ScoreboardMapping scoreboard_ = make_scoreboard();
+  ScoreboardMapping scoreboard_ = make_scoreboard().mapping;
   LimitTableMapping limits_ = make_limit_table();
   std::unique_ptr<ConnectionLedger> ledger_ = make_ledger(100).value();
   UniqueFd doorbell_;

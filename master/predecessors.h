@@ -1,0 +1,70 @@
+// Masters whose place this one has taken, with what still drains of them: one that has handed over
+// and sees its processes off, or orphans of a dead one. They are told by the head of their
+// scoreboard, and counted by what is on it: both are their processes' own word.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <list>
+#include <optional>
+#include <vector>
+
+#include "common/event.h"
+#include "common/master_heritage.h"
+#include "common/scoreboard.h"
+#include "master/context.h"
+#include "master/totals.h"
+
+namespace drover {
+
+class Predecessors {
+ public:
+  struct Owner {
+    // Nobody is left of one; its counters will not change any more.
+    virtual void on_predecessor_gone(pid_t pid, const Totals& totals) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+  struct Remains {
+    pid_t pid;
+    int processes = 0;
+    std::uint64_t live = 0;  // connections
+  };
+
+  Predecessors(MasterContext& context, Owner* owner) : context_(context), owner_(owner) {}
+
+  // One whose scoreboard cannot be read is not waited for and not counted.
+  void add(pid_t pid, UniqueFd scoreboard_fd);
+  // From now on they are looked at; the orphans among them are told to leave.
+  void start(Millis orphans_timeout);
+  // While another may count on them, they are left as they are.
+  void pause() { tick_.stop(); }
+  // They are somebody else's now.
+  void let_go() { pause(), all_.clear(); }
+  // A later call may only shorten the time.
+  void leave_by(Millis deadline);
+
+  [[nodiscard]] bool is_empty() const { return all_.empty(); }
+  [[nodiscard]] Totals totals() const;
+  [[nodiscard]] std::vector<Remains> remains() const;
+  [[nodiscard]] std::vector<MasterHeritage::Predecessor> heritage() const;
+
+ private:
+  struct One {
+    pid_t pid;
+    UniqueFd fd;
+    ScoreboardMapping board;
+  };
+  void on_tick();
+  void see_off(One& one, Millis now);
+
+  MasterContext& context_;
+  Owner* owner_;
+  Millis orphans_timeout_{0};
+  std::list<One> all_;
+  Timer<&Predecessors::on_tick> tick_;
+};
+
+}  // namespace drover
