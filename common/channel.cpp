@@ -132,7 +132,9 @@ bool Channel::receive_one() {
   header.msg_iovlen = 1;
   make_room_for_descriptors(header, room.bytes);
   const ssize_t size = recvmsg(fd_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (size < 0 && errno == EINTR) return true;
+  // ECONNRESET tells once that the peer left without reading all that it was sent. What it said
+  // before is still there, then the end.
+  if (size < 0 && (errno == EINTR || errno == ECONNRESET)) return true;
   if (size < 0 && is_full(errno)) return false;
   if (size <= 0) return fail(), false;
   std::vector<UniqueFd> fds = take_descriptors(header);
