@@ -224,7 +224,8 @@ void Generation::on_drain_overdue() {
     context_.log->warning("{} overdue: pid={}, killing it", child->name(), child->pid());
     child->kill(SIGKILL);
   }
-  if (!only_helpers) overdue_.start(context_.base, kOverdueGrace, this);
+  if (only_helpers) return pool_->abort();  // none of them lives once more
+  overdue_.start(context_.base, kOverdueGrace, this);
 }
 
 void Generation::abort() {

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <sstream>
 
+#include "common/fault.h"
 #include "common/process.h"
 #include "master/configuration.h"
 #include "master/status.h"
@@ -305,6 +306,7 @@ void Master::stop(Millis timeout, const Reply& reply) {
 }
 
 void Master::reap() {
+  pause_point("master.reap");
   int wait_status = 0;
   pid_t pid = 0;
   while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {

@@ -66,7 +66,6 @@ class WorkerPool final : private Post::Owner {
   void let_serve(Post& post);
   [[nodiscard]] std::vector<std::vector<Post*>> drain_order() const;
   void drain_next();
-  void tell_to_drain(Post& post);
   void update_steering();
   [[nodiscard]] bool is_silent(const Child& child) const;
 

@@ -28,6 +28,15 @@ std::string helping(const std::string& mode, const std::string& drover = "") {
           mode + "\n");
 }
 
+constexpr std::string_view kOnceMore = "helper other/job gen 1 lives once more to drain: pid=";
+
+int how_often(const Daemon& daemon, std::string_view text) {
+  const std::string log = daemon.log();
+  int times = 0;
+  for (size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1)) ++times;
+  return times;
+}
+
 bool has_ready_helper(const DaemonStatus& now) { return helper_of(now).state == "ready"; }
 
 TEST(Helper, IsShownWithItsServerAndName) {
@@ -230,6 +239,16 @@ TEST(Helper, ThatDoesNotEndHoldsUpAStopForSecondsOnly) {
 
   EXPECT_LT(since(start), Millis{4'000});
   EXPECT_TRUE(daemon.log_contains("helper other/job gen 1 overdue: pid="));
+  EXPECT_FALSE(daemon.log_contains(kOnceMore)) << "the end of its time is the end";
+}
+
+TEST(Helper, ThatDiesOverItsEndLivesOnceMoreAndNoMore) {
+  Daemon daemon({.config = helping("fall")});
+
+  EXPECT_EQ(daemon.stop(SIGTERM), 0);
+
+  EXPECT_EQ(how_often(daemon, "helper other/job gen 1 crashed: signal=ABRT"), 2);
+  EXPECT_EQ(how_often(daemon, kOnceMore), 1);
 }
 
 TEST(Helper, EndsAfterTheLastWorkerOfItsGeneration) {
