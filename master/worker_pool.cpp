@@ -96,7 +96,7 @@ void WorkerPool::drain_next() {
   while (told_ < order.size()) {
     if (told_ > 0 && !std::ranges::all_of(order[told_ - 1], is_empty)) return;
     for (Post* post : order[told_]) post->drain(drain_deadline_, removed_listeners_);
-    ++told_;
+    if (++told_ == order.size()) owner_->on_helpers_told();
   }
 }
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <ostream>
@@ -240,6 +241,24 @@ TEST(Helper, ThatDoesNotEndHoldsUpAStopForSecondsOnly) {
   EXPECT_LT(since(start), Millis{4'000});
   EXPECT_TRUE(daemon.log_contains("helper other/job gen 1 overdue: pid="));
   EXPECT_FALSE(daemon.log_contains(kOnceMore)) << "the end of its time is the end";
+}
+
+// The last worker is busy for most of the two seconds that a fast stop gives.
+TEST(Helper, HasItsTimeAfterAFastStopHoweverLongTheWorkersTook) {
+  Daemon daemon({.config = helping("linger", "load = " + built("test-modules/blocking.so")) +
+                           "\n[server busy]\nlisten = 127.0.0.1:{port3}\nprotocol = blocking\n"});
+  Client client(Endpoint::v4(daemon.port(3)));
+  client.send_all("block 1900\n");
+  ASSERT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) {
+    return std::ranges::any_of(now.serving()->workers, [](const WorkerStatus& worker) {
+      return worker.heartbeat_age_ms > 400;
+    });
+  }));
+
+  EXPECT_EQ(daemon.stop(SIGTERM), 0);
+
+  EXPECT_TRUE(daemon.log_contains("ends in order"));
+  EXPECT_FALSE(daemon.log_contains("helper other/job gen 1 overdue"));
 }
 
 TEST(Helper, ThatDiesOverItsEndLivesOnceMoreAndNoMore) {
