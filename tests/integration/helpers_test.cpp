@@ -138,6 +138,21 @@ TEST(Helper, IsCalledByNoHookBeforeItsGenerationServes) {
   EXPECT_TRUE(daemon.wait_for_log("helper other/job gen 2 crashed: signal=ABRT"));
 }
 
+// This one would die of its first timer, too. Not ready yet, it keeps its generation from serving.
+TEST(Helper, IsCalledByNoHookWhenTheMasterDiesBeforeItsGenerationServes) {
+  Daemon daemon({.config = helping("abort"),
+                 .faulty = true,
+                 .environment = {{"DROVER_PAUSE", "helper.started:1"}},
+                 .wait_ready = false});
+  const pid_t helper = daemon.wait_for_paused();
+
+  kill_now(daemon.master_pid());
+  resume(helper);
+
+  EXPECT_TRUE(daemon.wait_gone());
+  EXPECT_TRUE(daemon.log_contains("ends in order"));
+}
+
 struct Refusal {
   const char* mode;
   const char* reason;
