@@ -4,20 +4,20 @@
  *   slow     helper_init takes for ever
  *   abort    dies a millisecond after it has begun to work
  *   stay     blocks in helper_exit for ever
- *   fall     dies in helper_exit
- *   linger   takes a second and a half in helper_exit
  *   twice    asks for the same helper twice; refused
  *   late     asks in worker_init too, which is refused and harmless
- *   checks   helper_init asks for what a helper does not get, and refuses if it gets it */
+ *   checks   helper_init asks for what a helper does not get, and refuses if it gets it
+ *   fall     dies in helper_exit
+ *   linger   takes a second and a half in helper_exit */
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "modules/sdk/drover_module.h"
 
-enum mode { FINE, REFUSE, SLOW, ABORT, STAY, FALL, LINGER, TWICE, LATE, CHECKS };
-static const char* const modes[] = {"fine",   "refuse", "slow", "abort",  "stay", "fall",
-                                    "linger", "twice",  "late", "checks", NULL};
+enum mode { FINE, REFUSE, SLOW, ABORT, STAY, TWICE, LATE, CHECKS, FALL, LINGER };
+static const char* const modes[] = {"fine", "refuse", "slow", "abort",  "stay", "twice",
+                                    "late", "checks", "fall", "linger", NULL};
 
 static const struct drover_directive directives[] = {{.size = sizeof(struct drover_directive),
                                                       .name = "mode",
