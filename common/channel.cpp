@@ -78,7 +78,9 @@ Result<std::optional<Message>> receive_message(int fd) {
   header.msg_iovlen = 1;
   make_room_for_descriptors(header, room.bytes);
   ssize_t size = 0;
-  do {  // ECONNRESET comes once, before what a peer has said that left without reading all of ours
+  // ECONNRESET tells once that the peer left without reading all that it was sent. What it said
+  // before is still there, then the end.
+  do {
     size = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
   if (size < 0 && is_full(errno)) return std::optional<Message>{};

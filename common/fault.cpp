@@ -114,7 +114,9 @@ void pause_point(std::string_view point) noexcept {
   Rules& rules = pauses();
   const auto rule = rules.find(point);
   if (rule == rules.end()) return;
-  if (rule->second.left == kAlways || --rule->second.left == 0) std::raise(SIGSTOP);
+  int& left = rule->second.left;
+  if (left == 0) return;  // it has stopped here
+  if (left == kAlways || --left == 0) std::raise(SIGSTOP);
 }
 
 }  // namespace drover

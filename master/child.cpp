@@ -174,7 +174,8 @@ void Child::on_message(Message message) {
     case MessageType::kFailed:
       return keeper_->on_child_failed(*this, message.body);
     case MessageType::kLeaving:
-      if (state_ == State::kDraining) return;
+      // A helper says so only when it has not read the order to drain.
+      if (state_ == State::kDraining && role_ != Role::kHelper) return;
       state_ = State::kDraining;
       return keeper_->on_child_leaving(*this);
     case MessageType::kWantHelper:

@@ -24,7 +24,9 @@ class Child final : private Channel::Listener {
   struct Keeper {
     virtual void on_child_ready(Child& child) = 0;
     virtual void on_child_failed(Child& child, const std::string& why) = 0;
-    virtual void on_child_leaving(Child& child) = 0;  // it got SIGTERM and drains by itself
+    // It got SIGTERM and drains by itself; a helper perhaps after it was told to drain, but without
+    // having read that.
+    virtual void on_child_leaving(Child& child) = 0;
     virtual void on_child_reopened_logs(Child& child, std::uint64_t serial) = 0;
     virtual void on_child_wants_helper(Child& child, const Message& message) = 0;
 

@@ -208,13 +208,22 @@ bool Generation::drain(Millis timeout, const std::vector<std::uint32_t>& removed
   if (deadline >= drain_deadline_) return false;
   drain_deadline_ = deadline;
   state_ = State::kDraining;
+  expect_drained();
   pool_->drain(deadline, removed_listeners);
   plan_.uses.clear();  // what no later generation has is closed here; the workers close theirs
-  overdue_.start(context_.base, timeout + kOverdueGrace, this);
   return true;
 }
 
-// Helpers have as long again after the last of the others: what those did is theirs to write.
+void Generation::expect_drained() {
+  const Millis left = std::max(drain_deadline_ - monotonic_now(), Millis{0});
+  overdue_.start(context_.base, left + kOverdueGrace, this);
+}
+
+// However late the workers went, what they did last is the helpers' to write.
+void Generation::on_helpers_told() {
+  if (state_ == State::kDraining) expect_drained();
+}
+
 void Generation::on_drain_overdue() {
   const std::vector<Child*> children = pool_->children();
   const bool only_helpers = std::ranges::all_of(
@@ -224,7 +233,7 @@ void Generation::on_drain_overdue() {
     context_.log->warning("{} overdue: pid={}, killing it", child->name(), child->pid());
     child->kill(SIGKILL);
   }
-  if (!only_helpers) overdue_.start(context_.base, kOverdueGrace, this);
+  if (only_helpers) pool_->abort();  // none of them lives once more
 }
 
 void Generation::abort() {

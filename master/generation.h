@@ -78,9 +78,11 @@ class Generation final : private WorkerPool::Owner {
   void on_logs_reopened(int pid, std::uint64_t serial) override {
     owner_->on_logs_reopened(pid, serial);
   }
+  void on_helpers_told() override;
 
   void on_validated(const std::string& why);
   void on_not_ready_in_time();
+  void expect_drained();
   void on_drain_overdue();
   void fail(const std::string& why);
   void add_helpers();

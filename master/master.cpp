@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "common/control.h"
+#include "common/fault.h"
 #include "common/process.h"
 #include "master/configuration.h"
 #include "master/status.h"
@@ -319,6 +320,7 @@ void Master::stop(Millis timeout, const Reply& reply) {
 }
 
 void Master::reap() {
+  pause_point("master.reap");
   int wait_status = 0;
   pid_t pid = 0;
   while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {

@@ -34,6 +34,25 @@ void Post::replace(Millis drain_deadline) {
   on_refill();
 }
 
+void Post::drain(Millis deadline, const std::vector<std::uint32_t>& removed_listeners) {
+  drain_deadline_ = deadline;
+  for (Child* child : children()) child->drain(deadline, removed_listeners);
+  const bool is_first = !is_closed_;
+  stop_refilling();
+  if (is_first && child_ == nullptr) live_once_more();
+}
+
+// Once: one that dies whenever it drains must not keep its generation. It is there when this
+// returns, so that nobody takes the post for empty meanwhile.
+void Post::live_once_more() {
+  if (!std::exchange(has_last_life_, false)) return;
+  if (const Status filled = fill(); !filled) {
+    return context_.log->error("{}: {}", place_.name, filled.error().message());
+  }
+  context_.log->notice("{} lives once more to drain: pid={}", child_->name(), child_->pid());
+  child_->drain(drain_deadline_, {});  // a helper has no listeners
+}
+
 std::vector<Child*> Post::children() const {
   std::vector<Child*> all;
   if (child_ != nullptr) all.push_back(child_.get());
@@ -51,7 +70,8 @@ bool Post::on_exit(pid_t pid, int wait_status) {
   }
   if (child_ == nullptr || child_->pid() != pid) return false;
   child_->hear_last_words();
-  if (child_ == nullptr) return on_exit(pid, wait_status);  // its last word was that it leaves
+  // Its last word was that it leaves.
+  if (child_ == nullptr || child_->pid() != pid) return on_exit(pid, wait_status);
   past_.add(child_->seat()->counters);
   const std::optional<Millis> served = child_->served();
   const bool was_told = child_->state() == Child::State::kDraining;
@@ -60,6 +80,7 @@ bool Post::on_exit(pid_t pid, int wait_status) {
       last_words_.empty() ? child_->name() + " " + describe_end(wait_status) : last_words_;
   last_words_.clear();
   child_.reset();
+  if (is_closed_ && !is_clean(wait_status)) live_once_more();
   after_end(served, why);
   return true;
 }
@@ -116,7 +137,11 @@ void Post::on_child_leaving(Child& child) {
   if (&child != child_.get()) return;
   context_.log->notice("{} drains on its own: pid={}", child.name(), child.pid());
   leaving_.push_back(std::move(child_));
-  if (!is_closed_) refill_.start(context_.base, Millis{0}, this);
+  if (is_closed_) {
+    live_once_more();
+  } else {
+    refill_.start(context_.base, Millis{0}, this);
+  }
   owner_->on_post_vacated(*this, "drains on its own");
 }
 

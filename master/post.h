@@ -1,6 +1,6 @@
 // A position that is to be filled with a living process: a worker's slot, the acceptor's, or a
 // helper's. It starts the first, notices the end of each, and starts the next when RestartPolicy
-// says so.
+// says so; at its end a helper's post starts one more, see drain().
 #pragma once
 
 #include <memory>
@@ -35,14 +35,22 @@ class Post final : private Child::Keeper {
   };
   // Who takes the place of another and is not READY within `ready_timeout` is killed.
   Post(MasterContext& context, Place place, Millis ready_timeout, Owner* owner)
-      : context_(context), place_(std::move(place)), ready_timeout_(ready_timeout), owner_(owner) {}
+      : context_(context),
+        place_(std::move(place)),
+        ready_timeout_(ready_timeout),
+        owner_(owner),
+        has_last_life_(place_.role == Role::kHelper) {}
   Post(const Post&) = delete;
   Post& operator=(const Post&) = delete;
 
   Status fill();
   // From now on nobody is started in place of who ends.
-  void close() { is_closed_ = true, refill_.stop(); }
-  [[nodiscard]] bool is_closed() const { return is_closed_; }
+  void close() { stop_refilling(), has_last_life_ = false; }
+  // Tells its processes to drain, and starts nobody in their place; but a helper has something to
+  // write when it drains. Where none does so in order, because it is dead already, leaves without
+  // having read the order, or dies over it, one more is started and told the same. A later call can
+  // only bring the deadline nearer.
+  void drain(Millis deadline, const std::vector<std::uint32_t>& removed_listeners);
   // Its process goes on without the post, which gets another one at once: for a frozen acceptor.
   void replace(Millis drain_deadline);
   // True when the process was this post's.
@@ -69,7 +77,9 @@ class Post final : private Child::Keeper {
   void on_child_wants_helper(Child& /*child*/, const Message& /*message*/) override {}
   void on_refill();
   void on_not_ready_in_time();
+  void stop_refilling() { is_closed_ = true, refill_.stop(); }
   void after_end(std::optional<Millis> served, const std::string& why);
+  void live_once_more();
   void log_end(const Child& child, int wait_status);
 
   MasterContext& context_;
@@ -81,6 +91,8 @@ class Post final : private Child::Keeper {
   RestartPolicy policy_;
   std::string last_words_;  // of a child that could not become ready
   bool is_closed_ = false;
+  bool has_last_life_;  // one more may be started after the post was closed
+  Millis drain_deadline_{0};
   int restarts_ = 0;
   Totals past_;
   RateLimit log_rate_{10, Millis{60'000}};

@@ -95,22 +95,9 @@ void WorkerPool::drain_next() {
   const std::vector<std::vector<Post*>> order = drain_order();
   while (told_ < order.size()) {
     if (told_ > 0 && !std::ranges::all_of(order[told_ - 1], is_empty)) return;
-    for (Post* post : order[told_]) tell_to_drain(*post);
-    ++told_;
+    for (Post* post : order[told_]) post->drain(drain_deadline_, removed_listeners_);
+    if (++told_ == order.size()) owner_->on_helpers_told();
   }
-}
-
-// A helper that is dead at this moment, and may be waiting for its turn to be started, still has
-// something to write: it gets one more life.
-void WorkerPool::tell_to_drain(Post& post) {
-  const bool lives_once_more = !post.is_closed() && post.child() == nullptr;
-  post.close();
-  if (lives_once_more) {
-    if (const Status filled = post.fill(); !filled) {
-      context_.log->error("{}: {}", post.name(), filled.error().message());
-    }
-  }
-  for (Child* child : post.children()) child->drain(drain_deadline_, removed_listeners_);
 }
 
 void WorkerPool::abort() {

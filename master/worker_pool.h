@@ -23,6 +23,8 @@ class WorkerPool final : private Post::Owner {
     // Whom to steer around has changed on the board.
     virtual void on_steering_changed() = 0;
     virtual void on_logs_reopened(int pid, std::uint64_t serial) = 0;
+    // The last worker has gone; the helpers have been told to drain, or there are none.
+    virtual void on_helpers_told() = 0;
 
    protected:
     ~Owner() = default;
@@ -66,7 +68,6 @@ class WorkerPool final : private Post::Owner {
   void let_serve(Post& post);
   [[nodiscard]] std::vector<std::vector<Post*>> drain_order() const;
   void drain_next();
-  void tell_to_drain(Post& post);
   void update_steering();
   [[nodiscard]] bool is_silent(const Child& child) const;
 

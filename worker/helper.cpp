@@ -9,6 +9,7 @@
 #include "common/channel.h"
 #include "common/check.h"
 #include "common/event.h"
+#include "common/fault.h"
 #include "common/process.h"
 #include "worker/connection_core.h"
 #include "worker/crash_report.h"
@@ -43,6 +44,7 @@ class HelperProcess final : private Channel::Listener {
   void on_doorbell();
   void on_term(int number);
   void on_heartbeat();
+  [[nodiscard]] bool has_serving_generation() const;
   [[nodiscard]] bool has_workers() const;
 
   const Heritage& heritage_;
@@ -70,9 +72,11 @@ HelperProcess::HelperProcess(const Heritage& heritage)
 int HelperProcess::run() {
   if (const Status started = start(); !started.ok()) return fail(started.error().message());
   term_.start(base_.get(), SIGTERM, this);
+  pause_point("helper.started");
   say_ready();
+  pause_point("helper.ready");
   wait_until_told();
-  if (phase_ == Phase::kServing) work();
+  if (phase_ != Phase::kLeaving) work();
   stop_module(*server_);
   channel_.flush();
   return 0;
@@ -149,9 +153,14 @@ void HelperProcess::reopen_logs(Message message) {
   channel_.send_body(MessageType::kLogsReopened, body.value());
 }
 
-// Its workers serve what they have, and what they do last is to be written too.
+// Its workers serve what they have, and what they do last is to be written too. So one that took
+// another's place and was not told yet to serve begins all the same; not so in a generation that
+// never served, whose start or reload has failed with the master: its workers leave at once, and no
+// hook is to run.
 void HelperProcess::on_channel_closed() {
-  if (phase_ != Phase::kServing) return leave();
+  const bool works =
+      phase_ == Phase::kServing || (phase_ == Phase::kReady && has_serving_generation());
+  if (!works) return leave();
   phase_ = Phase::kOrphaned;
   orphans_deadline_ = monotonic_now() + heritage_.settings->worker_shutdown_timeout + kOrphansGrace;
   heritage_.log->warning("master has gone: leaving after the last worker");
@@ -171,6 +180,12 @@ void HelperProcess::on_heartbeat() {
   core_.begin_batch();
   if (phase_ != Phase::kOrphaned) return;
   if (!has_workers() || core_.now() >= orphans_deadline_) leave();
+}
+
+// The master notes on the board whom it lets serve, the workers before the helpers.
+bool HelperProcess::has_serving_generation() const {
+  return std::ranges::any_of(heritage_.board().seat_of_slot,
+                             [](const auto& seat) { return seat >= 0; });
 }
 
 bool HelperProcess::has_workers() const {

@@ -138,9 +138,10 @@ struct drover_module {
   void* (*helper_init)(const struct drover_host* host, drover_context* context, const char* name);
   /* Helper process: the last worker of its generation has gone, or it got SIGTERM and another takes
    * its place. May block for a last write; but when the generation's time is over
-   * (worker_shutdown_timeout, at a fast stop none, and two seconds more) it is killed. Not called
-   * in one that was killed or crashed; one that is dead at the end of its generation is started
-   * once more for it. Leases that it holds are given back after it. */
+   * (worker_shutdown_timeout, at a fast stop none) and two seconds more, and two after the last
+   * worker, it is killed. Not called in one that was killed or crashed; one that is dead at the end
+   * of its generation, or dies here then, is started once more for it. Leases that it holds are
+   * given back after it. */
   void (*helper_exit)(void* helper);
   /* Helper process: what host->start_timer asked for there. */
   void (*on_helper_timer)(void* helper, uint64_t tag);

@@ -198,6 +198,38 @@ INSTANTIATE_TEST_SUITE_P(Stops, LastValue,
                          ::testing::Values(Ending{"stop", SIGTERM}, Ending{"quit", SIGQUIT}),
                          [](const auto& row) { return row.param.name; });
 
+// The master is stopped where it is about to reap a stop's first worker. Until it goes on the
+// helper ends, then the last worker, which has counted once more; and that is reaped first.
+class HelperAtTheEnd : public ::testing::TestWithParam<Ending> {};
+
+TEST_P(HelperAtTheEnd, LivesOnceMoreWhenNobodyKnewThatItHadGone) {
+  const TempDir pauses;
+  Daemon daemon({.config = counting_on_disk("worker_shutdown_timeout = 30s"),
+                 .faulty = true,
+                 .environment = {{"DROVER_PAUSE", "@" + pauses.file("rules")}}});
+  auto client = std::make_unique<LineClient>(daemon);
+  ASSERT_TRUE(reaches_disk(daemon, add(*client, 1)));
+  const pid_t helper = helper_of(daemon.status()).pid;
+  write_file(pauses.file("rules"), "master.reap:1");
+  daemon.signal_master(SIGQUIT);
+  const pid_t master = daemon.wait_for_paused();
+  ASSERT_EQ(master, daemon.master_pid());
+
+  ::kill(helper, GetParam().signal);
+  ASSERT_TRUE(wait_until([&] { return !is_alive(helper); }));
+  const std::string value = client->ask("quietly");
+  client.reset();
+  ASSERT_TRUE(wait_until([&] { return daemon.workers().empty(); }));
+  resume(master);
+
+  EXPECT_TRUE(wait_until([&] { return daemon.program_status() == 0; }));
+  EXPECT_EQ(on_disk(daemon), value + "\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(Ends, HelperAtTheEnd,
+                         ::testing::Values(Ending{"killed", SIGKILL}, Ending{"told", SIGTERM}),
+                         [](const auto& row) { return row.param.name; });
+
 TEST(HelperWrites, TheLastValueOfAReloadsOldGenerationIsWritten) {
   Daemon daemon({.config = counting_on_disk()});
   auto old_client = std::make_unique<LineClient>(daemon);
@@ -225,6 +257,39 @@ TEST(HelperWrites, TheLastValueIsWrittenWhenTheMasterHasGone) {
   EXPECT_TRUE(daemon.wait_gone());
   EXPECT_EQ(on_disk(daemon), value + "\n");
 }
+
+// A killed helper's successor is stopped at a line, and the master is killed before it goes on: so
+// it has not said that it is ready, or has not read that it is to serve.
+class HelperOfNoMaster : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(HelperOfNoMaster, WorksUntilTheLastWorkerHasGone) {
+  const TempDir pauses;
+  Daemon daemon({.config = counting_on_disk("worker_shutdown_timeout = 30s"),
+                 .faulty = true,
+                 .environment = {{"DROVER_PAUSE", "@" + pauses.file("rules")}}});
+  auto client = std::make_unique<LineClient>(daemon);
+  ASSERT_TRUE(reaches_disk(daemon, add(*client, 1)));
+  write_file(pauses.file("rules"), "helper." + std::string(GetParam()) + ":1");
+  kill_now(helper_of(daemon.status()).pid);
+  const pid_t helper = daemon.wait_for_paused();
+  ASSERT_TRUE(daemon.wait_for_status([&](const DaemonStatus& now) {
+    return helper_of(now).pid == helper &&
+           helper_of(now).state == (GetParam() == std::string("ready") ? "ready" : "starting");
+  }));
+
+  kill_now(daemon.master_pid());
+  ASSERT_TRUE(wait_until([&] { return daemon.workers().size() == 1; }));
+  resume(helper);
+
+  EXPECT_TRUE(reaches_disk(daemon, add(*client, 1)));
+  const std::string value = add(*client, 5);
+  client.reset();
+  EXPECT_TRUE(daemon.wait_gone());
+  EXPECT_EQ(on_disk(daemon), value + "\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(PausePoints, HelperOfNoMaster, ::testing::Values("started", "ready"),
+                         [](const auto& row) { return std::string(row.param); });
 
 TEST(HelperWrites, AKilledHelperCountsAsAnUncleanEndOfItsZone) {
   Daemon daemon({.config = counting_on_disk()});

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <ostream>
@@ -26,6 +27,15 @@ std::string helping(const std::string& mode, const std::string& drover = "") {
       echo_server("exclusive") +
           "\n[server other]\nlisten = 127.0.0.1:{port2}\nprotocol = helping\nhelping.mode = " +
           mode + "\n");
+}
+
+constexpr std::string_view kOnceMore = "helper other/job gen 1 lives once more to drain: pid=";
+
+int how_often(const Daemon& daemon, std::string_view text) {
+  const std::string log = daemon.log();
+  int times = 0;
+  for (size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1)) ++times;
+  return times;
 }
 
 bool has_ready_helper(const DaemonStatus& now) { return helper_of(now).state == "ready"; }
@@ -126,6 +136,21 @@ TEST(Helper, IsCalledByNoHookBeforeItsGenerationServes) {
   EXPECT_EQ(daemon.reload(helping("abort", slow) + slow_server).status, 0);
 
   EXPECT_TRUE(daemon.wait_for_log("helper other/job gen 2 crashed: signal=ABRT"));
+}
+
+// This one would die of its first timer, too. Not ready yet, it keeps its generation from serving.
+TEST(Helper, IsCalledByNoHookWhenTheMasterDiesBeforeItsGenerationServes) {
+  Daemon daemon({.config = helping("abort"),
+                 .faulty = true,
+                 .environment = {{"DROVER_PAUSE", "helper.started:1"}},
+                 .wait_ready = false});
+  const pid_t helper = daemon.wait_for_paused();
+
+  kill_now(daemon.master_pid());
+  resume(helper);
+
+  EXPECT_TRUE(daemon.wait_gone());
+  EXPECT_TRUE(daemon.log_contains("ends in order"));
 }
 
 struct Refusal {
@@ -230,6 +255,34 @@ TEST(Helper, ThatDoesNotEndHoldsUpAStopForSecondsOnly) {
 
   EXPECT_LT(since(start), Millis{4'000});
   EXPECT_TRUE(daemon.log_contains("helper other/job gen 1 overdue: pid="));
+  EXPECT_FALSE(daemon.log_contains(kOnceMore)) << "the end of its time is the end";
+}
+
+// The last worker is busy for most of the two seconds that a fast stop gives.
+TEST(Helper, HasItsTimeAfterAFastStopHoweverLongTheWorkersTook) {
+  Daemon daemon({.config = helping("linger", "load = " + built("test-modules/blocking.so")) +
+                           "\n[server busy]\nlisten = 127.0.0.1:{port3}\nprotocol = blocking\n"});
+  Client client(Endpoint::v4(daemon.port(3)));
+  client.send_all("block 1900\n");
+  ASSERT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) {
+    return std::ranges::any_of(now.serving()->workers, [](const WorkerStatus& worker) {
+      return worker.heartbeat_age_ms > 400;
+    });
+  }));
+
+  EXPECT_EQ(daemon.stop(SIGTERM), 0);
+
+  EXPECT_TRUE(daemon.log_contains("ends in order"));
+  EXPECT_FALSE(daemon.log_contains("helper other/job gen 1 overdue"));
+}
+
+TEST(Helper, ThatDiesOverItsEndLivesOnceMoreAndNoMore) {
+  Daemon daemon({.config = helping("fall")});
+
+  EXPECT_EQ(daemon.stop(SIGTERM), 0);
+
+  EXPECT_EQ(how_often(daemon, "helper other/job gen 1 crashed: signal=ABRT"), 2);
+  EXPECT_EQ(how_often(daemon, kOnceMore), 1);
 }
 
 TEST(Helper, EndsAfterTheLastWorkerOfItsGeneration) {

@@ -6,15 +6,18 @@
  *   stay     blocks in helper_exit for ever
  *   twice    asks for the same helper twice; refused
  *   late     asks in worker_init too, which is refused and harmless
- *   checks   helper_init asks for what a helper does not get, and refuses if it gets it */
+ *   checks   helper_init asks for what a helper does not get, and refuses if it gets it
+ *   fall     dies in helper_exit
+ *   linger   takes a second and a half in helper_exit */
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "modules/sdk/drover_module.h"
 
-enum mode { FINE, REFUSE, SLOW, ABORT, STAY, TWICE, LATE, CHECKS };
-static const char* const modes[] = {"fine",  "refuse", "slow",   "abort", "stay",
-                                    "twice", "late",   "checks", NULL};
+enum mode { FINE, REFUSE, SLOW, ABORT, STAY, TWICE, LATE, CHECKS, FALL, LINGER };
+static const char* const modes[] = {"fine", "refuse", "slow", "abort",  "stay", "twice",
+                                    "late", "checks", "fall", "linger", NULL};
 
 static const struct drover_directive directives[] = {{.size = sizeof(struct drover_directive),
                                                       .name = "mode",
@@ -75,8 +78,11 @@ static void* helper_init(const struct drover_host* host, drover_context* context
 }
 
 static void helper_exit(void* instance) {
+  const struct timespec a_while = {1, 500000000};
   struct helper* helper = instance;
   while (helper->mode == STAY) pause();
+  if (helper->mode == FALL) abort();
+  if (helper->mode == LINGER) nanosleep(&a_while, NULL);
   helper->host->log(helper->context, DROVER_LOG_NOTICE, "ends in order");
   free(helper);
 }

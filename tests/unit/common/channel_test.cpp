@@ -119,6 +119,17 @@ TEST_F(ChannelTest, HearsTheLastWordsBehindAllThatADeadPeerSaidBefore) {
   EXPECT_EQ(at_left_.messages.back().body, "no such zone");
 }
 
+// The kernel tells of the mail it left unread before it gives out what it said.
+TEST_F(ChannelTest, HearsTheLastWordsOfAPeerThatLeftItsOwnMailUnread) {
+  left_->send(MessageType::kDrain);
+  right_->send(MessageType::kLeaving);
+  right_.reset();
+  left_->read_pending();
+  ASSERT_EQ(at_left_.messages.size(), 1U);
+  EXPECT_EQ(at_left_.messages[0].type, MessageType::kLeaving);
+  EXPECT_TRUE(at_left_.is_closed);
+}
+
 struct Refusal {
   const char* name;
   std::string packet;

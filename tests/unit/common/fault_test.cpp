@@ -2,7 +2,10 @@
 #include "common/fault.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -61,6 +64,24 @@ TEST(Fault, FollowsAFileThatIsWrittenWhileTheProcessRuns) {
     return !before && once && fault("bind") && !fault("fork");
   });
   std::filesystem::remove(path);
+}
+
+TEST(PausePoint, StopsAtThePassThatIsNamedAndNotAgain) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setenv("DROVER_PAUSE", "line:2", 1);
+    for (int pass = 0; pass < 6; ++pass) pause_point("line");
+    ::_exit(0);
+  }
+  int stops = 0;
+  int status = 0;
+  while (::waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status)) {
+    ++stops;
+    ::kill(child, SIGCONT);
+  }
+
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(stops, 1);
 }
 
 }  // namespace
