@@ -129,8 +129,24 @@ bool Connection::is_over() const { return is_broken_ || (fin_sent_ && peer_ended
 void Connection::watch() {
   const short want = wanted();
   if (want == static_cast<short>(watched_)) return;
+  const bool was_watched = watched_ != 0;
   watched_ = static_cast<unsigned>(want) & 0x3fU;
+  if (!was_watched && may_linger_unwatched() && core().lingering().add(handle())) return;
   transport().watch(core().base(), want, this);
+}
+
+// Nothing but the peer's end is waited for. Where there are limits, its share of them is to be free
+// as soon as that has come: the client may be back at once, at another worker.
+bool Connection::may_linger_unwatched() const {
+  return state_ == State::kClosing && fin_sent_ && !is_child_ && !server_->settings.has_limits();
+}
+
+bool Connection::on_linger_turn() {
+  receive();
+  const bool has_ended = is_over();
+  if (!has_ended) transport().watch(core().base(), wanted(), this);
+  settle();
+  return has_ended;
 }
 
 short Connection::wanted() const {

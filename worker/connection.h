@@ -71,6 +71,9 @@ class alignas(std::max_align_t) Connection {
   // Takes what the transport has ready, sends what can be sent and does what is due: at the end of
   // a batch, for those that asked. May delete this.
   void on_turn();
+  // It has waited in the LingerQueue: ends if its peer has, and is watched from here on if not.
+  // True: it has ended, and deleted this.
+  bool on_linger_turn();
   // The table's deadline has passed. May delete this.
   void on_deadline();
   // The module's timer has rung. May delete this.
@@ -147,6 +150,7 @@ class alignas(std::max_align_t) Connection {
   void finish_output();
   [[nodiscard]] bool is_over() const;
   void watch();
+  [[nodiscard]] bool may_linger_unwatched() const;
   [[nodiscard]] short wanted() const;
   [[nodiscard]] bool holds_back() const;
   [[nodiscard]] Millis next_deadline() const;

@@ -37,6 +37,7 @@ void ConnectionCore::begin_batch() {
 }
 
 void ConnectionCore::on_end_of_batch() {
+  lingering_.call_surplus();
   do {
     do {
       settle_round();

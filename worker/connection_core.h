@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "worker/connection_table.h"
+#include "worker/linger_queue.h"
 #include "worker/module_timers.h"
 #include "worker/write_gather.h"
 
@@ -83,6 +84,7 @@ class ConnectionCore {
   [[nodiscard]] WriteGather& gather() { return gather_; }
   [[nodiscard]] ConnectionTable& table() { return table_; }
   [[nodiscard]] ModuleTimers& timers() { return timers_; }
+  [[nodiscard]] LingerQueue& lingering() { return lingering_; }
   // By the connection that carries them: {parent, child}.
   [[nodiscard]] std::set<std::pair<drover_conn, drover_conn>>& streams() { return streams_; }
   // Connections with a socket.
@@ -122,6 +124,7 @@ class ConnectionCore {
   WriteGather gather_;
   ConnectionTable table_;
   ModuleTimers timers_{*this};
+  LingerQueue lingering_{*this};
   std::set<std::pair<drover_conn, drover_conn>> streams_;
   std::unordered_map<drover_conn, std::uint64_t> tags_;
   std::vector<drover_conn> unsettled_;

@@ -101,7 +101,7 @@ struct ScriptedHooks {
 
 class ConnectionTest : public testing::Test {
  protected:
-  static constexpr std::size_t kCapacity = 64;
+  static constexpr std::size_t kCapacity = 128;
 
   ConnectionTest() {
     settings_.name = "web";
@@ -168,6 +168,7 @@ class ConnectionTest : public testing::Test {
     core_->begin_batch();
     core_->sweep();
     core_->timers().call_due();
+    core_->lingering().call_due();
     turn();
   }
 
