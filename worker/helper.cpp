@@ -55,7 +55,6 @@ class HelperProcess final : private Channel::Listener {
   std::unique_ptr<Server> server_;
   Channel channel_;
   Phase phase_ = Phase::kReady;
-  Millis orphans_deadline_{0};
   Event<&HelperProcess::on_doorbell> doorbell_;
   Signal<&HelperProcess::on_term> term_;
   Timer<&HelperProcess::on_heartbeat> heartbeat_;
@@ -72,6 +71,7 @@ HelperProcess::HelperProcess(const Heritage& heritage)
 int HelperProcess::run() {
   if (const Status started = start(); !started.ok()) return fail(started.error().message());
   term_.start(base_.get(), SIGTERM, this);
+  if (has_serving_generation()) allow_orphaning();
   pause_point("helper.started");
   say_ready();
   pause_point("helper.ready");
@@ -135,6 +135,7 @@ void HelperProcess::leave() {
 void HelperProcess::on_message(Message message) {
   switch (message.type) {
     case MessageType::kServe:
+      allow_orphaning();
       if (phase_ == Phase::kReady) phase_ = Phase::kServing;
       return;
     case MessageType::kDrain:
@@ -162,7 +163,6 @@ void HelperProcess::on_channel_closed() {
       phase_ == Phase::kServing || (phase_ == Phase::kReady && has_serving_generation());
   if (!works) return leave();
   phase_ = Phase::kOrphaned;
-  orphans_deadline_ = monotonic_now() + heritage_.settings->worker_shutdown_timeout + kOrphansGrace;
   heritage_.log->warning("master has gone: leaving after the last worker");
 }
 
@@ -179,7 +179,9 @@ void HelperProcess::on_doorbell() {
 void HelperProcess::on_heartbeat() {
   core_.begin_batch();
   if (phase_ != Phase::kOrphaned) return;
-  if (!has_workers() || core_.now() >= orphans_deadline_) leave();
+  const Millis leave_by{heritage_.scoreboard->head.leave_by_ms.load()};
+  const bool is_overdue = leave_by != Millis{0} && core_.now() >= leave_by + kOrphansGrace;
+  if (!has_workers() || is_overdue) leave();
 }
 
 // The master notes on the board whom it lets serve, the workers before the helpers.
@@ -190,9 +192,7 @@ bool HelperProcess::has_serving_generation() const {
 
 bool HelperProcess::has_workers() const {
   return std::ranges::any_of(heritage_.scoreboard->seats, [this](const Seat& seat) {
-    const bool is_of_us =
-        seat.state != SeatState::kFree && seat.slot >= 0 && seat.generation == heritage_.generation;
-    return is_of_us && seat.pid > 0 && kill(seat.pid, 0) == 0;
+    return seat.slot >= 0 && seat.generation == heritage_.generation && is_alive(seat);
   });
 }
 
