@@ -15,6 +15,9 @@
 
 namespace drover {
 
+// What is given to who drains beyond max_draining.
+inline constexpr Millis kCut{10'000};
+
 class Generation final : private WorkerPool::Owner {
  public:
   enum class State { kValidating, kStarting, kServing, kDraining, kFailed };

@@ -20,7 +20,6 @@ namespace drover {
 namespace {
 
 constexpr Millis kFastStop{1'000};  // what -s stop gives the workers to leave
-constexpr Millis kCut{10'000};      // what a generation beyond max_draining is given
 
 const std::string kGoesOn = "reload refused: the running configuration goes on\n";
 const Reply kNobody = [](int, const std::string&) {};
