@@ -42,7 +42,7 @@ TEST(Options, AskForTheStatusAsJson) {
 
 TEST(Options, RefuseAnUnknownCommandNamingTheKnownOnes) {
   EXPECT_EQ(parse({"-s", "restart"}).error().message(),
-            "-s restart: unknown; one of stop, quit, reload, reopen, status");
+            "-s restart: unknown; one of stop, quit, reload, reopen, upgrade, status");
 }
 
 TEST(Options, RefuseAStrayWord) {
