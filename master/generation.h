@@ -65,6 +65,8 @@ class Generation final : private WorkerPool::Owner {
   [[nodiscard]] const MetricLayout& metrics() const { return *metric_layout_; }
   // In the order of the pool's helpers.
   [[nodiscard]] const std::vector<HelperName>& helpers() const { return validation_.helpers(); }
+  // What a worker of it may have, resolved.
+  [[nodiscard]] std::int64_t worker_connections() const { return worker_connections_; }
   void ring_all() const;
   void set_access_logs(std::vector<UniqueFd> logs) { access_logs_ = std::move(logs); }
   [[nodiscard]] std::vector<int> access_log_fds() const;  // of servers that have one, in order

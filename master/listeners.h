@@ -34,6 +34,8 @@ class ListenGroup {
 
   [[nodiscard]] const std::vector<Member>& members() const { return members_; }
   [[nodiscard]] const Address& address() const { return address_; }
+  // How many members, from the first, get new connections.
+  [[nodiscard]] int active() const { return active_; }
 
   // Binds up to `count` members for a generation that is being built; they stay until it is
   // committed or dropped.
@@ -96,6 +98,7 @@ class Listeners {
   // Lets the plan's sockets listen; an error leaves the old ones as they were. Returns the ids of
   // listeners that are in the plan no longer; the master's own descriptors of them are closed.
   Result<std::vector<std::uint32_t>> commit(const ListenPlan& plan, Millis steer_linger);
+  [[nodiscard]] std::vector<const ListenGroup*> groups() const;
   // Follows the board's steered-around slots.
   void steer(const Board* board);
   // At the master's end: nobody is to connect any more. Returns the ids, for the drain.

@@ -370,10 +370,12 @@ std::string Master::status(bool is_json) const {
   for (const Generation* generation : all_generations()) {
     if (!generation->is_over()) source.generations.push_back(generation);
   }
+  source.listeners = &listeners_;
   source.retired = seats_.retired();
   source.metrics = seats_.metrics();
   source.limits = context_.limits;
-  return is_json ? status_json(source) : status_table(source);
+  const StatusReport report = collect_status(source);
+  return is_json ? status_json(report) : status_table(report);
 }
 
 }  // namespace drover
