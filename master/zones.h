@@ -47,6 +47,8 @@ class Zones {
   // The zones that the settings name: those there are, and new ones. An error (a size that is not
   // that of the living zone, no memory) leaves everything as it was.
   [[nodiscard]] Result<ZoneSet> open(const Settings& settings);
+  // Whether open() would refuse the settings because of zones that live; makes none.
+  [[nodiscard]] Status check(const Settings& settings) const;
 
  private:
   std::map<std::string, std::weak_ptr<Zone>> zones_;

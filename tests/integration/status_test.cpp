@@ -2,10 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "tests/integration/manual_names.h"
 #include "tests/integration/strategies.h"
 
 namespace drover::test {
@@ -209,13 +207,6 @@ TEST(Status, DoesNotWaitForProcessesThatAreStopped) {
   EXPECT_EQ(now.serving()->workers.size(), 2U);
 }
 
-void collect_keys(const nlohmann::json& value, std::set<std::string>& keys) {
-  for (const auto& [key, inner] : value.items()) {
-    if (value.is_object()) keys.insert(key);
-    if (inner.is_structured()) collect_keys(inner, keys);
-  }
-}
-
 // Scripts rely on the names, so the manual has them all.
 TEST(Status, HasNoNameInJsonThatTheManualDoesNotTell) {
   Daemon daemon({.config = config("workers = 1\nload = " + built("test-modules/crashing.so") +
@@ -227,17 +218,8 @@ TEST(Status, HasNoNameInJsonThatTheManualDoesNotTell) {
                                   "\n[server tally]\nprotocol = tally\n"
                                   "\n[server helping]\nprotocol = helping\n")});
   crash_only_worker(daemon);
-  std::ostringstream manual;
-  manual << std::ifstream(std::string(DROVER_SOURCE_DIR) + "/man/drover.8").rdbuf();
 
-  std::set<std::string> keys;
-  collect_keys(nlohmann::json::parse(daemon.run_command({"-s", "status", "--json"}).output), keys);
-
-  EXPECT_GT(keys.size(), 50U);
-  for (const std::string& key : keys) {
-    EXPECT_NE(manual.str().find("\n.It Cm " + key + "\n"), std::string::npos)
-        << key << " is not in drover(8)";
-  }
+  expect_all_in_manual(daemon.run_command({"-s", "status", "--json"}).output, 50);
 }
 
 }  // namespace
