@@ -39,8 +39,9 @@ std::size_t length_of_character(std::string_view text) {
 std::string escaped(std::string_view character) {
   const char c = character[0];
   if (c == '"' || c == '\\') return {'\\', c};
-  if (byte_at(character, 0) < 0x20) return fmt::format("\\u{:04x}", byte_at(character, 0));
-  return std::string(character);
+  const std::uint8_t byte = byte_at(character, 0);
+  const bool is_control = byte < 0x20 || byte == 0x7f;  // the second for the log, which escapes it
+  return is_control ? fmt::format("\\u{:04x}", byte) : std::string(character);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace {
 
 TEST(JsonText, EscapesWhatJsonDoesNotHave) {
   EXPECT_EQ(quoted("a\"b\\c\nd"), R"("a\"b\\c\u000ad")");
-  EXPECT_EQ(quoted(std::string_view("\0\x7f", 2)), "\"\\u0000\x7f\"");
+  EXPECT_EQ(quoted(std::string_view("\0\x7f", 2)), R"("\u0000\u007f")");
 }
 
 TEST(JsonText, KeepsUtf8) { EXPECT_EQ(quoted("ä€😀"), "\"ä€😀\""); }
