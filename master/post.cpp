@@ -76,6 +76,7 @@ void Post::after_end(std::optional<Millis> served, const std::string& why) {
 }
 
 void Post::on_unexpected_end(const Child& child, int wait_status) {
+  const auto report = describe_crash(child.seat()->crash);
   if (!is_clean(wait_status)) {
     const bool is_signal = WIFSIGNALED(wait_status);
     last_crash_ = Crash{timestamp(),
@@ -83,9 +84,11 @@ void Post::on_unexpected_end(const Child& child, int wait_status) {
                         child.pid(),
                         is_signal ? signal_name(WTERMSIG(wait_status)) : "",
                         describe_end(wait_status),
-                        describe_crash(child.seat()->crash)};
+                        report};
   }
-  if (log_rate_.allow(monotonic_now())) log_end(child, wait_status);
+  if (!log_rate_.allow(monotonic_now())) return;
+  log_end(child, wait_status);
+  if (report) log_crash(*context_.log, child.name(), *report);
 }
 
 void Post::log_end(const Child& child, int wait_status) {
@@ -95,8 +98,6 @@ void Post::log_end(const Child& child, int wait_status) {
   context_.log->error("{} ended: pid={} {} {} connections={} suppressed={}", child.name(),
                       child.pid(), describe_end(wait_status), life, child.seat()->live.load(),
                       log_rate_.suppressed());
-  const auto report = describe_crash(child.seat()->crash);
-  if (report) log_crash(*context_.log, child.name(), *report);
 }
 
 void Post::on_refill() {
