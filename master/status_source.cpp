@@ -1,6 +1,7 @@
 // The status from generations, scoreboard and kernel. Nobody is asked who could be slow: children
 // are read from shared memory, sockets from the kernel.
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "master/status.h"
@@ -116,7 +117,8 @@ std::vector<MetricStatus> metrics_of(const StatusSource& source, const Generatio
 ServerStatus server_of(const StatusSource& source, const Generation& generation,
                        const ServerSettings& settings) {
   ServerStatus server{settings.name, to_string(settings.accept), settings.protocol, {}, 0, {}};
-  for (const auto& listen : settings.listens) server.listens.push_back(listen.address.to_string());
+  std::ranges::transform(settings.listens, std::back_inserter(server.listens),
+                         [](const auto& listen) { return listen.address.to_string(); });
   if (settings.max_connections > 0)
     server.connections = source.limits->count(source.limits->key(settings.name));
   server.metrics = metrics_of(source, generation, settings.name);
@@ -135,7 +137,7 @@ std::vector<ListenerStatus> listeners_of(const Listeners& listeners,
   const SocketQueues queues = SocketQueues::read();
   const std::vector<const ListenGroup*> groups = listeners.groups();
   std::vector<Address> addresses;
-  for (const ListenGroup* group : groups) addresses.push_back(group->address());
+  std::ranges::transform(groups, std::back_inserter(addresses), &ListenGroup::address);
   const auto half_open = queues.half_open(addresses);
   std::vector<ListenerStatus> all;
   for (const ListenGroup* group : groups) {
