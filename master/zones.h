@@ -53,6 +53,8 @@ class Zones {
   // not name are let go by it. Orphans may have ended badly while nobody counted.
   void inherit(Inheritance& inheritance, bool from_orphans);
   void let_go_of_inherited() { inherited_.clear(); }
+  // Whether open() would refuse the settings because of zones that live; makes none.
+  [[nodiscard]] Status check(const Settings& settings) const;
 
  private:
   std::map<std::string, std::weak_ptr<Zone>> zones_;
