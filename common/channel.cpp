@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "common/check.h"
+#include "common/fault.h"
 #include "common/scm_rights.h"
 
 namespace drover {
@@ -94,6 +95,7 @@ Result<std::optional<Message>> receive_message(int fd) {
 }
 
 Result<SocketPair> make_seqpacket_pair() {
+  if (fault("socketpair")) return Error::from_errno("socketpair", EMFILE);
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
     return Error::from_errno("socketpair");

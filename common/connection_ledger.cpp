@@ -6,12 +6,14 @@
 #include <atomic>
 
 #include "common/check.h"
+#include "common/fault.h"
 
 namespace drover {
 
 // Pages that no connection touches cost nothing.
 Result<std::unique_ptr<ConnectionLedger>> make_ledger(std::size_t capacity) {
   using Head = ConnectionLedger::Head;
+  if (fault("ledger")) return Error::from_errno("mmap of a ledger of limits", ENOMEM);
   void* memory = mmap(nullptr, sizeof(Head) + capacity * sizeof(LedgerEntry),
                       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return Error::from_errno("mmap of a ledger of limits");

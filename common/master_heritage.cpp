@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/fault.h"
 #include "common/tlv.h"
 
 namespace drover {
@@ -320,6 +321,7 @@ std::vector<std::uint32_t> listener_ids(std::string_view bytes) {
 }
 
 void send_heritage(Channel& channel, const MasterHeritage& heritage) {
+  if (fault("heritage")) return channel.send(MessageType::kHeritageEnd);
   const EncodedHeritage encoded = encode_heritage(heritage);
   std::string_view bytes = encoded.bytes;
   std::span<const int> fds = encoded.fds;
@@ -341,6 +343,7 @@ Result<Inheritance> receive_heritage(int channel_fd, Millis patience) {
   while (has_more) {
     DROVER_TRY(has_more, receive_part(channel_fd, deadline, bytes, fds));
   }
+  if (bytes.empty()) return Error("nothing came as a heritage");
   DROVER_TRY(MasterHeritage heritage, decode_heritage(bytes, numbers_of(fds)));
   return Inheritance(std::move(heritage), std::move(fds));
 }

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/fault.h"
+
 namespace drover {
 namespace {
 
@@ -97,6 +99,7 @@ void MetricLayout::add(std::string server, std::string module, Metrics metrics) 
 }
 
 Result<std::unique_ptr<MetricRow>> MetricRow::make(std::size_t cells) {
+  if (fault("metrics")) return Error::from_errno("mmap of a row of metrics", ENOMEM);
   void* memory = mmap(nullptr, cells * sizeof(MetricCell), PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return Error::from_errno("mmap of a row of metrics");

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "common/fault.h"
 #include "master/log_files.h"
 
 namespace drover {
@@ -21,6 +22,7 @@ constexpr int kPassingBuffer = 1 << 20;
 Result<std::vector<UniqueFd>> make_doorbells(std::size_t count) {
   std::vector<UniqueFd> doorbells;
   while (doorbells.size() < count) {
+    if (fault("eventfd")) return Error::from_errno("eventfd", EMFILE);
     doorbells.emplace_back(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (!doorbells.back().is_open()) return Error::from_errno("eventfd");
   }

@@ -8,6 +8,8 @@
 #include <csignal>
 #include <fstream>
 
+#include "common/fault.h"
+
 namespace drover {
 
 Result<PidFile> PidFile::create(const std::string& path) {
@@ -26,6 +28,7 @@ Result<PidFile> PidFile::create(const std::string& path) {
 PidFile PidFile::inherit(const std::string& path, UniqueFd fd) { return {path, std::move(fd)}; }
 
 Status PidFile::take_over() {
+  if (fault("pid_file")) return Error::from_errno("pid file " + path_, ENOSPC);
   const std::string text = fmt::format("{}\n", getpid());
   if (ftruncate(fd_.get(), 0) != 0 ||
       pwrite(fd_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {

@@ -91,7 +91,7 @@ std::string Soak::next_config() {
   }
   return config(
       "workers = " + std::to_string(1 + below(4)) +
-          "\nworker_shutdown_timeout = 60s\nsteer_linger = 700ms\nerror_log = {dir}/stderr.log\n",
+          "\nworker_shutdown_timeout = 10h\nsteer_linger = 700ms\nerror_log = {dir}/stderr.log\n",
       servers);
 }
 

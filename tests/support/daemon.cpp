@@ -54,6 +54,17 @@ void Daemon::start() {
                                                    options_.environment, file("stderr.log")));
 }
 
+bool Daemon::try_to_start_again() {
+  start();
+  static_cast<void>(wait_until(
+      [this] {
+        const auto exit_status = program_status();
+        return exit_status.has_value() || (try_status() && try_status()->serving() != nullptr);
+      },
+      kStartPatience, Millis{20}));
+  return !program_status() || *program_status() == 0;
+}
+
 void Daemon::start_again() {
   start();
   wait_until_it_serves();

@@ -65,6 +65,8 @@ class Daemon {
   // Runs the program once more, as an operator does whose daemon's master has died; the processes
   // that it left stay this daemon's. It is the program of program_status() from now on.
   void start_again();
+  // The same, when it may be refused: true when it serves, false when it has exited.
+  [[nodiscard]] bool try_to_start_again();
 
   // Replaces the file on disk, placeholders expanded; nothing is told to the daemon.
   void rewrite_config(std::string_view text);
