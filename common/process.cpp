@@ -25,15 +25,18 @@ namespace {
 struct TitleArea {
   char* begin = nullptr;
   std::size_t size = 0;
+  char** environment = nullptr;  // all that was moved, also what was unset since
 };
 TitleArea title_area;
 
 void move_environment() {
   std::size_t count = 0;
   while (environ[count] != nullptr) ++count;
-  auto** moved = new char*[count + 1];  // lives as long as the process
+  auto** moved = new char*[count + 1];  // this and what is in it live as long as the process
   for (std::size_t i = 0; i < count; ++i) moved[i] = strdup(environ[i]);
   moved[count] = nullptr;
+  title_area.environment = new char*[count];
+  std::copy_n(moved, count, title_area.environment);
   environ = moved;
 }
 
@@ -58,7 +61,8 @@ void init_process_title(int argc, char** argv) {
     if (*entry == end) end = *entry + std::strlen(*entry) + 1;
   }
   move_environment();
-  title_area = {argv[0], static_cast<std::size_t>(end - argv[0])};
+  title_area.begin = argv[0];
+  title_area.size = static_cast<std::size_t>(end - argv[0]);
 }
 
 void set_process_title(std::string_view title) {
