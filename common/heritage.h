@@ -73,6 +73,11 @@ struct Heritage {
   // For a worker that becomes an orphan: what a new master is to have. -1: there is none.
   int scoreboard_fd = -1;
   int control_fd = -1;  // the control socket, listening
+  std::string control_path;
+  ino_t scoreboard_inode = 0;  // every child's
+  // Of the scoreboard of whoever this master has the place of: it says whether it really has. Null:
+  // of nobody, or they are gone.
+  const ScoreboardHead* predecessor = nullptr;
   Scoreboard* scoreboard = nullptr;
   LimitTable* limits = nullptr;
   ConnectionLedger* ledger = nullptr;  // this worker's; null when no server has limits

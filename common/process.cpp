@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -122,6 +123,19 @@ bool is_running(pid_t pid) {
   const std::size_t end = line.rfind(')');
   if (end == std::string::npos || end + 2 >= line.size()) return false;
   return line[end + 2] != 'Z' && line[end + 2] != 'X';
+}
+
+// "BEGIN-END PERMISSIONS OFFSET DEVICE INODE PATH" (proc(5)).
+bool has_mapped(pid_t pid, ino_t inode) {
+  if (!is_running(pid)) return false;
+  std::ifstream maps(fmt::format("/proc/{}/maps", pid));
+  std::string range, permissions, offset, device, rest;
+  std::uint64_t number = 0;
+  while (maps >> range >> permissions >> offset >> device >> number) {
+    if (number == inode) return true;
+    std::getline(maps, rest);
+  }
+  return false;
 }
 
 void die_with_parent(pid_t parent) {

@@ -41,6 +41,10 @@ Status drop_privileges(const std::string& user, const std::string& group);
 
 // Whether there is such a process and it has not ended: a zombie has. From /proc; any process.
 [[nodiscard]] bool is_running(pid_t pid);
+// Whether the process lives and has the file with this inode number mapped: what a pid that a child
+// wrote down must show, and one that may have been used again since. False for a process of which
+// we may not know. From /proc/PID/maps; any process.
+[[nodiscard]] bool has_mapped(pid_t pid, ino_t inode);
 
 // In a child just forked: dies (SIGKILL) when `parent` does, until allow_orphaning(); at once when
 // that has happened (prctl(2), PR_SET_PDEATHSIG). After drop_privileges(), which would undo it.

@@ -30,7 +30,8 @@ enum class MessageType : std::uint16_t {
                      // access log, in order
   kCloseListener = 35,  // body: CloseListenerBody
 
-  // Between a master, or an orphan in its place, and its successor, which may be of another version:
+  // Between a master, or an orphan in its place, and its successor, which may be of another
+  // version:
   // never renumbered, and bodies only grow.
   kHeritage = 64,     // a part of what common/master_heritage.h encodes, with its descriptors
   kHeritageEnd = 65,  // no body: that was the last part

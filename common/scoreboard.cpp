@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <new>
 
 #include "common/check.h"
@@ -44,26 +45,59 @@ SharedScoreboard make_scoreboard() {
   return shared;
 }
 
+namespace {
+
 // Sealed, so that no page of it can vanish under its reader.
-Result<ScoreboardMapping> map_scoreboard(int fd) {
-  if (fault("scoreboard")) return Error("the scoreboard has another layout");
+Result<off_t> size_of_scoreboard(int fd) {
   struct stat status {};
   const int seals = fcntl(fd, F_GET_SEALS);
   if (fstat(fd, &status) != 0 || seals < 0 || (seals & F_SEAL_SHRINK) == 0)
     return Error("it is no scoreboard");
-  if (status.st_size != static_cast<off_t>(sizeof(Scoreboard)))
-    return Error(
-        fmt::format("the scoreboard has {} bytes, not {}", status.st_size, sizeof(Scoreboard)));
+  return status.st_size;
+}
+
+}  // namespace
+
+Result<ScoreboardMapping> map_scoreboard(int fd) {
+  if (fault("scoreboard")) return Error("the scoreboard has another layout");
+  DROVER_TRY(const off_t size, size_of_scoreboard(fd));
+  if (size != static_cast<off_t>(sizeof(Scoreboard)))
+    return Error(fmt::format("the scoreboard has {} bytes, not {}", size, sizeof(Scoreboard)));
   DROVER_TRY(ScoreboardMapping mapping, map_shared(fd));
   if (mapping->head.magic != ScoreboardHead{}.magic || mapping->head.layout != kLayout)
     return Error("the scoreboard has another layout");
   return mapping;
 }
 
+Result<HeadMapping> map_scoreboard_head(int fd) {
+  DROVER_TRY(const off_t size, size_of_scoreboard(fd));
+  if (size < static_cast<off_t>(kScoreboardHead)) return Error("it is no scoreboard");
+  void* memory =
+      mmap(nullptr, kScoreboardHead, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  if (memory == MAP_FAILED) return Error::from_errno("mmap of the scoreboard");
+  HeadMapping head(static_cast<ScoreboardHead*>(memory));
+  if (head->magic != ScoreboardHead{}.magic) return Error("it is no scoreboard");
+  return head;
+}
+
 void ScoreboardUnmap::operator()(Scoreboard* board) const { munmap(board, sizeof(Scoreboard)); }
 
-bool is_alive(const Seat& seat) {
-  return seat.state.load() != SeatState::kFree && is_running(seat.pid.load());
+void HeadUnmap::operator()(ScoreboardHead* head) const { munmap(head, kScoreboardHead); }
+
+ino_t inode_of_scoreboard(int fd) {
+  struct stat status {};
+  return fstat(fd, &status) == 0 ? status.st_ino : 0;
+}
+
+bool is_alive(const Seat& seat, ino_t inode) {
+  return seat.state.load() != SeatState::kFree && has_mapped(seat.pid.load(), inode);
+}
+
+bool has_later_generation(const Scoreboard& board, std::uint32_t generation, ino_t inode) {
+  return std::ranges::any_of(board.seats, [&](const Seat& seat) {
+    return seat.state == SeatState::kServing && seat.slot >= 0 && seat.generation > generation &&
+           is_alive(seat, inode);
+  });
 }
 
 }  // namespace drover

@@ -6,6 +6,8 @@
 // may have written anything.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -161,8 +163,22 @@ struct SharedScoreboard {
 // Another master's. An error when it is none, or of another layout.
 [[nodiscard]] Result<ScoreboardMapping> map_scoreboard(int fd);
 
-// Whether somebody lives who has taken the seat. What a seat says is its process's own word.
-[[nodiscard]] bool is_alive(const Seat& seat);
+// The head alone, whatever follows it: another version's scoreboard. An error when it is none.
+struct HeadUnmap {
+  void operator()(ScoreboardHead* head) const;
+};
+using HeadMapping = std::unique_ptr<ScoreboardHead, HeadUnmap>;
+[[nodiscard]] Result<HeadMapping> map_scoreboard_head(int fd);
+
+// By which its processes are known (has_mapped()).
+[[nodiscard]] ino_t inode_of_scoreboard(int fd);
+
+// Whether somebody lives who has taken the seat and is of this scoreboard. What a seat says is its
+// process's own word, and may be of long ago.
+[[nodiscard]] bool is_alive(const Seat& seat, ino_t inode);
+// Whether workers of a later generation serve.
+[[nodiscard]] bool has_later_generation(const Scoreboard& board, std::uint32_t generation,
+                                        ino_t inode);
 
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 

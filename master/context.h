@@ -2,6 +2,8 @@
 // as plain references to things that live as long as the master.
 #pragma once
 
+#include <string>
+
 #include "common/event.h"
 #include "common/heritage.h"
 #include "common/limit_table.h"
@@ -27,6 +29,9 @@ struct MasterContext {
   bool is_daemon = false;  // children let go of the terminal they were started from
   Zones* zones = nullptr;
   int scoreboard_fd = -1;
+  ino_t scoreboard_inode = 0;
+  const ScoreboardHead* predecessor = nullptr;  // as Heritage::predecessor
+  std::string control_path = {};
   int control_fd = -1;  // the listening control socket, which orphans answer; -1: none
 };
 

@@ -1,6 +1,7 @@
 #include "master/listeners.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,7 +19,20 @@ constexpr std::size_t kMaxSockets = 1024;  // their ids must fit into one kDrain
 
 std::uint64_t inode_of(const Address& address) {
   struct stat status {};
-  return address.is_unix() && lstat(address.path().c_str(), &status) == 0 ? status.st_ino : 0;
+  const bool is_there = address.is_unix() && lstat(address.path().c_str(), &status) == 0;
+  return is_there && S_ISSOCK(status.st_mode) ? status.st_ino : 0;
+}
+
+// An orphan may have been told, or may say, anything.
+bool listens_on(int fd, const Address& address) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  int listens = 0;
+  socklen_t listens_size = sizeof listens;
+  const bool has_any_port = !address.is_unix() && address.port() == 0;
+  return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) == 0 && listens != 0 &&
+         getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) == 0 &&
+         (has_any_port || Address(reinterpret_cast<const sockaddr*>(&name), size) == address);
 }
 
 std::string where(const ListenSettings& settings) {
@@ -28,9 +42,11 @@ std::string where(const ListenSettings& settings) {
 }  // namespace
 
 void ListenGroup::inherit(const MasterHeritage::Group& group, Inheritance& inheritance) {
-  for (const MasterHeritage::Member& member : group.members)
-    members_.push_back({member.id, inheritance.claim(member.fd), true});
-  active_ = std::clamp(group.active, 1, static_cast<int>(members_.size()));
+  for (const MasterHeritage::Member& member : group.members) {
+    UniqueFd fd = inheritance.claim(member.fd);
+    if (listens_on(fd.get(), address_)) members_.push_back({member.id, std::move(fd), true});
+  }
+  active_ = std::clamp(group.active, 0, static_cast<int>(members_.size()));
   is_steered_ = group.is_steered;
   path_inode_ = inode_of(address_);
 }
@@ -239,6 +255,7 @@ void Listeners::inherit(Inheritance& inheritance) {
     auto& mine = groups_[address.value().to_string()];
     mine = std::make_shared<ListenGroup>(context_, address.value());
     mine->inherit(group, inheritance);
+    if (mine->members().empty()) groups_.erase(address.value().to_string());
   }
 }
 

@@ -114,6 +114,7 @@ void Master::on_signal(int number) {
 }
 
 void Master::on_command(const std::string& command, const Reply& reply) {
+  if (life_ == Life::kHandedOver) return reply(1, "another master has taken over: ask again\n");
   if (command == "reload") return reload(reply);
   if (command == "reload --json") return reload(with_report_as_json(reply));
   if (command == "reload --plan") return plan(ReloadPlanner::Format::kTable, reply);
@@ -295,6 +296,7 @@ void Master::on_logs_reopened(int pid, std::uint64_t serial) {
 
 void Master::drain_workers() {
   if (current_ == nullptr) return;
+  if (upgrade_ != nullptr) return log_.warning("not drained: an upgrade is under way");
   log_.notice("draining: generation={}, reload to serve again", current_->number());
   current_->drain(current_->settings().worker_shutdown_timeout, {});
   leaving_.push_back(std::move(current_));
@@ -342,6 +344,7 @@ void Master::reap() {
 }
 
 void Master::bury_the_dead() {
+  if (life_ == Life::kHandedOver && !is_keeper_) upgrade_.reset();
   std::erase_if(leaving_, [this](const auto& generation) {
     if (!generation->is_over()) return false;
     if (generation->state() == Generation::State::kDraining)

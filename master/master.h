@@ -92,7 +92,8 @@ class Master final : private Generation::Owner,
   void answer_upgrade(int status, const std::string& text);
   void pass_on_requests(pid_t successor);
   void follow_successor();
-  void tell_keeper(pid_t successor);
+  void tell_keeper();
+  void unlink_former_paths() const;
   [[nodiscard]] bool is_for_successor(int number);
   bool on_successors_exit(pid_t pid, int wait_status);
   // A reload or an upgrade is under way.
@@ -124,7 +125,8 @@ class Master final : private Generation::Owner,
   std::optional<PidFile> pid_file_;
   std::unique_ptr<ControlServer> control_;
   Predecessors predecessors_;
-  std::optional<Inheritance> inheritance_;  // until it is used, or this start has failed
+  std::optional<Inheritance> inheritance_;  // until this master has taken over
+  Ancestor ancestor_ = Ancestor::kMaster;   // of the inheritance
   std::optional<Succession> succession_;
   std::unique_ptr<Upgrade> upgrade_;  // the other way round
   LogReopening reopening_;

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <sstream>
 
+#include "common/fault.h"
 #include "common/process.h"
 #include "master/adoption.h"
 #include "master/master.h"
@@ -61,10 +62,13 @@ void Master::inherit(Inheritance inheritance, UniqueFd channel, Ancestor ancesto
   context_.zones->inherit(inheritance, ancestor == Ancestor::kOrphan);
   for (const MasterHeritage::Predecessor& each : left.predecessors)
     predecessors_.add(each.pid, inheritance.claim(each.scoreboard_fd));
-  seats_.add_retired(left.counters);
-  keeper_fd_ = left.is_keeper ? UniqueFd(fcntl(channel.get(), F_DUPFD_CLOEXEC, 0))
-                              : inheritance.claim(left.keeper_fd);
-  is_keeper_ = is_keeper_ && !keeper_fd_.is_open();
+  ancestor_ = ancestor;
+  if (ancestor == Ancestor::kMaster) {
+    seats_.add_retired(left.counters);
+    keeper_fd_ = left.is_keeper ? UniqueFd(fcntl(channel.get(), F_DUPFD_CLOEXEC, 0))
+                                : inheritance.claim(left.keeper_fd);
+    is_keeper_ = is_keeper_ && !keeper_fd_.is_open();
+  }
   succession_.emplace(context_.base, std::move(channel), [] {});
   inheritance_ = std::move(inheritance);
 }
@@ -72,7 +76,8 @@ void Master::inherit(Inheritance inheritance, UniqueFd channel, Ancestor ancesto
 Status Master::open_pid_file() {
   const std::string& path = first_settings_.pid;
   if (path.empty()) return Done{};
-  if (inheritance_ && inheritance_->heritage().pid_file.path == path && exists(path)) {
+  const bool from_master = inheritance_ && ancestor_ == Ancestor::kMaster;
+  if (from_master && inheritance_->heritage().pid_file.path == path && exists(path)) {
     const int fd = inheritance_->heritage().pid_file.fd;
     if (fd >= 0) return pid_file_.emplace(PidFile::inherit(path, inheritance_->claim(fd))), Done{};
   }
@@ -97,34 +102,43 @@ Status Master::open_control() {
     DROVER_TRY(control_, ControlServer::listen(context_.base, path, &log_, handler));
   }
   context_.control_fd = control_->fd();
+  context_.control_path = path;
   return Done{};
 }
 
-// The first generation serves: from here on this is the master, and no way leads back.
+// The first generation serves: from here on this is the master. The predecessor, or the orphan in
+// its place, is the judge of that: what it has to be told goes first.
 void Master::take_over(const std::vector<std::uint32_t>& removed) {
   if (!inheritance_) return;
+  pause_point("master.taking_over");
+  tell_keeper();
+  succession_->succeed(removed);
+  pause_point("master.succeeded");
   set_process_title("drover: master");
   if (pid_file_) {
     if (Status written = pid_file_->take_over(); !written)
       log_.error("{}", written.error().message());
   }
-  const MasterHeritage& left = inheritance_->heritage();
-  for (const auto& [former, mine] :
-       {std::pair(left.pid_file.path, paths_.pid), {left.control.path, paths_.control}}) {
-    if (!former.empty() && former != mine) unlink(former.c_str());
-  }
-  succession_->succeed(removed);
-  if (control_ != nullptr) control_->take_over();
+  if (ancestor_ == Ancestor::kMaster) unlink_former_paths();
   context_.zones->let_go_of_inherited();
   inheritance_.reset();
   predecessors_.start(current_->settings().worker_shutdown_timeout);
   const auto most = static_cast<std::size_t>(current_->settings().max_draining);
   predecessors_.leave_by(monotonic_now() + kCut, most);
+  if (control_ != nullptr) control_->take_over();
+}
+
+void Master::unlink_former_paths() const {
+  const MasterHeritage& left = inheritance_->heritage();
+  for (const auto& [former, mine] :
+       {std::pair(left.pid_file.path, paths_.pid), {left.control.path, paths_.control}}) {
+    if (!former.empty() && former != mine) unlink(former.c_str());
+  }
 }
 
 // Who has not taken over has no say over them.
 void Master::stop_predecessors(Millis timeout) {
-  if (inheritance_) return predecessors_.let_go();
+  if (inheritance_) return listeners_.let_go(), predecessors_.let_go();
   predecessors_.leave_by(monotonic_now() + timeout);
 }
 
@@ -169,7 +183,6 @@ void Master::upgrade(const Reply& reply) {
   auto started = Upgrade::start(context_, launch_, heritage(), patience, me);
   if (!started) return on_upgrade_failed(started.error().message());
   upgrade_ = std::move(started).value();
-  context_.scoreboard->head.heir_pid = upgrade_->pid();
 }
 
 void Master::on_upgrade_failed(const std::string& why) {
@@ -178,9 +191,10 @@ void Master::on_upgrade_failed(const std::string& why) {
   std::istringstream lines(why);
   for (std::string line; std::getline(lines, line);) log_.error("upgrade failed: {}", line);
   answer_upgrade(1, fmt::format("{}\nupgrade refused: the running binary goes on\n", why));
+  predecessors_.resume();
   if (life_ == Life::kStopping) return leave_when_empty();
+  if (pid_file_) static_cast<void>(pid_file_->take_over());  // it may have written its own already
   listeners_.put_back();
-  predecessors_.start(current_->settings().worker_shutdown_timeout);
   answer_reload(1, "");  // nobody waits for one; those who came meanwhile are next
 }
 
@@ -204,18 +218,17 @@ void Master::on_upgrade_succeeded(const std::vector<std::uint32_t>& removed) {
   leaving_.push_back(std::move(current_));
   follow_.start_every(context_.base, kLookForOrders, this);
   burial_.start(context_.base, Millis{0}, this);
-  if (is_keeper_) return void(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
-  tell_keeper(successor);
-  upgrade_.reset();
+  if (is_keeper_) prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
 void Master::on_successor_changed(pid_t pid) {
   set_process_title(fmt::format("drover: former master, pid {} has taken over", pid));
 }
 
-void Master::tell_keeper(pid_t successor) {
+// From a successor that is not its child, but a later one.
+void Master::tell_keeper() {
   if (!keeper_fd_.is_open()) return;
-  const SuccessorBody body{successor};
+  const SuccessorBody body{getpid()};
   const std::string packet =
       encode_message(MessageType::kSuccessor, {reinterpret_cast<const char*>(&body), sizeof body});
   send(keeper_fd_.get(), packet.data(), packet.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -257,6 +270,7 @@ bool Master::is_for_successor(int number) {
 bool Master::on_successors_exit(pid_t pid, int wait_status) {
   if (upgrade_ == nullptr) return false;
   if (life_ != Life::kHandedOver) return upgrade_->on_exit(pid, wait_status);
+  upgrade_->hear_last_words();  // perhaps that another has taken its place
   if (pid != upgrade_->pid()) return false;
   exit_status_ = exit_status_of(wait_status);
   event_base_loopexit(context_.base, nullptr);

@@ -1,9 +1,5 @@
 #include "master/predecessors.h"
 
-#include <fmt/format.h>
-#include <sys/stat.h>
-
-#include <algorithm>
 #include <csignal>
 
 #include "common/process.h"
@@ -12,80 +8,85 @@ namespace drover {
 namespace {
 
 constexpr Millis kLook{250};
-constexpr Millis kOverdueGrace{3'000};  // more than a master gives its own (Generation)
+constexpr Millis kOverdue{5'000};  // more than a master gives its own (Generation)
 
-bool has_master(const Scoreboard& board) { return is_running(board.head.master_pid.load()); }
+}  // namespace
 
-std::vector<const Seat*> living(const Scoreboard& board) {
+// Who has left in order says so. The pid is what the heritage said, from before any worker could
+// have written another.
+bool Predecessors::has_master(const One& one) {
+  return one.head->master_pid.load() != 0 && has_mapped(one.pid, one.inode);
+}
+
+std::vector<const Seat*> Predecessors::living(const One& one) {
   std::vector<const Seat*> seats;
-  for (const Seat& seat : board.seats) {
-    if (is_alive(seat)) seats.push_back(&seat);
+  if (one.board == nullptr) return seats;
+  for (const Seat& seat : one.board->seats) {
+    if (is_alive(seat, one.inode)) seats.push_back(&seat);
   }
   return seats;
 }
 
-Totals totals_of(const Scoreboard& board) {
+Totals Predecessors::totals_of(const One& one) {
   Totals totals;
+  if (one.board == nullptr) return totals;
   for (std::size_t i = 0; i < totals.values.size(); ++i) {
-    totals.values[i] = board.head.retired[i].load(std::memory_order_relaxed);
+    totals.values[i] = one.head->retired[i].load(std::memory_order_relaxed);
   }
-  for (const Seat& seat : board.seats) {
+  for (const Seat& seat : one.board->seats) {
     if (seat.state.load() != SeatState::kFree && seat.slot >= 0) totals.add(seat.counters);
   }
   return totals;
 }
 
-// A seat's pid is the word of a process that may have gone wrong. When this master is root, only
-// what is not is killed for it.
-void kill_orphan(pid_t pid) {
-  struct stat owner {};
-  if (stat(fmt::format("/proc/{}", pid).c_str(), &owner) != 0) return;
-  if (geteuid() == 0 && owner.st_uid == 0) return;
-  ::kill(pid, SIGKILL);
-}
-
-}  // namespace
-
 void Predecessors::add(pid_t pid, UniqueFd scoreboard_fd) {
+  auto head = map_scoreboard_head(scoreboard_fd.get());
   auto board = map_scoreboard(scoreboard_fd.get());
-  if (!board) {
-    context_.log->warning("of pid {} only the sockets are taken over: {}", pid,
-                          board.error().message());
-    return;
-  }
-  all_.push_back({pid, std::move(scoreboard_fd), std::move(board).value()});
+  if (!board) context_.log->warning("pid {} is not counted: {}", pid, board.error().message());
+  if (!head) return;
+  all_.push_back({pid, std::move(scoreboard_fd), 0, std::move(head).value(),
+                  board ? std::move(board).value() : nullptr});
+  all_.back().inode = inode_of_scoreboard(all_.back().fd.get());
+  context_.predecessor = all_.front().head.get();
 }
 
 void Predecessors::start(Millis orphans_timeout) {
   orphans_timeout_ = orphans_timeout;
-  if (!all_.empty()) tick_.start_every(context_.base, kLook, this);
+  if (all_.empty()) return;
+  for (One& one : all_) see_off(one, monotonic_now());
+  tick_.start_every(context_.base, kLook, this);
 }
 
 void Predecessors::on_tick() {
   const Millis now = monotonic_now();
   for (auto one = all_.begin(); one != all_.end();) {
     see_off(*one, now);
-    const bool is_gone = !has_master(*one->board) && living(*one->board).empty();
+    const bool is_gone = !has_master(*one) && living(*one).empty();
     if (!is_gone) {
       ++one;
       continue;
     }
-    const auto [pid, totals] = std::pair(one->pid, totals_of(*one->board));
+    const auto [pid, totals] = std::pair(one->pid, totals_of(*one));
     one = all_.erase(one);
+    context_.predecessor = all_.empty() ? nullptr : all_.front().head.get();
     owner_->on_predecessor_gone(pid, totals);
   }
   if (all_.empty()) tick_.stop();
 }
 
-// A living master sees its own processes off.
+// A living master sees its own processes off, in time.
 void Predecessors::see_off(One& one, Millis now) {
-  if (has_master(*one.board)) return;
-  std::atomic<std::int64_t>& leave_by = one.board->head.leave_by_ms;
-  if (leave_by.load() == 0) leave_by = (now + orphans_timeout_).count();
-  if (now - Millis{leave_by.load()} < kOverdueGrace) return;
-  for (const Seat* seat : living(*one.board)) {
+  std::atomic<std::int64_t>& leave_by = one.head->leave_by_ms;
+  if (leave_by.load() == 0 && !has_master(one)) leave_by = (now + orphans_timeout_).count();
+  const bool is_overdue = leave_by.load() != 0 && now.count() - leave_by.load() >= kOverdue.count();
+  if (is_overdue) kill_all(one);
+}
+
+void Predecessors::kill_all(const One& one) {
+  if (has_master(one)) ::kill(one.pid, SIGKILL);
+  for (const Seat* seat : living(one)) {
     context_.log->warning("orphan overdue: pid={}, killing it", seat->pid.load());
-    kill_orphan(seat->pid.load());
+    ::kill(seat->pid.load(), SIGKILL);
   }
 }
 
@@ -95,14 +96,14 @@ void Predecessors::leave_by(Millis deadline, std::size_t spared) {
       --spared;
       continue;
     }
-    std::atomic<std::int64_t>& word = one.board->head.leave_by_ms;
+    std::atomic<std::int64_t>& word = one.head->leave_by_ms;
     if (word.load() == 0 || word.load() > deadline.count()) word = deadline.count();
   }
 }
 
 Totals Predecessors::totals() const {
   Totals totals;
-  for (const One& one : all_) totals.add(totals_of(*one.board));
+  for (const One& one : all_) totals.add(totals_of(one));
   return totals;
 }
 
@@ -110,7 +111,7 @@ std::vector<Predecessors::Remains> Predecessors::remains() const {
   std::vector<Remains> all;
   for (const One& one : all_) {
     all.push_back({one.pid});
-    for (const Seat* seat : living(*one.board)) {
+    for (const Seat* seat : living(one)) {
       ++all.back().processes;
       if (seat->slot >= 0) all.back().live += seat->live.load(std::memory_order_relaxed);
     }

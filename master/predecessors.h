@@ -5,9 +5,7 @@
 
 #include <sys/types.h>
 
-#include <functional>
 #include <list>
-#include <optional>
 #include <vector>
 
 #include "common/event.h"
@@ -35,12 +33,14 @@ class Predecessors {
 
   Predecessors(MasterContext& context, Owner* owner) : context_(context), owner_(owner) {}
 
-  // One whose scoreboard cannot be read is not waited for and not counted.
+  // Of one whose scoreboard has another layout the head is enough to lead it; one that has none is
+  // not waited for.
   void add(pid_t pid, UniqueFd scoreboard_fd);
   // From now on they are looked at; the orphans among them are told to leave.
   void start(Millis orphans_timeout);
   // While another may count on them, they are left as they are.
   void pause() { tick_.stop(); }
+  void resume() { start(orphans_timeout_); }
   // They are somebody else's now.
   void let_go() { pause(), all_.clear(); }
   // A later call may only shorten the time. The newest `spared` are left alone.
@@ -55,9 +55,15 @@ class Predecessors {
   struct One {
     pid_t pid;
     UniqueFd fd;
-    ScoreboardMapping board;
+    ino_t inode;
+    HeadMapping head;
+    ScoreboardMapping board;  // null: of another layout
   };
+  [[nodiscard]] static bool has_master(const One& one);
+  [[nodiscard]] static std::vector<const Seat*> living(const One& one);
+  [[nodiscard]] static Totals totals_of(const One& one);
   void on_tick();
+  void kill_all(const One& one);
   void see_off(One& one, Millis now);
 
   MasterContext& context_;

@@ -70,11 +70,17 @@ std::string describe_end(int wait_status) {
 
 }  // namespace
 
+// The name it was called by, which may be a link that will point elsewhere; what was found by the
+// PATH is asked of the kernel.
 Launch Launch::of_this_process(int argc, char** argv) {
+  namespace fs = std::filesystem;
   std::error_code ignored;
-  return {std::filesystem::read_symlink("/proc/self/exe", ignored),
-          {argv, argv + argc},
-          std::filesystem::current_path(ignored)};
+  const fs::path folder = fs::current_path(ignored);
+  const fs::path itself = fs::read_symlink("/proc/self/exe", ignored);
+  const fs::path named = folder / argv[0];
+  const bool is_named =
+      std::strchr(argv[0], '/') != nullptr && fs::equivalent(named, itself, ignored);
+  return {is_named ? named : itself, {argv, argv + argc}, folder};
 }
 
 Result<UniqueFd> take_heritage_channel() {
@@ -101,6 +107,7 @@ Result<std::unique_ptr<Upgrade>> Upgrade::start(MasterContext& context, const La
   const pid_t pid = fault("upgrade_fork") ? (errno = EAGAIN, -1) : fork();
   if (pid < 0) return Error::from_errno("fork");
   if (pid == 0) become(context.base, launch, pair.second.get());
+  context.scoreboard->head.heir_pid = pid;  // before it can have anything
   std::unique_ptr<Upgrade> upgrade(
       new Upgrade(context, pid, std::move(pair.first), patience, owner));
   send_heritage(upgrade->channel_, heritage);
@@ -118,7 +125,7 @@ Upgrade::Upgrade(MasterContext& context, pid_t pid, UniqueFd channel, Millis pat
 void Upgrade::on_message(Message message) {
   switch (message.type) {
     case MessageType::kSucceeded:
-      if (std::exchange(has_succeeded_, true)) return;
+      if (is_aborted_ || std::exchange(has_succeeded_, true)) return;
       overdue_.stop();
       return owner_->on_upgrade_succeeded(listener_ids(message.body));
     case MessageType::kRefused:
@@ -136,11 +143,15 @@ void Upgrade::on_message(Message message) {
 }
 
 void Upgrade::on_overdue() {
+  channel_.read_pending();
+  if (has_succeeded_) return;
   abort(fmt::format("the new binary did not serve within {} ms", patience_.count()));
 }
 
 // Its children are told by the kernel (die_with_parent).
 void Upgrade::abort(const std::string& why) {
+  if (has_succeeded_) return;
+  is_aborted_ = true;
   if (why_not_.empty()) why_not_ = why;
   ::kill(pid_, SIGKILL);
 }

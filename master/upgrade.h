@@ -4,7 +4,6 @@
 
 #include <sys/types.h>
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,7 +32,7 @@ inline constexpr const char* kHeritageVariable = "DROVER_HERITAGE";
 class Upgrade final : private Channel::Listener {
  public:
   struct Owner {
-    // It serves. Listeners that it has no longer.
+    // It serves. Listeners that it has no longer. The upgrade must not be destroyed inside.
     virtual void on_upgrade_succeeded(const std::vector<std::uint32_t>& removed) = 0;
     // It is gone, and its children with it. The upgrade may be destroyed inside.
     virtual void on_upgrade_failed(const std::string& why) = 0;
@@ -50,8 +49,9 @@ class Upgrade final : private Channel::Listener {
   [[nodiscard]] pid_t pid() const { return pid_; }
   // True when the process was the new master.
   bool on_exit(pid_t pid, int wait_status);
-  // Fails it, for a reason of our own.
+  // Fails it, for a reason of our own, unless it has succeeded.
   void abort(const std::string& why);
+  void hear_last_words() { channel_.read_pending(); }
 
  private:
   Upgrade(MasterContext& context, pid_t pid, UniqueFd channel, Millis patience, Owner* owner);
@@ -63,6 +63,7 @@ class Upgrade final : private Channel::Listener {
   Millis patience_;
   Owner* owner_;
   bool has_succeeded_ = false;
+  bool is_aborted_ = false;
   std::string why_not_;
   Channel channel_;
   Timer<&Upgrade::on_overdue> overdue_;

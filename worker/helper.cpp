@@ -71,7 +71,7 @@ HelperProcess::HelperProcess(const Heritage& heritage)
 int HelperProcess::run() {
   if (const Status started = start(); !started.ok()) return fail(started.error().message());
   term_.start(base_.get(), SIGTERM, this);
-  if (has_serving_generation()) allow_orphaning();
+  allow_orphaning();
   pause_point("helper.started");
   say_ready();
   pause_point("helper.ready");
@@ -135,7 +135,6 @@ void HelperProcess::leave() {
 void HelperProcess::on_message(Message message) {
   switch (message.type) {
     case MessageType::kServe:
-      allow_orphaning();
       if (phase_ == Phase::kReady) phase_ = Phase::kServing;
       return;
     case MessageType::kDrain:
@@ -192,7 +191,8 @@ bool HelperProcess::has_serving_generation() const {
 
 bool HelperProcess::has_workers() const {
   return std::ranges::any_of(heritage_.scoreboard->seats, [this](const Seat& seat) {
-    return seat.slot >= 0 && seat.generation == heritage_.generation && is_alive(seat);
+    return seat.slot >= 0 && seat.generation == heritage_.generation &&
+           is_alive(seat, heritage_.scoreboard_inode);
   });
 }
 

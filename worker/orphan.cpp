@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 
 #include "common/control.h"
@@ -53,7 +54,7 @@ MasterHeritage heritage_for_master(const Heritage& mine) {
   for (const ZoneHeritage& zone : mine.zones)
     heritage.zones.push_back({zone.name, zone.size_bytes, zone.fd});
   heritage.predecessors.push_back({mine.scoreboard->head.master_pid.load(), mine.scoreboard_fd});
-  heritage.control = {mine.settings->control, mine.control_fd};
+  heritage.control = {mine.control_path, mine.control_fd};
   return heritage;
 }
 
@@ -68,6 +69,24 @@ void send_answer(int session, std::string_view text, std::span<const int> fds = 
 }
 
 }  // namespace
+
+std::optional<Millis> orphans_end(const Heritage& heritage, Millis otherwise) {
+  const ScoreboardHead& head = heritage.scoreboard->head;
+  if (const Millis leave_by{head.leave_by_ms.load()}; leave_by != Millis{0}) return leave_by;
+  const bool has_never_been_master =
+      heritage.predecessor != nullptr && heritage.predecessor->heir_pid != head.master_pid;
+  const bool is_superfluous =
+      has_never_been_master ||
+      has_later_generation(*heritage.scoreboard, heritage.generation, heritage.scoreboard_inode);
+  return is_superfluous ? std::optional(otherwise) : std::nullopt;
+}
+
+bool has_acceptor(const Heritage& heritage) {
+  return std::ranges::any_of(heritage.scoreboard->seats, [&heritage](const Seat& seat) {
+    return seat.is_acceptor && seat.generation == heritage.generation &&
+           is_alive(seat, heritage.scoreboard_inode);
+  });
+}
 
 Orphan::Orphan(event_base* base, const Heritage& heritage) : base_(base), heritage_(heritage) {}
 
@@ -84,6 +103,22 @@ void Orphan::on_heartbeat(Millis now) {
   if (heritage_.control_fd < 0 || session_.is_open() || control_readable_.is_pending(EV_READ))
     return;
   control_readable_.start(base_, heritage_.control_fd, EV_READ, this);
+}
+
+void Orphan::retire() {
+  control_readable_.stop();
+  session_event_.stop();
+  session_.reset();
+  std::uint64_t seen = heritage_.scoreboard->head.orphan_lease.load();
+  const bool is_mine = Lease::unpack(seen).holder == heritage_.seat;
+  if (is_mine) heritage_.scoreboard->head.orphan_lease.compare_exchange_strong(seen, 0);
+  has_lease_ = false;
+}
+
+// What the new master has said may be on its way still.
+const std::vector<std::uint32_t>& Orphan::removed() {
+  if (to_heir_) to_heir_->read_pending();
+  return removed_;
 }
 
 // A new master may have begun to answer since: it has said so on the board before.

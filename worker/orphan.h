@@ -16,6 +16,13 @@
 
 namespace drover {
 
+// Until when an orphan is to be gone, nothing: it serves on. A successor has said so; or there are
+// workers of a later generation, because the master died over a reload; or of another master, whose
+// place this one's had not taken yet when it died: that one is the judge.
+[[nodiscard]] std::optional<Millis> orphans_end(const Heritage& heritage, Millis otherwise);
+// Whether the generation's acceptor lives.
+[[nodiscard]] bool has_acceptor(const Heritage& heritage);
+
 class Orphan final : private Channel::Listener {
  public:
   Orphan(event_base* base, const Heritage& heritage);
@@ -25,9 +32,11 @@ class Orphan final : private Channel::Listener {
 
   // Each heartbeat: keeps the lease, or takes it when its holder has been silent.
   void on_heartbeat(Millis now);
+  // It leaves: another may answer.
+  void retire();
   // Ids of listeners that the new master has no longer, when it was this one that gave it the
   // heritage: their queues are to be emptied.
-  [[nodiscard]] const std::vector<std::uint32_t>& removed() const { return removed_; }
+  [[nodiscard]] const std::vector<std::uint32_t>& removed();
 
  private:
   void on_control_readable();

@@ -45,8 +45,6 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   void stop_servers();
 
   void serve();
-  [[nodiscard]] bool has_successor() const;
-  [[nodiscard]] bool has_acceptor() const;
   void be_orphan();
 
   void on_message(Message message) override;
@@ -74,6 +72,7 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   WorkerLogs logs_;
   Channel channel_;
   std::optional<Accepting> accepting_;
+  UniqueFd control_;  // the orphan's to answer
   bool is_serving_ = false;
   std::optional<Orphan> orphan_;
   std::optional<DrainSchedule> drain_;
@@ -95,7 +94,8 @@ Worker::Worker(const Heritage& heritage)
             this),
       zones_(heritage.zones),
       logs_(*heritage.log, servers_),
-      channel_(base_.get(), UniqueFd(heritage.channel_fd), this) {}
+      channel_(base_.get(), UniqueFd(heritage.channel_fd), this),
+      control_(heritage.control_fd) {}
 
 int Worker::run() {
   if (const Status started = start_servers(); !started.ok()) return fail(started.error().message());
@@ -161,6 +161,7 @@ void Worker::say_ready() {
   seat.heartbeat_ms.store(monotonic_now().count());
   if (fault_mode("ready") == "timeout") return;
   seat.state.store(SeatState::kReady);
+  allow_orphaning();  // from here on the end of the channel is heard, and what came before it
   channel_.send(MessageType::kReady);
 }
 
@@ -205,7 +206,6 @@ void Worker::on_close_listener(const Message& message) {
 }
 
 void Worker::serve() {
-  allow_orphaning();
   heritage_.my_seat().state.store(SeatState::kServing);
   is_serving_ = true;
   accepting_->begin();
@@ -214,7 +214,7 @@ void Worker::serve() {
 // Who serves goes on without a master, until a new one takes over (orphan.h).
 void Worker::on_channel_closed() {
   core_.begin_batch();
-  if (is_serving_ && !drain_ && !has_successor()) {
+  if (is_serving_ && !drain_) {
     heritage_.log->warning("master has gone: serving on connections={}", core_.table().size());
     orphan_.emplace(base_.get(), heritage_);
     return;
@@ -223,27 +223,12 @@ void Worker::on_channel_closed() {
   begin_drain(core_.now() + heritage_.settings->worker_shutdown_timeout, {});
 }
 
-// The master died between telling a generation to serve and telling this one to drain.
-bool Worker::has_successor() const {
-  return std::ranges::any_of(heritage_.scoreboard->seats, [this](const Seat& seat) {
-    return seat.state == SeatState::kServing && seat.slot >= 0 &&
-           seat.generation > heritage_.generation && is_alive(seat);
-  });
-}
-
 // The acceptor goes first, as in every drain: what it passes on finds the workers there.
-bool Worker::has_acceptor() const {
-  return std::ranges::any_of(heritage_.scoreboard->seats, [this](const Seat& seat) {
-    return seat.is_acceptor && seat.generation == heritage_.generation && is_alive(seat);
-  });
-}
-
 void Worker::be_orphan() {
-  orphan_->on_heartbeat(core_.now());
-  const Millis leave_by{heritage_.scoreboard->head.leave_by_ms.load()};
-  if (leave_by != Millis{0} && !has_acceptor()) return begin_drain(leave_by, orphan_->removed());
-  if (!drain_ && has_successor())
-    begin_drain(core_.now() + heritage_.settings->worker_shutdown_timeout, {});
+  const Millis latest = core_.now() + heritage_.settings->worker_shutdown_timeout;
+  const std::optional<Millis> leave_by = orphans_end(heritage_, latest);
+  if (!leave_by) return drain_ ? void() : orphan_->on_heartbeat(core_.now());
+  if (!has_acceptor(heritage_)) begin_drain(*leave_by, orphan_->removed());
 }
 
 void Worker::on_term(int /*number*/) {
@@ -259,6 +244,8 @@ void Worker::begin_drain(Millis deadline, const std::vector<std::uint32_t>& remo
   drain_.emplace(core_.now(), deadline);
   drain_turn_.start_every(base_.get(), drain_->interval(), this);
   if (!is_first) return;
+  if (orphan_) orphan_->retire();
+  control_.reset();  // a new master must not find somebody who has nothing to give
   heritage_.my_seat().state.store(SeatState::kDraining);
   accepting_->end(removed);
   for (const auto& server : servers_) server->is_draining = true;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <thread>
 
 #include "tests/integration/strategies.h"
 
@@ -100,20 +101,63 @@ TEST(Orphans, OfAGenerationThatNeverServedDoNotStay) {
   EXPECT_TRUE(daemon.wait_gone());
 }
 
+// The first is held up by a module that takes its time to load.
 TEST(Adoption, OfTwoThatRaceOneWinsAndTheOtherSaysWho) {
   Daemon daemon({.config = text("exclusive")});
   kill_master(daemon);
-  Daemon* one = &daemon;
-  const CommandResult first = one->run_command({"-t"});
-  ASSERT_EQ(first.status, 0);
+  daemon.rewrite_config(
+      config("workers = 2\nload = " + built("test-modules/slow_start.so") + "\n",
+             echo_server("exclusive") +
+                 "\n[server slow]\nlisten = 127.0.0.1:{port2}\nprotocol = slow_start\n"));
 
+  CommandResult second;
+  std::thread rival([&] {
+    EXPECT_TRUE(daemon.wait_for_log("giving the heritage to pid "));
+    second = daemon.run_command({"-F"});
+  });
   daemon.start_again();
-  const CommandResult second = daemon.run_command({"-F"});
+  rival.join();
 
   EXPECT_EQ(second.status, 1);
-  EXPECT_NE(second.errors.find("already running, pid " + std::to_string(daemon.master_pid())),
-            std::string::npos)
+  EXPECT_NE(
+      second.errors.find("pid " + std::to_string(daemon.master_pid()) + " is taking over already"),
+      std::string::npos)
       << second.both();
+  const CommandResult third = daemon.run_command({"-F"});
+  EXPECT_NE(third.errors.find("already running, pid " + std::to_string(daemon.master_pid())),
+            std::string::npos)
+      << third.both();
+  EXPECT_EQ(answer(daemon), "hello");
+}
+
+// One that drains has no sockets to give, and does not answer in the others' place.
+TEST(Adoption, IsNotAnsweredByAnOrphanThatDrains) {
+  Daemon daemon({.config = text("exclusive")});
+  Client held(Endpoint::v4(daemon.port()));
+  ASSERT_EQ(held.exchange("one"), "one");
+  const pid_t owner = owner_pid_of(held.name(), daemon.port(), worker_pids(daemon));
+  kill_master(daemon);
+  kill(owner, SIGTERM);
+
+  daemon.start_again();
+
+  EXPECT_EQ(held.exchange("two"), "two");
+  EXPECT_EQ(daemon.status().serving()->number, 2);
+}
+
+// What drains after -s quit is in nobody's way.
+TEST(Adoption, OfNobodyIsAStartBesideOrphansThatDrain) {
+  Daemon daemon({.config = text("exclusive")});
+  Client held(Endpoint::v4(daemon.port()));
+  ASSERT_EQ(held.exchange("one"), "one");
+  kill_master(daemon);
+  ASSERT_EQ(daemon.run_command({"-s", "quit"}).status, 0);
+  ASSERT_TRUE(wait_until([&] { return daemon.workers().size() == 1; }));
+
+  daemon.start_again();
+
+  EXPECT_EQ(answer(daemon), "hello");
+  EXPECT_EQ(held.exchange("two"), "two");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 // runs the same again.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <map>
@@ -147,15 +148,20 @@ void Soak::kill_master() {
   have_a_master();
 }
 
-// A master serves, or one is started.
+// A master serves, or one is started. One that has just been exec'ed has no title yet.
 void Soak::have_a_master() {
-  const bool has_one = wait_until([&] {
-    if (process("drover: master") == 0 && process("drover: new master") == 0) return true;
+  const auto is_one = [](pid_t pid) {
+    const std::string title = title_of(pid);
+    return title.starts_with("drover: master") || title.starts_with("drover: new master") ||
+           title.find("/drover ") != std::string::npos;
+  };
+  const bool is_settled = wait_until([&] {
+    if (std::ranges::none_of(daemon_.processes(), is_one)) return true;
     const auto now = daemon_.try_status();
     return now && now->serving() != nullptr;
   });
-  EXPECT_TRUE(has_one) << "neither a master that serves nor none";
-  if (process("drover: master") == 0) daemon_.start_again();
+  EXPECT_TRUE(is_settled) << "neither a master that serves nor none";
+  if (std::ranges::none_of(daemon_.processes(), is_one)) daemon_.start_again();
 }
 
 void Soak::freeze(pid_t pid) {

@@ -111,6 +111,126 @@ TEST(Upgrade, StoppingTheNewMasterEndsWhatDrainsOfTheFormer) {
   EXPECT_FALSE(std::filesystem::exists(daemon.file("control.sock")));
 }
 
+// --- at awkward moments ---
+
+// A new master that is stopped at a line: with "master.taking_over" its workers serve already, and
+// nobody has been told.
+class PausedUpgrade {
+ public:
+  explicit PausedUpgrade(const char* point, const std::string& config_text = text())
+      : daemon_({.config = config_text,
+                 .faulty = true,
+                 .environment = {{"DROVER_PAUSE", "@" + pauses_.file("rules")}},
+                 .daemonize = true}) {
+    former_ = daemon_.master_pid();
+    write_file(pauses_.file("rules"), std::string(point) + ":1");
+    daemon_.signal_master(SIGUSR2);
+    coming_ = daemon_.wait_for_paused();
+    write_file(pauses_.file("rules"), "");
+  }
+  Daemon& daemon() { return daemon_; }
+  [[nodiscard]] pid_t former() const { return former_; }
+  [[nodiscard]] pid_t coming() const { return coming_; }
+
+ private:
+  TempDir pauses_;
+  Daemon daemon_;
+  pid_t former_ = 0;
+  pid_t coming_ = 0;
+};
+
+// Its workers serve, and have no place: the former master, who is the judge, goes on.
+TEST(UpgradeCutShort, BeforeItIsSaidLeavesTheFormerMasterAndNobodyElse) {
+  PausedUpgrade upgrade("master.taking_over");
+  Daemon& daemon = upgrade.daemon();
+
+  kill_now(upgrade.coming());
+
+  EXPECT_TRUE(wait_until([&] { return daemon.workers_of(2).empty(); }));
+  EXPECT_EQ(daemon.workers_of(1).size(), 2U);
+  EXPECT_EQ(answer(daemon), "hello");
+  EXPECT_EQ(daemon.status().pid, upgrade.former());
+  EXPECT_EQ(pid_in(daemon.file("drover.pid")), upgrade.former());
+  EXPECT_EQ(daemon.run_command({"-s", "upgrade"}).status, 0);
+  EXPECT_EQ(answer(daemon), "hello");
+}
+
+// The other way round: the former one drains, and who is started next takes over from the orphans.
+TEST(UpgradeCutShort, AfterItIsSaidLeavesOrphansForTheNext) {
+  PausedUpgrade upgrade("master.succeeded");
+  Daemon& daemon = upgrade.daemon();
+  ASSERT_TRUE(wait_until([&] { return daemon.workers_of(1).empty(); }));
+
+  kill_now(upgrade.coming());
+  EXPECT_EQ(answer(daemon), "hello");
+  daemon.start_again();
+
+  EXPECT_EQ(daemon.status().serving()->number, 3);
+  EXPECT_TRUE(wait_until([&] { return daemon.workers_of(2).empty(); }));
+  EXPECT_EQ(answer(daemon), "hello");
+}
+
+TEST(UpgradeCutShort, ByAStopEndsAll) {
+  PausedUpgrade upgrade("master.taking_over");
+  EXPECT_EQ(upgrade.daemon().run_command({"-s", "stop"}).status, 0);
+  EXPECT_TRUE(upgrade.daemon().wait_gone());
+}
+
+TEST(UpgradeCutShort, ByAStopEndsWhatDrainsOfPredecessorsToo) {
+  PausedUpgrade upgrade("master.succeeded");
+  Daemon& daemon = upgrade.daemon();
+  resume(upgrade.coming());
+  ASSERT_TRUE(daemon.wait_for_status(
+      [&](const DaemonStatus& now) { return now.pid == upgrade.coming() && now.serving(); }));
+  Client held(Endpoint::v4(daemon.port()));
+  ASSERT_EQ(held.exchange("one"), "one");
+  ASSERT_EQ(daemon.run_command({"-s", "upgrade"}).status, 0);
+  stop(daemon.master_pid());
+  daemon.signal_master(SIGUSR2);
+  daemon.signal_master(SIGTERM);
+  resume(daemon.master_pid());
+
+  EXPECT_TRUE(daemon.wait_gone());
+}
+
+// As one takes an upgrade back with nginx.
+TEST(UpgradeCutShort, ByATermToTheNewMasterChangesNothing) {
+  const std::string servers =
+      echo_server("exclusive") + echo_server("shared", "unix:{dir}/e.sock", "unix");
+  Daemon daemon({.config = config("workers = 2\n", servers), .daemonize = true});
+  const pid_t former = daemon.master_pid();
+  daemon.rewrite_config(
+      config("workers = 2\nload = " + built("test-modules/slow_start.so") + "\n",
+             servers + "\n[server slow]\nlisten = 127.0.0.1:{port2}\nprotocol = slow_start\n"));
+  daemon.signal_master(SIGUSR2);
+  ASSERT_TRUE(wait_until([&] { return !daemon.workers_of(2).empty(); }));
+  pid_t coming = 0;
+  for (const pid_t pid : daemon.processes()) {
+    if (title_of(pid).starts_with("drover: new master")) coming = pid;
+  }
+  ASSERT_NE(coming, 0);
+
+  kill(coming, SIGTERM);
+
+  EXPECT_TRUE(wait_until([&] { return !is_alive(daemon, coming); }));
+  EXPECT_EQ(answer(daemon), "hello");
+  EXPECT_EQ(Client(Endpoint::unix_path(daemon.file("e.sock"))).exchange("hello"), "hello");
+  EXPECT_EQ(daemon.status().pid, former);
+}
+
+TEST(UpgradeCutShort, ByAWinchIsNotForTheFormerMasterToDrain) {
+  PausedUpgrade upgrade("master.taking_over");
+  Daemon& daemon = upgrade.daemon();
+
+  kill(upgrade.former(), SIGWINCH);
+  EXPECT_EQ(daemon.status().pid, upgrade.former());
+  resume(upgrade.coming());
+
+  EXPECT_TRUE(daemon.wait_for_status(
+      [&](const DaemonStatus& now) { return now.pid == upgrade.coming() && now.serving(); }));
+  EXPECT_EQ(answer(daemon), "hello");
+}
+
 // --- the foreground without a service manager ---
 
 TEST(Upgrade, InTheForegroundTheFirstMasterStaysAndEndsAsItsSuccessorEnds) {

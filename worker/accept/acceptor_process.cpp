@@ -15,6 +15,7 @@
 #include "worker/accept/drain_order.h"
 #include "worker/accept/passer.h"
 #include "worker/crash_report.h"
+#include "worker/orphan.h"
 
 namespace drover {
 namespace {
@@ -96,6 +97,7 @@ AcceptorProcess::AcceptorProcess(const Heritage& heritage)
 
 int AcceptorProcess::run() {
   beat();
+  allow_orphaning();
   channel_->send(MessageType::kReady);
   while (phase_ != Phase::kDone) {
     event_base_loop(base_.get(), EVLOOP_ONCE);
@@ -167,8 +169,8 @@ void AcceptorProcess::on_channel_closed() {
 }
 
 void AcceptorProcess::be_orphan() {
-  const Millis leave_by{heritage_.scoreboard->head.leave_by_ms.load()};
-  if (leave_by != Millis{0}) drain({}, leave_by);
+  const Millis latest = monotonic_now() + heritage_.settings->worker_shutdown_timeout;
+  if (const auto leave_by = orphans_end(heritage_, latest)) drain({}, *leave_by);
 }
 
 void AcceptorProcess::on_sigterm(int /*number*/) {
@@ -180,7 +182,6 @@ void AcceptorProcess::on_sigterm(int /*number*/) {
 void AcceptorProcess::serve() {
   if (phase_ != Phase::kStarting) return;
   phase_ = Phase::kServing;
-  allow_orphaning();
   heritage_.my_seat().state.store(SeatState::kServing);
   passer_.look();
   update_watching();
