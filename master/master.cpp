@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <sstream>
 
 #include "common/control.h"
@@ -56,8 +55,9 @@ Master::Master(Parts parts)
       predecessors_(context_, this),
       reopening_(context_.base),
       watchdog_(context_, this),
+      notify_(context_.base, &log_, [this] { return state_line(); }),
       started_(monotonic_now()),
-      is_keeper_(options_.is_foreground && std::getenv("NOTIFY_SOCKET") == nullptr) {}
+      is_keeper_(options_.is_foreground && !Notify::is_wanted()) {}
 
 Master::~Master() = default;
 
@@ -133,6 +133,7 @@ void Master::reload(const Reply& reply) {
   if (life_ == Life::kStopping) return reply(1, "not reloaded: the daemon is stopping\n");
   if (is_busy()) return next_reload_askers_.push_back(reply);
   reload_askers_.push_back(reply);
+  notify_.reloading();
   ConfigResult config = load_settings(options_);
   for (const std::string& warning : config.warnings) log_.warning("{}", warning);
   if (!config.ok()) {
@@ -210,6 +211,7 @@ void Master::on_generation_ready(Generation& generation) {
   life_ = Life::kRunning;
   error_log_.keep();
   report_.succeed();
+  notify_.ready();
   answer_reload(0, fmt::format("reloaded: generation {}\n", current_->number()));
 }
 
@@ -256,6 +258,7 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
 }
 
 void Master::answer_reload(int status, const std::string& text) {
+  notify_.reloaded(status == 0 ? "" : text);
   for (const Reply& reply : std::exchange(reload_askers_, {})) reply(status, text);
   for (const Reply& reply : std::exchange(reopen_askers_, {})) reopen_logs(reply);
   std::vector<Reply> next = std::exchange(next_reload_askers_, {});
@@ -302,6 +305,7 @@ void Master::stop(Millis timeout, const Reply& reply) {
   log_.notice("stopping: within {} ms", timeout.count());
   stop_predecessors(timeout);
   life_ = Life::kStopping;
+  notify_.stopping();
   stop_askers_.push_back(reply);
   if (upgrade_ != nullptr) upgrade_->abort("the daemon is stopping");
   if (coming_ != nullptr) {
@@ -323,6 +327,7 @@ void Master::reap() {
   pause_point("master.reap");
   int wait_status = 0;
   pid_t pid = 0;
+  if (leaves_with_successor()) return;
   while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
     reopening_.on_exit(pid);
     if (on_successors_exit(pid, wait_status)) continue;

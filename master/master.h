@@ -13,6 +13,7 @@
 #include "master/error_log.h"
 #include "master/generation.h"
 #include "master/log_reopening.h"
+#include "master/notify.h"
 #include "master/options.h"
 #include "master/pid_file.h"
 #include "master/predecessors.h"
@@ -90,9 +91,14 @@ class Master final : private Generation::Owner,
   void follow_successor();
   void tell_keeper(pid_t successor);
   [[nodiscard]] bool is_for_successor(int number);
+  [[nodiscard]] bool leaves_with_successor();
   bool on_successors_exit(pid_t pid, int wait_status);
   // A reload or an upgrade is under way.
   [[nodiscard]] bool is_busy() const { return coming_ != nullptr || upgrade_ != nullptr; }
+
+  // systemd (master_service.cpp)
+  [[nodiscard]] std::string state_line() const;
+  void begin_to_speak();
 
   void reap();
   void retire_former(const std::vector<std::uint32_t>& removed_listeners);
@@ -125,6 +131,7 @@ class Master final : private Generation::Owner,
   std::unique_ptr<Upgrade> upgrade_;  // the other way round
   LogReopening reopening_;
   Watchdog watchdog_;
+  Notify notify_;
 
   Life life_ = Life::kStarting;
   int exit_status_ = 0;
@@ -141,6 +148,7 @@ class Master final : private Generation::Owner,
   std::vector<Reply> next_upgrade_askers_;  // came while a generation was being built
   std::vector<std::unique_ptr<Signal<&Master::on_signal>>> signals_;
   Timer<&Master::bury_the_dead> burial_;
+  pid_t successor_ = 0;
   bool is_keeper_;      // stays in the foreground after it has handed over
   UniqueFd keeper_fd_;  // to one that does
   Timer<&Master::follow_successor> follow_;

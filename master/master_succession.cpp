@@ -65,7 +65,8 @@ void Master::inherit(Inheritance inheritance, UniqueFd channel, Ancestor ancesto
   keeper_fd_ = left.is_keeper ? UniqueFd(fcntl(channel.get(), F_DUPFD_CLOEXEC, 0))
                               : inheritance.claim(left.keeper_fd);
   is_keeper_ = is_keeper_ && !keeper_fd_.is_open();
-  succession_.emplace(context_.base, std::move(channel), [] {});
+  if (ancestor == Ancestor::kMaster) notify_.inherit(left.watchdog_us);
+  succession_.emplace(context_.base, std::move(channel), [this] { begin_to_speak(); });
   inheritance_ = std::move(inheritance);
 }
 
@@ -147,6 +148,7 @@ MasterHeritage Master::heritage() const {
   mine.predecessors.insert(mine.predecessors.begin(), {getpid(), context_.scoreboard_fd});
   if (control_ != nullptr) mine.control = {control_->path(), control_->fd()};
   if (pid_file_) mine.pid_file = {pid_file_->path(), pid_file_->fd()};
+  mine.watchdog_us = notify_.watchdog_us();
   mine.is_keeper = is_keeper_;
   mine.keeper_fd = keeper_fd_.get();
   mine.counters = seats_.metrics().counters();
@@ -187,9 +189,10 @@ void Master::answer_upgrade(int status, const std::string& text) {
 }
 
 void Master::on_upgrade_succeeded(const std::vector<std::uint32_t>& removed) {
-  const pid_t successor = upgrade_->pid();
+  const pid_t successor = successor_ = upgrade_->pid();
   log_.notice("upgraded: pid={} serves, draining", successor);
   life_ = Life::kHandedOver;
+  notify_.hand_over(successor);
   on_successor_changed(successor);
   if (control_ != nullptr) control_->let_go();
   if (pid_file_) pid_file_->let_go();

@@ -1,0 +1,48 @@
+// The master's part with systemd: what it says of itself, and when it may speak.
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include "master/master.h"
+
+namespace drover {
+namespace {
+
+std::uint64_t connections_on(const Scoreboard& scoreboard) {
+  std::uint64_t all = 0;
+  for (const Seat& seat : scoreboard.seats) {
+    if (seat.state.load() != SeatState::kFree) all += seat.live.load();
+  }
+  return all;
+}
+
+}  // namespace
+
+std::string Master::state_line() const {
+  std::uint64_t connections = connections_on(*context_.scoreboard);
+  for (const Predecessors::Remains& each : predecessors_.remains()) connections += each.live;
+  if (life_ == Life::kStopping) return fmt::format("stopping: {} connections", connections);
+  if (current_ == nullptr) return fmt::format("serving nobody: {} connections", connections);
+  return fmt::format("generation {}: {} workers, {} connections", current_->number(),
+                     current_->pool().workers().size(), connections);
+}
+
+// The former master has told systemd who is the main process now.
+void Master::begin_to_speak() {
+  notify_.take_over();
+  if (life_ == Life::kRunning) notify_.ready();
+}
+
+// systemd learns of the main process's end when that is its child, which the successor becomes when
+// this process leaves: so it is not reaped here. What drains here drains on by itself.
+bool Master::leaves_with_successor() {
+  if (life_ != Life::kHandedOver || is_keeper_ || !Notify::is_wanted()) return false;
+  siginfo_t ended{};
+  const int result =
+      waitid(P_PID, static_cast<id_t>(successor_), &ended, WEXITED | WNOHANG | WNOWAIT);
+  if (result != 0 || ended.si_pid != successor_) return false;
+  log_.notice("leaving: the new master, pid {}, has ended", successor_);
+  event_base_loopexit(context_.base, nullptr);
+  return true;
+}
+
+}  // namespace drover
