@@ -16,6 +16,7 @@
 #include "common/master_heritage.h"
 #include "common/unique_fd.h"
 #include "master/context.h"
+#include "master/fd_store.h"
 
 namespace drover {
 
@@ -26,6 +27,7 @@ class ListenGroup {
     std::uint32_t id;
     UniqueFd fd;
     bool is_committed = false;  // belongs to a generation that served; else to one being built
+    bool is_lent = false;       // systemd's own, from a socket unit
   };
 
   ListenGroup(MasterContext& context, const Address& address)
@@ -40,6 +42,8 @@ class ListenGroup {
   void inherit(const MasterHeritage::Group& group, Inheritance& inheritance);
   // For a successor: what a generation that served has.
   [[nodiscard]] MasterHeritage::Group heritage() const;
+  // For systemd to keep; it has what it lends anyway.
+  [[nodiscard]] std::vector<StoredFd> stored() const;
 
   // Binds up to `count` members for a generation that is being built; they stay until it is
   // committed or dropped.
@@ -65,6 +69,7 @@ class ListenGroup {
 
  private:
   [[nodiscard]] Status set_up(const Member& member, const ListenSettings& settings) const;
+  [[nodiscard]] bool is_lent() const;
 
   MasterContext& context_;
   Address address_;
@@ -109,6 +114,7 @@ class Listeners {
   // Before the first open(): what a predecessor had is not bound anew.
   void inherit(Inheritance& inheritance);
   [[nodiscard]] std::vector<MasterHeritage::Group> heritage() const;
+  [[nodiscard]] std::vector<StoredFd> stored() const;
   // A successor has them now.
   void let_go() { linger_.stop(), groups_.clear(); }
   // A successor that failed may have set options and steered.

@@ -43,6 +43,7 @@ Master::Master(Parts parts)
       first_settings_(std::move(parts.settings)),
       paths_{first_settings_.pid, first_settings_.control},
       to_predecessor_(std::move(parts.to_predecessor)),
+      passed_(std::move(parts.passed)),
       owner_(&log_, parts.roles, !options_.is_foreground),
       context_(owner_.context()),
       seats_(context_),
@@ -51,6 +52,7 @@ Master::Master(Parts parts)
                    for (const Generation* generation : all_generations()) {
                      for (Child* child : generation->pool().children()) child->close_listener(id);
                    }
+                   update_store();
                  }),
       predecessors_(context_, this),
       reopening_(context_.base),
@@ -212,6 +214,7 @@ void Master::on_generation_ready(Generation& generation) {
   error_log_.keep();
   report_.succeed();
   notify_.ready();
+  update_store();
   answer_reload(0, fmt::format("reloaded: generation {}\n", current_->number()));
 }
 
@@ -317,6 +320,7 @@ void Master::stop(Millis timeout, const Reply& reply) {
     each(1, "not upgraded: the daemon is stopping\n");
   if (current_ != nullptr) leaving_.push_back(std::move(current_));
   const std::vector<std::uint32_t> closed = listeners_.close_all();
+  update_store();
   for (const auto& generation : leaving_) {
     if (generation->state() != Generation::State::kFailed) generation->drain(timeout, closed);
   }
@@ -349,6 +353,7 @@ void Master::bury_the_dead() {
       log_.info("retired: generation={}", generation->number());
     return true;
   });
+  if (life_ == Life::kRunning) update_store();  // zones may have gone
   leave_when_empty();
 }
 

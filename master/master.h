@@ -11,10 +11,12 @@
 
 #include "master/control_server.h"
 #include "master/error_log.h"
+#include "master/fd_store.h"
 #include "master/generation.h"
 #include "master/log_reopening.h"
 #include "master/notify.h"
 #include "master/options.h"
+#include "master/passed_fds.h"
 #include "master/pid_file.h"
 #include "master/predecessors.h"
 #include "master/start_report.h"
@@ -38,6 +40,7 @@ class Master final : private Generation::Owner,
     Log log;
     StartReport report;
     UniqueFd to_predecessor;
+    std::vector<PassedFd> passed;  // by systemd
   };
   explicit Master(Parts parts);
   Master(const Master&) = delete;
@@ -99,6 +102,10 @@ class Master final : private Generation::Owner,
   // systemd (master_service.cpp)
   [[nodiscard]] std::string state_line() const;
   void begin_to_speak();
+  Status use_passed_fds();
+  void close_passed_fds();
+  [[nodiscard]] std::vector<StoredFd> to_be_stored() const;
+  void update_store();
 
   void reap();
   void retire_former(const std::vector<std::uint32_t>& removed_listeners);
@@ -119,6 +126,7 @@ class Master final : private Generation::Owner,
     std::string control;
   } paths_;  // as first configured; a reload does not move them
   UniqueFd to_predecessor_;
+  std::vector<PassedFd> passed_;  // until it is known whether they are of use
   ContextOwner owner_;
   MasterContext& context_;
   Seats seats_;
@@ -132,6 +140,7 @@ class Master final : private Generation::Owner,
   LogReopening reopening_;
   Watchdog watchdog_;
   Notify notify_;
+  FdStore store_{notify_};
 
   Life life_ = Life::kStarting;
   int exit_status_ = 0;

@@ -15,6 +15,11 @@ std::uint64_t connections_on(const Scoreboard& scoreboard) {
   return all;
 }
 
+void know_if_stored(const PassedFd& passed, FdStore& store) {
+  if (parse_stored_listener(passed.name) || is_stored_zone(passed.name))
+    store.know({passed.name, passed.fd.get()});
+}
+
 }  // namespace
 
 std::string Master::state_line() const {
@@ -29,7 +34,40 @@ std::string Master::state_line() const {
 // The former master has told systemd who is the main process now.
 void Master::begin_to_speak() {
   notify_.take_over();
-  if (life_ == Life::kRunning) notify_.ready();
+  if (life_ != Life::kRunning) return;
+  notify_.ready();
+  update_store();
+}
+
+// Nobody is left of a former run: what systemd has kept of it, and what socket units have.
+Status Master::use_passed_fds() {
+  for (const PassedFd& each : passed_) know_if_stored(each, store_);
+  DROVER_TRY(SortedFds sorted, sort_passed_fds(std::exchange(passed_, {}), first_settings_));
+  for (const std::string& warning : sorted.warnings) log_.warning("{}", warning);
+  const MasterHeritage& kept = sorted.inheritance.heritage();
+  if (!kept.groups.empty() || !kept.zones.empty())
+    log_.notice("passed by systemd: listeners={} zones={}", kept.groups.size(), kept.zones.size());
+  listeners_.inherit(sorted.inheritance);
+  context_.zones->inherit(sorted.inheritance, true);
+  return Done{};
+}
+
+// Orphans have the same, and more.
+void Master::close_passed_fds() {
+  for (const PassedFd& each : passed_) know_if_stored(each, store_);
+  passed_.clear();
+}
+
+std::vector<StoredFd> Master::to_be_stored() const {
+  std::vector<StoredFd> all = listeners_.stored();
+  for (const ZoneHeritage& zone : context_.zones->living())
+    all.push_back({stored_zone_name(zone.name), zone.fd});
+  return all;
+}
+
+// Without a control socket the next start could not tell whether orphans still use them.
+void Master::update_store() {
+  if (control_ != nullptr && life_ != Life::kHandedOver) store_.update(to_be_stored());
 }
 
 // systemd learns of the main process's end when that is its child, which the successor becomes when

@@ -43,10 +43,11 @@ Status Master::find_heritage() {
     inherit(std::move(left), std::move(to_predecessor_), Ancestor::kMaster);
     return Done{};
   }
-  if (first_settings_.control.empty()) return Done{};
+  if (first_settings_.control.empty()) return use_passed_fds();
   Result<std::optional<Adoption>> found = ask_for_heritage(first_settings_.control);
   if (!found) return std::move(found).error().in("control socket " + first_settings_.control);
-  if (!found->has_value()) return Done{};
+  if (!found->has_value()) return use_passed_fds();
+  close_passed_fds();
   Adoption& adoption = **found;
   inherit(std::move(adoption.inheritance), std::move(adoption.channel), Ancestor::kOrphan);
   return Done{};
@@ -59,6 +60,7 @@ void Master::inherit(Inheritance inheritance, UniqueFd channel, Ancestor ancesto
   next_generation_ = left.generation + 1;
   listeners_.inherit(inheritance);
   context_.zones->inherit(inheritance, ancestor == Ancestor::kOrphan);
+  for (const StoredFd& each : to_be_stored()) store_.know(each);
   for (const MasterHeritage::Predecessor& each : left.predecessors)
     predecessors_.add(each.pid, inheritance.claim(each.scoreboard_fd));
   seats_.add_retired(left.counters);
@@ -103,6 +105,7 @@ Status Master::open_control() {
 
 // The first generation serves: from here on this is the master, and no way leads back.
 void Master::take_over(const std::vector<std::uint32_t>& removed) {
+  context_.zones->let_go_of_inherited();
   if (!inheritance_) return;
   set_process_title("drover: master");
   if (pid_file_) {
@@ -116,7 +119,6 @@ void Master::take_over(const std::vector<std::uint32_t>& removed) {
   }
   succession_->succeed(removed);
   if (control_ != nullptr) control_->take_over();
-  context_.zones->let_go_of_inherited();
   inheritance_.reset();
   predecessors_.start(current_->settings().worker_shutdown_timeout);
 }

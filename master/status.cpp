@@ -206,7 +206,7 @@ const char* state_of(const Result<ZoneInfo>& info) {
 std::string zone_json(const ZoneUse& use) {
   const auto info = use.zone->info();
   const ZoneInfo known = info.ok() ? info.value() : ZoneInfo{};
-  const bool is_owned = known.state == ZoneState::kReady;
+  const bool is_owned = known.state >= ZoneState::kReady;
   return fmt::format(
       R"({{"name":{},"size":{},"state":"{}","owner":{},"layout":{},"unclean_ends":{},"generations":[{}]}})",
       quoted(use.zone->settings().name), use.zone->settings().size_bytes, state_of(info),
@@ -216,7 +216,7 @@ std::string zone_json(const ZoneUse& use) {
 
 std::string zone_line(const ZoneUse& use) {
   const auto info = use.zone->info();
-  const bool is_owned = info.ok() && info.value().state == ZoneState::kReady;
+  const bool is_owned = info.ok() && info.value().state >= ZoneState::kReady;
   const std::string owner = is_owned
                                 ? fmt::format(", owner {}, layout {}", info.value().owner.module,
                                               info.value().owner.version)

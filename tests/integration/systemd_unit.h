@@ -22,7 +22,9 @@ struct UnitOptions {
   std::string service = {};          // more lines for [Service]
   std::string binary = built("drover");
   int workers = 2;
-  std::string zone_size = "64k";
+  std::string counter = "counter";  // the module's file
+  std::string zone = "size = 64k";  // lines of [zone counter]; empty: no zone, and no counter
+  std::string echo_listen = "127.0.0.1:7007";
 };
 
 class DroverUnit {
@@ -34,7 +36,8 @@ class DroverUnit {
     machine_.write_unit("drover.service.d/test.conf", drop_in());
   }
 
-  SystemdMachine& machine() { return machine_; }
+  [[nodiscard]] const SystemdMachine& machine() const { return machine_; }
+  [[nodiscard]] std::string dir() const { return dir_.path(); }
   [[nodiscard]] std::string file(std::string_view name) const { return dir_.file(name); }
   UnitOptions& options() { return options_; }
   void write_config(const std::string& more = "") {
@@ -55,6 +58,13 @@ class DroverUnit {
     return wait_until([&] { return restarts() >= count && is_active(); });
   }
   [[nodiscard]] std::string answer() const { return machine_.answer(kEchoPort); }
+  void kill_all() {
+    EXPECT_EQ(machine_.systemctl({"kill", "--kill-who=all", "-s", "KILL", "drover.service"}).status,
+              0);
+  }
+  [[nodiscard]] bool log_has(const std::string& text) const {
+    return read_file(file("log")).find(text) != std::string::npos;
+  }
   void kill_main(const std::string& signal) {
     EXPECT_EQ(
         machine_.systemctl({"kill", "--kill-who=main", "-s", signal, "drover.service"}).status, 0);
@@ -63,7 +73,8 @@ class DroverUnit {
  private:
   // What hides folders would hide the tree that is tested, too.
   [[nodiscard]] std::string drop_in() const {
-    return "[Unit]\nDefaultDependencies=no\n[Service]\nPrivateTmp=no\nProtectHome=no\nExecStart=\n"
+    return "[Unit]\nDefaultDependencies=no\n[Service]\nRestartSec=100ms\nPrivateTmp="
+           "no\nProtectHome=no\nExecStart=\n"
            "ExecStart=" +
            options_.binary + " -F -c " + file("drover.conf") +
            "\nExecReload=\nExecReload=" + options_.binary + " -s reload -c " + file("drover.conf") +
@@ -71,19 +82,21 @@ class DroverUnit {
            replace_all(options_.service, "{dir}", dir_.path().string());
   }
   [[nodiscard]] std::string text() const {
-    const auto server = [](const std::string& name, std::uint16_t port, const std::string& accept) {
-      return "\n[server " + name + "]\nlisten = 127.0.0.1:" + std::to_string(port) +
-             "\naccept = " + accept + "\nprotocol = " + name + "\n";
+    const auto server = [](const std::string& name, const std::string& listen,
+                           const std::string& accept) {
+      return "\n[server " + name + "]\nlisten = " + listen + "\naccept = " + accept +
+             "\nprotocol = " + name + "\n";
     };
+    const std::string counter = server("counter", "127.0.0.1:7008", "exclusive");
     return "[drover]\ncontrol = {dir}/control.sock\npid = {dir}/drover.pid\nload = echo\n"
            "load = " +
-           built("test-modules/counter.so") + "\nload = " + built("test-modules/environment.so") +
+           built("test-modules/" + options_.counter + ".so") +
+           "\nload = " + built("test-modules/environment.so") +
            "\nmodule_dir = " + built("modules") +
            "\nworkers = " + std::to_string(options_.workers) + "\nworker_shutdown_timeout = 60s\n" +
-           options_.drover + server("echo", kEchoPort, options_.accept) +
-           server("counter", kCounterPort, "exclusive") +
-           server("environment", kEnvironmentPort, "exclusive") +
-           "\n[zone counter]\nsize = " + options_.zone_size + "\n";
+           options_.drover + server("echo", options_.echo_listen, options_.accept) +
+           server("environment", "127.0.0.1:7009", "exclusive") +
+           (options_.zone.empty() ? "" : counter + "\n[zone counter]\n" + options_.zone + "\n");
   }
 
   UnitOptions options_;

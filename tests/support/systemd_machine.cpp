@@ -85,7 +85,7 @@ pid_t SystemdMachine::find_init() const {
   return 0;
 }
 
-void SystemdMachine::write_unit(const std::string& name, std::string_view text) {
+void SystemdMachine::write_unit(const std::string& name, std::string_view text) const {
   const std::filesystem::path path = dir_.path() / "units" / name;
   std::filesystem::create_directories(path.parent_path());
   write_file(path, text);

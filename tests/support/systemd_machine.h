@@ -26,7 +26,7 @@ class SystemdMachine {
   ~SystemdMachine();
 
   // NAME.service, or NAME.service.d/x.conf; systemd reads it at once.
-  void write_unit(const std::string& name, std::string_view text);
+  void write_unit(const std::string& name, std::string_view text) const;
 
   // A program inside; pids that it prints or is given are those of the machine.
   [[nodiscard]] CommandResult run(const std::vector<std::string>& argv) const;
