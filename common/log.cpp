@@ -41,17 +41,6 @@ int severity_of(LogLevel level) {
   return LOG_INFO;
 }
 
-// RFC 3339 with milliseconds, UTC.
-std::string timestamp() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  tm parts{};
-  gmtime_r(&now.tv_sec, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
-                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                     now.tv_nsec / 1'000'000);
-}
-
 void append_escaped(std::string& line, std::string_view message) {
   for (const char c : message) {
     const auto byte = static_cast<unsigned char>(c);
@@ -64,6 +53,16 @@ void append_escaped(std::string& line, std::string_view message) {
 }
 
 }  // namespace
+
+std::string timestamp() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  tm parts{};
+  gmtime_r(&now.tv_sec, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                     now.tv_nsec / 1'000'000);
+}
 
 void Log::write(LogLevel level, std::string_view message) {
   if (!is_enabled(level)) return;

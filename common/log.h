@@ -66,6 +66,9 @@ class Log {
   std::string role_ = "master";
 };
 
+// Now, in UTC: RFC 3339 with milliseconds, as in a line of the log.
+[[nodiscard]] std::string timestamp();
+
 // Lets `burst` events through in each `window` and counts the rest.
 class RateLimit {
  public:

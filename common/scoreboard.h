@@ -75,6 +75,7 @@ struct alignas(64) Seat {
   std::atomic<std::uint64_t> turns{0};        // of the loop, over; counted after `live` was stored
   std::atomic<std::uint32_t> capacity{0};     // worker_connections in force
   std::atomic<std::uint32_t> loop_max_us{0};  // longest turn of the loop in the last minute
+  std::atomic<std::uint32_t> loop_p99_us{0};  // what 99 of 100 turns did not exceed
   SlotCounters counters;
   CrashReport crash;
 };

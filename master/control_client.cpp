@@ -45,6 +45,7 @@ Result<Answer> ask(const std::string& path, const std::string& command) {
   return Answer{all[0] - '0', all.substr(2)};
 }
 
+// A command with a flag has no signal: SIGHUP would not plan a reload, it would do it.
 Result<Answer> signal_instead(const std::string& pid_file, const std::string& command,
                               const Error& why) {
   static const std::map<std::string, int, std::less<>> kSignals{{"stop", SIGTERM},
@@ -66,8 +67,7 @@ Result<Answer> signal_instead(const std::string& pid_file, const std::string& co
 
 int run_command(const ControlPaths& paths, const std::string& command, bool is_quiet) {
   Result<Answer> answer = ask(paths.control, command);
-  if (!answer)
-    answer = signal_instead(paths.pid, command.substr(0, command.find(' ')), answer.error());
+  if (!answer) answer = signal_instead(paths.pid, command, answer.error());
   if (!answer) {
     fmt::print(stderr, "drover: -s {}: {}\n", command, answer.error().message());
     return 1;

@@ -11,26 +11,44 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace drover {
 namespace {
 
+constexpr std::size_t kLongestFrame = 200;  // the names of templates know no end
+
+// Where in a module an address lies.
+struct Place {
+  std::string module;
+  std::uint64_t offset;
+};
+
+std::string printable(std::string_view text) {
+  std::string out(text);
+  std::ranges::replace_if(
+      out, [](char c) { return c < 0x21 || c > 0x7e; }, '?');
+  return out;
+}
+
 // A module is not loaded here: of it there is what the worker noted when it loaded it.
-std::string place_in_module(std::uint64_t address, const CrashReport& report) {
+std::optional<Place> place_in_module(std::uint64_t address, const CrashReport& report) {
   const auto count = static_cast<std::size_t>(std::clamp(report.module_count, 0, kCrashModules));
   for (const ModuleRange& module : std::span(report.modules).first(count)) {
     if (address < module.start || address >= module.end) continue;
     const std::size_t length = strnlen(module.name.data(), module.name.size());
-    return fmt::format("{}+{:#x}", std::string_view(module.name.data(), length),
-                       address - module.start);
+    return Place{printable({module.name.data(), length}), address - module.start};
   }
-  return "in a module";
+  return std::nullopt;
 }
 
 // A child is forked, not exec'ed, so an address in the binary or a library means the same here.
 std::string symbolise(std::uint64_t address, const CrashReport& report) {
   Dl_info info{};
-  if (dladdr(reinterpret_cast<void*>(address), &info) == 0) return place_in_module(address, report);
+  if (dladdr(reinterpret_cast<void*>(address), &info) == 0) {
+    const auto place = place_in_module(address, report);
+    return place ? fmt::format("{}+{:#x}", place->module, place->offset) : "in a module";
+  }
   if (info.dli_sname == nullptr) {
     return fmt::format("{}+{:#x}", info.dli_fname,
                        address - reinterpret_cast<std::uint64_t>(info.dli_fbase));
@@ -44,16 +62,30 @@ std::string symbolise(std::uint64_t address, const CrashReport& report) {
 
 }  // namespace
 
-void log_crash(Log& log, const std::string& who, const CrashReport& report) {
-  const int number = report.signal.load(std::memory_order_acquire);
-  if (number <= 0 || number >= NSIG) return;
+std::string signal_name(int number) {
   const char* name = sigabbrev_np(number);
-  log.error("{} crashed: signal={} address={:#x}", who, name == nullptr ? "?" : name,
-            report.fault_address);
-  const int frames = std::clamp(report.frame_count, 0, kCrashFrames);
-  for (int i = 0; i < frames; ++i) {
-    const std::uint64_t address = report.frames[static_cast<std::size_t>(i)];
-    log.error("{} crashed: frame={} address={:#x} {}", who, i, address, symbolise(address, report));
+  if (name != nullptr) return name;
+  return number >= SIGRTMIN ? fmt::format("RT{}", number - SIGRTMIN) : "?";
+}
+
+std::optional<CrashDescription> describe_crash(const CrashReport& report) {
+  const int number = report.signal.load(std::memory_order_acquire);
+  if (number <= 0 || number >= NSIG) return std::nullopt;
+  CrashDescription crash{signal_name(number), report.fault_address, {}, {}};
+  const auto count = static_cast<std::size_t>(std::clamp(report.frame_count, 0, kCrashFrames));
+  for (const std::uint64_t address : std::span(report.frames).first(count)) {
+    const auto place = place_in_module(address, report);
+    if (place && crash.module.empty()) crash.module = place->module;
+    const std::string frame = fmt::format("{:#x} {}", address, symbolise(address, report));
+    crash.frames.push_back(frame.substr(0, kLongestFrame));
+  }
+  return crash;
+}
+
+void log_crash(Log& log, const std::string& who, const CrashDescription& crash) {
+  log.error("{} crashed: signal={} address={:#x}", who, crash.signal, crash.address);
+  for (std::size_t i = 0; i < crash.frames.size(); ++i) {
+    log.error("{} crashed: frame={} address={}", who, i, crash.frames[i]);
   }
 }
 

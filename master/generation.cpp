@@ -76,11 +76,12 @@ bool Generation::has_acceptor() const {
 
 Status Generation::validate() {
   DROVER_TRY(images_, copy_modules(settings_));
-  return validation_.start(seats_, heritage_for(Role::kValidator, 0), settings_.ready_timeout);
+  return validation_.start(seats_, {&settings_, &images_, slots_, number_});
 }
 
 void Generation::on_validated(const std::string& why) {
   if (!why.empty()) return fail(why);
+  validated_after_ = monotonic_now() - began_;
   owner_->on_generation_validated(*this);
 }
 
@@ -153,7 +154,6 @@ Heritage Generation::heritage_for(Role role, int slot) {
   heritage.worker_connections = worker_connections_;
   heritage.log = context_.log;
   for (const ModuleImage& image : images_) heritage.modules.push_back(image.heritage());
-  if (role == Role::kValidator) return heritage;
   for (const UniqueFd& bell : doorbells_) heritage.doorbells.push_back(bell.get());
   if (role != Role::kAcceptor) {
     for (const auto& zone : zones_) heritage.zones.push_back(zone->heritage());
@@ -179,6 +179,7 @@ Heritage Generation::heritage_for(Role role, int slot) {
 }
 
 void Generation::on_all_ready() {
+  ready_after_ = monotonic_now() - began_;
   ready_timeout_.stop();
   owner_->on_generation_ready(*this);
 }

@@ -15,6 +15,9 @@
 
 namespace drover {
 
+// What is given to who drains beyond max_draining.
+inline constexpr Millis kCut{10'000};
+
 class Generation final : private WorkerPool::Owner {
  public:
   enum class State { kValidating, kStarting, kServing, kDraining, kFailed };
@@ -65,6 +68,11 @@ class Generation final : private WorkerPool::Owner {
   [[nodiscard]] const MetricLayout& metrics() const { return *metric_layout_; }
   // In the order of the pool's helpers.
   [[nodiscard]] const std::vector<HelperName>& helpers() const { return validation_.helpers(); }
+  // What a worker of it may have, resolved.
+  [[nodiscard]] std::int64_t worker_connections() const { return worker_connections_; }
+  // Since it was made.
+  [[nodiscard]] Millis validated_after() const { return validated_after_; }
+  [[nodiscard]] Millis ready_after() const { return ready_after_; }
   void ring_all() const;
   void set_access_logs(std::vector<UniqueFd> logs) { access_logs_ = std::move(logs); }
   [[nodiscard]] std::vector<int> access_log_fds() const;  // of servers that have one, in order
@@ -100,6 +108,9 @@ class Generation final : private WorkerPool::Owner {
   int slots_;
   Owner* owner_;
   State state_ = State::kValidating;
+  Millis began_ = monotonic_now();
+  Millis validated_after_{0};
+  Millis ready_after_{0};
   std::vector<std::string> warnings_;
   std::int64_t worker_connections_ = 0;
   std::vector<ModuleImage> images_;

@@ -243,6 +243,12 @@ void Listeners::drop_surplus() {
   }
 }
 
+std::vector<const ListenGroup*> Listeners::groups() const {
+  std::vector<const ListenGroup*> all;
+  for (const auto& [address, group] : groups_) all.push_back(group.get());
+  return all;
+}
+
 void Listeners::steer(const Board* board) {
   for (auto& [address, group] : groups_) group->steer(board);
 }

@@ -37,6 +37,8 @@ class ListenGroup {
 
   [[nodiscard]] const std::vector<Member>& members() const { return members_; }
   [[nodiscard]] const Address& address() const { return address_; }
+  // How many members, from the first, get new connections.
+  [[nodiscard]] int active() const { return active_; }
 
   // Members that a predecessor, or systemd, has opened.
   void inherit(const MasterHeritage::Group& group, Inheritance& inheritance);
@@ -109,6 +111,7 @@ class Listeners {
   // Lets the plan's sockets listen; an error leaves the old ones as they were. Returns the ids of
   // listeners that are in the plan no longer; the master's own descriptors of them are closed.
   Result<std::vector<std::uint32_t>> commit(const ListenPlan& plan, Millis steer_linger);
+  [[nodiscard]] std::vector<const ListenGroup*> groups() const;
   // Follows the board's steered-around slots.
   void steer(const Board* board);
   // Before the first open(): what a predecessor had is not bound anew.

@@ -96,8 +96,10 @@ int run(Options options, Launch launch) {
       fmt::print("{}", list_directives());
       return list_modules(load_settings(options).settings.module_dir, describe_directives);
     case Options::Action::kCommand:
-      return run_command(scan_control_paths(options.config),
-                         options.command + (options.is_json ? " --json" : ""), options.is_quiet);
+      return run_command(
+          scan_control_paths(options.config),
+          options.command + (options.is_plan ? " --plan" : "") + (options.is_json ? " --json" : ""),
+          options.is_quiet);
     case Options::Action::kListModules:
       return list_modules(load_settings(options).settings.module_dir, describe_module);
     case Options::Action::kTest:

@@ -13,13 +13,11 @@
 #include "common/fault.h"
 #include "common/process.h"
 #include "master/configuration.h"
-#include "master/status.h"
 
 namespace drover {
 namespace {
 
 constexpr Millis kFastStop{1'000};  // what -s stop gives the workers to leave
-constexpr Millis kCut{10'000};      // what a generation beyond max_draining is given
 
 const std::string kGoesOn = "reload refused: the running configuration goes on\n";
 const Reply kNobody = [](int, const std::string&) {};
@@ -58,6 +56,7 @@ Master::Master(Parts parts)
       reopening_(context_.base),
       watchdog_(context_, this),
       notify_(context_.base, &log_, [this] { return state_line(); }),
+      planner_(context_, seats_, [this] { return current_.get(); }),
       started_(monotonic_now()),
       is_keeper_(options_.is_foreground && !Notify::is_wanted()) {}
 
@@ -118,6 +117,9 @@ void Master::on_signal(int number) {
 
 void Master::on_command(const std::string& command, const Reply& reply) {
   if (command == "reload") return reload(reply);
+  if (command == "reload --json") return reload(with_report_as_json(reply));
+  if (command == "reload --plan") return plan(ReloadPlanner::Format::kTable, reply);
+  if (command == "reload --plan --json") return plan(ReloadPlanner::Format::kJson, reply);
   if (command == "reopen") return reopen_logs(reply);
   if (command == "upgrade") return upgrade(reply);
   if (command == kAdoptCommand) return reply(1, fmt::format("already running, pid {}\n", getpid()));
@@ -204,6 +206,7 @@ void Master::on_generation_ready(Generation& generation) {
     generation.abort();
     return on_generation_failed(generation, removed.error().message());
   }
+  const std::string report = report_reload(generation);
   retire_former(removed.value());
   take_over(removed.value());
   const Settings& settings = current_->settings();
@@ -215,7 +218,7 @@ void Master::on_generation_ready(Generation& generation) {
   report_.succeed();
   notify_.ready();
   update_store();
-  answer_reload(0, fmt::format("reloaded: generation {}\n", current_->number()));
+  answer_reload(0, report);
 }
 
 // The generation that was being built serves; the one that did drains.
@@ -335,6 +338,7 @@ void Master::reap() {
   while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
     reopening_.on_exit(pid);
     if (on_successors_exit(pid, wait_status)) continue;
+    if (planner_.on_exit(pid, wait_status)) continue;
     const std::vector<Generation*> all = all_generations();
     const auto whose = std::find_if(all.begin(), all.end(), [&](Generation* generation) {
       return generation->on_exit(pid, wait_status);
@@ -394,20 +398,6 @@ std::vector<Watchdog::Watched> Master::watched_children() {
 
 void Master::on_silent(const std::vector<pid_t>& silent) {
   if (current_ != nullptr) current_->pool().set_silent(silent);
-}
-
-std::string Master::status(bool is_json) const {
-  StatusSource source;
-  source.pid = getpid();
-  source.uptime = monotonic_now() - started_;
-  for (const Generation* generation : all_generations()) {
-    if (!generation->is_over()) source.generations.push_back(generation);
-  }
-  source.retired = seats_.retired();
-  source.retired.add(predecessors_.totals());
-  source.metrics = seats_.metrics();
-  source.limits = context_.limits;
-  return is_json ? status_json(source) : status_table(source);
 }
 
 }  // namespace drover

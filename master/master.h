@@ -19,6 +19,7 @@
 #include "master/passed_fds.h"
 #include "master/pid_file.h"
 #include "master/predecessors.h"
+#include "master/reload_planner.h"
 #include "master/start_report.h"
 #include "master/succession.h"
 #include "master/upgrade.h"
@@ -58,6 +59,9 @@ class Master final : private Generation::Owner,
   void on_signal(int number);
   void on_command(const std::string& command, const Reply& reply);
   void reload(const Reply& reply);
+  void plan(ReloadPlanner::Format format, const Reply& reply);
+  [[nodiscard]] Reply with_report_as_json(const Reply& reply) const;
+  [[nodiscard]] std::string report_reload(const Generation& to);
   void limit_descriptors(rlim_t wanted);
   void begin_generation(Settings settings);
   [[nodiscard]] bool is_board_free(std::uint32_t number) const;
@@ -141,6 +145,7 @@ class Master final : private Generation::Owner,
   Watchdog watchdog_;
   Notify notify_;
   FdStore store_{notify_};
+  ReloadPlanner planner_;
 
   Life life_ = Life::kStarting;
   int exit_status_ = 0;
@@ -149,6 +154,7 @@ class Master final : private Generation::Owner,
   std::unique_ptr<Generation> current_;               // serves
   std::unique_ptr<Generation> coming_;                // is being built
   std::vector<std::unique_ptr<Generation>> leaving_;  // drain or have failed, oldest first
+  std::string last_report_;                           // of the last reload, JSON
   std::vector<Reply> reload_askers_;                  // of the one being built
   std::vector<Reply> next_reload_askers_;             // came while one was being built
   std::vector<Reply> reopen_askers_;                  // came while one was being built

@@ -121,6 +121,8 @@ void Master::take_over(const std::vector<std::uint32_t>& removed) {
   if (control_ != nullptr) control_->take_over();
   inheritance_.reset();
   predecessors_.start(current_->settings().worker_shutdown_timeout);
+  const auto most = static_cast<std::size_t>(current_->settings().max_draining);
+  predecessors_.leave_by(monotonic_now() + kCut, most);
 }
 
 // Who has not taken over has no say over them.

@@ -14,7 +14,7 @@ constexpr const char* kDefaultConfig = "/etc/drover/drover.conf";
 constexpr std::array<std::string_view, 6> kCommands{"stop",   "quit",    "reload",
                                                     "reopen", "upgrade", "status"};
 
-enum LongOption { kDirectives = 256, kJson };
+enum LongOption { kDirectives = 256, kJson, kPlan };
 
 Status set_command(Options& options, std::string_view command) {
   for (const std::string_view known : kCommands) {
@@ -76,17 +76,30 @@ Status apply(Options& options, int option, const char* value) {
     case kJson:
       options.is_json = true;
       break;
+    case kPlan:
+      options.is_plan = true;
+      break;
     default:
       return Error("see drover -h");
   }
   return Done{};
 }
 
+// Flags that belong to a command: with another they would be ignored, or do what was not meant.
+Status check_flags(const Options& options) {
+  const bool is_reload = options.command == "reload";
+  if (options.is_plan && !is_reload) return Error("--plan: only with -s reload");
+  if (options.is_json && !is_reload && options.command != "status")
+    return Error("--json: only with -s status or -s reload");
+  return Done{};
+}
+
 }  // namespace
 
 Result<Options> parse_options(int argc, char** argv) {
-  static const std::array<option, 6> kLong{{{"directives", no_argument, nullptr, kDirectives},
+  static const std::array<option, 7> kLong{{{"directives", no_argument, nullptr, kDirectives},
                                             {"json", no_argument, nullptr, kJson},
+                                            {"plan", no_argument, nullptr, kPlan},
                                             {"help", no_argument, nullptr, 'h'},
                                             {"version", no_argument, nullptr, 'v'},
                                             {nullptr, 0, nullptr, 0}}};
@@ -98,6 +111,7 @@ Result<Options> parse_options(int argc, char** argv) {
   }
   if (optind < argc)
     return Error(fmt::format("unexpected argument \"{}\"; see drover -h", argv[optind]));
+  DROVER_TRY_DO(check_flags(options));
   return options;
 }
 
@@ -111,8 +125,8 @@ std::string usage() {
          "  -q         print errors only\n"
          "  -e file    error log, whatever the configuration says (stderr: standard error)\n"
          "  -g s.k=v   set a directive from the command line; may repeat\n"
-         "  -s CMD     stop (fast), quit (graceful), reload, reopen (logs), upgrade (the\n"
-         "             binary), status [--json]\n"
+         "  -s CMD     stop (fast), quit (graceful), reload [--plan] [--json], reopen (logs),\n"
+         "             upgrade (the binary), status [--json]\n"
          "  -m         list the modules of module_dir\n"
          "  -F         stay in the foreground\n"
          "  -h         this text (also --help)\n"

@@ -26,6 +26,7 @@ struct Options {
   std::string error_log;  // -e: overrides the configuration's
   std::string command;    // -s
   bool is_json = false;
+  bool is_plan = false;
   bool is_quiet = false;
   bool is_verbose = false;  // -V
   bool is_foreground = false;

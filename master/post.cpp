@@ -5,8 +5,7 @@
 
 #include <csignal>
 #include <cstring>
-
-#include "master/crash_log.h"
+#include <utility>
 
 namespace drover {
 namespace {
@@ -14,7 +13,7 @@ namespace {
 std::string describe_end(int wait_status) {
   if (WIFEXITED(wait_status)) return fmt::format("exited with status {}", WEXITSTATUS(wait_status));
   const int number = WTERMSIG(wait_status);
-  return fmt::format("was killed by signal {} (SIG{})", number, sigabbrev_np(number));
+  return fmt::format("was killed by signal {} (SIG{})", number, signal_name(number));
 }
 
 bool is_clean(int wait_status) { return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0; }
@@ -64,7 +63,7 @@ bool Post::on_exit(pid_t pid, int wait_status) {
   for (auto leaver = leaving_.begin(); leaver != leaving_.end(); ++leaver) {
     if ((*leaver)->pid() != pid) continue;
     past_.add((*leaver)->seat()->counters);
-    if (!is_clean(wait_status)) log_end(**leaver, wait_status);
+    if (!is_clean(wait_status)) on_unexpected_end(**leaver, wait_status);
     leaving_.erase(leaver);
     return true;
   }
@@ -75,7 +74,7 @@ bool Post::on_exit(pid_t pid, int wait_status) {
   past_.add(child_->seat()->counters);
   const std::optional<Millis> served = child_->served();
   const bool was_told = child_->state() == Child::State::kDraining;
-  if (!(was_told && is_clean(wait_status))) log_end(*child_, wait_status);
+  if (!(was_told && is_clean(wait_status))) on_unexpected_end(*child_, wait_status);
   const std::string why =
       last_words_.empty() ? child_->name() + " " + describe_end(wait_status) : last_words_;
   last_words_.clear();
@@ -97,15 +96,29 @@ void Post::after_end(std::optional<Millis> served, const std::string& why) {
   owner_->on_post_vacated(*this, why);
 }
 
-void Post::log_end(const Child& child, int wait_status) {
+void Post::on_unexpected_end(const Child& child, int wait_status) {
+  const auto report = describe_crash(child.seat()->crash);
+  if (!is_clean(wait_status)) {
+    const bool is_signal = WIFSIGNALED(wait_status);
+    last_crash_ = Crash{timestamp(),
+                        monotonic_now(),
+                        child.pid(),
+                        is_signal ? signal_name(WTERMSIG(wait_status)) : "",
+                        describe_end(wait_status),
+                        report};
+  }
   if (!log_rate_.allow(monotonic_now())) return;
+  log_end(child, wait_status);
+  if (report) log_crash(*context_.log, child.name(), *report);
+}
+
+void Post::log_end(const Child& child, int wait_status) {
   const std::optional<Millis> served = child.served();
   const std::string life =
       served ? fmt::format("after {} ms of service", served->count()) : "before it was ready";
   context_.log->error("{} ended: pid={} {} {} connections={} suppressed={}", child.name(),
                       child.pid(), describe_end(wait_status), life, child.seat()->live.load(),
                       log_rate_.suppressed());
-  log_crash(*context_.log, child.name(), child.seat()->crash);
 }
 
 void Post::on_refill() {

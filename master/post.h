@@ -4,15 +4,27 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "master/child.h"
+#include "master/crash_log.h"
 #include "master/restart_policy.h"
 #include "master/totals.h"
 
 namespace drover {
+
+// How a process of a post ended that should not have.
+struct Crash {
+  std::string time;  // RFC 3339
+  Millis at{0};      // of the monotonic clock
+  pid_t pid = 0;
+  std::string signal;  // "SEGV"; empty: it exited
+  std::string how;     // "was killed by signal 11 (SIGSEGV)"
+  std::optional<CrashDescription> report;
+};
 
 class Post final : private Child::Keeper {
  public:
@@ -66,6 +78,8 @@ class Post final : private Child::Keeper {
     return child_ != nullptr && child_->state() == Child::State::kServing;
   }
   [[nodiscard]] int restarts() const { return restarts_; }
+  // The last that ended by a signal, or with a status that says that it failed.
+  [[nodiscard]] const std::optional<Crash>& last_crash() const { return last_crash_; }
   // Of the processes this post has had and that are gone.
   [[nodiscard]] const Totals& past() const { return past_; }
 
@@ -80,6 +94,7 @@ class Post final : private Child::Keeper {
   void stop_refilling() { is_closed_ = true, refill_.stop(); }
   void after_end(std::optional<Millis> served, const std::string& why);
   void live_once_more();
+  void on_unexpected_end(const Child& child, int wait_status);
   void log_end(const Child& child, int wait_status);
 
   MasterContext& context_;
@@ -94,6 +109,7 @@ class Post final : private Child::Keeper {
   bool has_last_life_;  // one more may be started after the post was closed
   Millis drain_deadline_{0};
   int restarts_ = 0;
+  std::optional<Crash> last_crash_;
   Totals past_;
   RateLimit log_rate_{10, Millis{60'000}};
   Timer<&Post::on_refill> refill_;

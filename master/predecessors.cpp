@@ -89,8 +89,12 @@ void Predecessors::see_off(One& one, Millis now) {
   }
 }
 
-void Predecessors::leave_by(Millis deadline) {
+void Predecessors::leave_by(Millis deadline, std::size_t spared) {
   for (const One& one : all_) {
+    if (spared > 0) {
+      --spared;
+      continue;
+    }
     std::atomic<std::int64_t>& word = one.board->head.leave_by_ms;
     if (word.load() == 0 || word.load() > deadline.count()) word = deadline.count();
   }

@@ -43,8 +43,8 @@ class Predecessors {
   void pause() { tick_.stop(); }
   // They are somebody else's now.
   void let_go() { pause(), all_.clear(); }
-  // A later call may only shorten the time.
-  void leave_by(Millis deadline);
+  // A later call may only shorten the time. The newest `spared` are left alone.
+  void leave_by(Millis deadline, std::size_t spared = 0);
 
   [[nodiscard]] bool is_empty() const { return all_.empty(); }
   [[nodiscard]] Totals totals() const;
@@ -63,7 +63,7 @@ class Predecessors {
   MasterContext& context_;
   Owner* owner_;
   Millis orphans_timeout_{0};
-  std::list<One> all_;
+  std::list<One> all_;  // newest first
   Timer<&Predecessors::on_tick> tick_;
 };
 

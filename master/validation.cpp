@@ -9,11 +9,17 @@
 
 namespace drover {
 
-Status Validation::start(Seats& seats, Heritage heritage, Millis timeout) {
+Status Validation::start(Seats& seats, const Candidate& candidate) {
+  Heritage heritage;
   heritage.role = Role::kValidator;
-  helpers_ = HelperList(heritage.settings->servers.size());
+  heritage.slots = candidate.slots;
+  heritage.generation = candidate.generation;
+  heritage.settings = candidate.settings;
+  heritage.log = context_.log;
+  for (const ModuleImage& image : *candidate.images) heritage.modules.push_back(image.heritage());
+  helpers_ = HelperList(candidate.settings->servers.size());
   DROVER_TRY(child_, Child::spawn(context_, seats, std::move(heritage), this));
-  timeout_.start(context_.base, timeout, this);
+  timeout_.start(context_.base, candidate.settings->ready_timeout, this);
   return Done{};
 }
 

@@ -11,8 +11,17 @@
 
 #include "common/helpers.h"
 #include "master/child.h"
+#include "master/module_images.h"
 
 namespace drover {
+
+// What is to be checked; must outlive the validation.
+struct Candidate {
+  const Settings* settings = nullptr;
+  const std::vector<ModuleImage>* images = nullptr;
+  int slots = 1;
+  std::uint32_t generation = 0;  // for its name in the log
+};
 
 class Validation final : private Child::Keeper {
  public:
@@ -24,7 +33,7 @@ class Validation final : private Child::Keeper {
   Validation(const Validation&) = delete;
   Validation& operator=(const Validation&) = delete;
 
-  Status start(Seats& seats, Heritage heritage, Millis timeout);
+  Status start(Seats& seats, const Candidate& candidate);
   // True when the process was ours; the verdict is given then.
   bool on_exit(pid_t pid, int wait_status);
   [[nodiscard]] bool is_running() const { return child_ != nullptr; }

@@ -60,7 +60,17 @@ std::vector<ZoneHeritage> Zones::living() const {
   return all;
 }
 
+Status Zones::check(const Settings& settings) const {
+  for (const ZoneSettings& wanted : settings.zones) {
+    const auto living = zones_.find(wanted.name);
+    const auto zone = living == zones_.end() ? nullptr : living->second.lock();
+    if (zone != nullptr) DROVER_TRY_DO(check_size(wanted, *zone));
+  }
+  return Done{};
+}
+
 Result<ZoneSet> Zones::open(const Settings& settings) {
+  DROVER_TRY_DO(check(settings));
   std::erase_if(zones_, [](const auto& entry) { return entry.second.expired(); });
   ZoneSet set;
   for (const ZoneSettings& wanted : settings.zones) {
@@ -68,7 +78,6 @@ Result<ZoneSet> Zones::open(const Settings& settings) {
     if (zone == nullptr) {
       DROVER_TRY(zone, make(wanted));
     }
-    DROVER_TRY_DO(check_size(wanted, *zone));
     zones_[wanted.name] = zone;
     set.push_back(std::move(zone));
   }

@@ -8,8 +8,7 @@
 namespace drover {
 namespace {
 
-constexpr Millis kSettling{5};         // of a turn, beyond the first round: others want theirs
-constexpr Millis kTurnWindow{60'000};  // loop_max_us is the longest turn of this long
+constexpr Millis kSettling{5};  // of a turn, beyond the first round: others want theirs
 
 }  // namespace
 
@@ -65,22 +64,27 @@ bool ConnectionCore::may_settle_more() const {
 }
 
 void ConnectionCore::account_turn() {
-  auto& longest = options_.seat->loop_max_us;
   last_turn_ = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now() - turn_began_);
   const auto turn_us = static_cast<std::uint32_t>(last_turn_.count());
-  const bool is_new_window = now_ - max_turn_since_ >= kTurnWindow;
-  if (is_new_window) max_turn_since_ = now_;
-  if (is_new_window || turn_us > longest.load(std::memory_order_relaxed)) {
+  turn_lengths_.add(now_, turn_us);
+  auto& longest = options_.seat->loop_max_us;  // told at once: the next turn may never end
+  if (turn_us > longest.load(std::memory_order_relaxed))
     longest.store(turn_us, std::memory_order_relaxed);
-  }
   options_.seat->live.store(static_cast<std::uint32_t>(sockets()), std::memory_order_relaxed);
   options_.seat->streams.store(static_cast<std::uint32_t>(streams_.size()),
                                std::memory_order_relaxed);
   options_.seat->turns.fetch_add(1, std::memory_order_release);
 }
 
+void ConnectionCore::tell_turn_lengths() {
+  const TurnLengths::Summary lengths = turn_lengths_.summary(now_);
+  options_.seat->loop_max_us.store(lengths.max_us, std::memory_order_relaxed);
+  options_.seat->loop_p99_us.store(lengths.p99_us, std::memory_order_relaxed);
+}
+
 void ConnectionCore::sweep() {
+  tell_turn_lengths();
   table_.for_each_due(now_, [](Connection& connection) { connection.on_deadline(); });
   std::erase_if(unreturned_, [this](const Unreturned& entry) {
     if (!entry.admission->give_back(entry.index)) return false;

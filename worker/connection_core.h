@@ -19,6 +19,7 @@
 #include "worker/connection_table.h"
 #include "worker/linger_queue.h"
 #include "worker/module_timers.h"
+#include "worker/turn_lengths.h"
 #include "worker/write_gather.h"
 
 namespace drover {
@@ -67,8 +68,8 @@ class ConnectionCore {
 
   // Has connection `index` settled at the end of this batch.
   void settle_later(drover_conn handle) { unsettled_.push_back(handle); }
-  // Closes what is past its deadline, and gives back shares of limits that were busy. Every
-  // heartbeat.
+  // Closes what is past its deadline, gives back shares of limits that were busy, and tells how
+  // long turns have been. Every heartbeat.
   void sweep();
   // Ends every connection now. Before the servers go, and before the core does.
   void end_all(drover_close_reason reason);
@@ -117,6 +118,7 @@ class ConnectionCore {
   [[nodiscard]] bool may_settle_more() const;
   void on_more_to_settle() { begin_batch(); }
   void account_turn();
+  void tell_turn_lengths();
 
   CoreOptions options_;
   Listener* listener_;
@@ -135,7 +137,7 @@ class ConnectionCore {
   Millis now_;
   std::chrono::steady_clock::time_point turn_began_;
   std::chrono::microseconds last_turn_{0};
-  Millis max_turn_since_{0};
+  TurnLengths turn_lengths_;
   Timer<&ConnectionCore::on_end_of_batch> end_of_batch_;
   Timer<&ConnectionCore::on_more_to_settle> more_to_settle_;
 };

@@ -159,7 +159,7 @@ TEST_P(CrashMatrix, TermToAWorkerDrainsAndRefillsIt) {
   EXPECT_EQ(worker_pids(daemon).size(), 3U);
 }
 
-TEST_P(CrashMatrix, WithoutTheMasterConnectionsEndNormallyAndAllLeave) {
+TEST_P(CrashMatrix, WithoutTheMasterAllGoOnAndLeaveWhenTold) {
   Daemon daemon({.config = serving("workers = 2\nworker_shutdown_timeout = 60s")});
   std::vector<Client> clients;
   for (int i = 0; i < 10; ++i) {
@@ -169,7 +169,9 @@ TEST_P(CrashMatrix, WithoutTheMasterConnectionsEndNormallyAndAllLeave) {
 
   kill_now(daemon.master_pid());
 
-  EXPECT_TRUE(daemon.wait_for_log("master has gone"));
+  EXPECT_TRUE(daemon.wait_for_log("master has gone: serving on"));
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(answer(daemon), "hello");
+  EXPECT_EQ(daemon.run_command({"-s", "quit"}).status, 0);
   EXPECT_TRUE(wait_until([&] { return !Client::try_connect(Endpoint::v4(daemon.port())); }));
   for (Client& client : clients) {
     EXPECT_EQ(client.exchange("still served"), "still served");

@@ -26,28 +26,63 @@ Counters counters_from(const json& in) {
   return counters;
 }
 
+std::string text_or_empty(const json& in) { return in.is_null() ? "" : in.get<std::string>(); }
+std::int64_t number_or_unknown(const json& in) {
+  return in.is_null() ? -1 : in.get<std::int64_t>();
+}
+
+std::optional<CrashStatus> crash_from(const json& in) {
+  if (in.is_null()) return std::nullopt;
+  CrashStatus crash;
+  in.at("time").get_to(crash.time);
+  in.at("age_ms").get_to(crash.age_ms);
+  in.at("pid").get_to(crash.pid);
+  crash.signal = text_or_empty(in.at("signal"));
+  in.at("how").get_to(crash.how);
+  crash.module = text_or_empty(in.at("module"));
+  crash.address = text_or_empty(in.at("address"));
+  in.at("backtrace").get_to(crash.backtrace);
+  return crash;
+}
+
+// What the status of every process has.
+template <class Process>
+void read_process(const json& in, Process& process) {
+  in.at("pid").get_to(process.pid);
+  in.at("state").get_to(process.state);
+  in.at("uptime_ms").get_to(process.uptime_ms);
+  in.at("restarts").get_to(process.restarts);
+  process.last_crash = crash_from(in.at("last_crash"));
+  in.at("heartbeat_age_ms").get_to(process.heartbeat_age_ms);
+}
+
 WorkerStatus worker_from(const json& in) {
   WorkerStatus worker;
+  read_process(in, worker);
   in.at("slot").get_to(worker.slot);
-  in.at("pid").get_to(worker.pid);
-  in.at("state").get_to(worker.state);
   in.at("live").get_to(worker.live);
   in.at("streams").get_to(worker.streams);
   worker.counters = counters_from(in);
-  in.at("restarts").get_to(worker.restarts);
+  in.at("turns").get_to(worker.turns);
   in.at("loop_max_us").get_to(worker.loop_max_us);
-  in.at("heartbeat_age_ms").get_to(worker.heartbeat_age_ms);
+  in.at("loop_p99_us").get_to(worker.loop_p99_us);
   return worker;
+}
+
+std::optional<AcceptorStatus> acceptor_from(const json& in) {
+  if (in.is_null()) return std::nullopt;
+  AcceptorStatus acceptor;
+  read_process(in, acceptor);
+  in.at("held").get_to(acceptor.held);
+  acceptor.counters = counters_from(in);
+  return acceptor;
 }
 
 HelperStatus helper_from(const json& in) {
   HelperStatus helper;
   in.at("server").get_to(helper.server);
   in.at("name").get_to(helper.name);
-  in.at("pid").get_to(helper.pid);
-  in.at("state").get_to(helper.state);
-  in.at("restarts").get_to(helper.restarts);
-  in.at("heartbeat_age_ms").get_to(helper.heartbeat_age_ms);
+  read_process(in, helper);
   return helper;
 }
 
@@ -57,9 +92,8 @@ GenerationStatus generation_from(const json& in) {
   in.at("state").get_to(generation.state);
   for (const json& worker : in.at("workers")) generation.workers.push_back(worker_from(worker));
   for (const json& helper : in.at("helpers")) generation.helpers.push_back(helper_from(helper));
-  const auto acceptor = in.find("acceptor");
-  if (acceptor != in.end() && acceptor->is_object())
-    acceptor->at("pid").get_to(generation.acceptor);
+  in.at("balance").get_to(generation.balance);
+  generation.acceptor = acceptor_from(in.at("acceptor"));
   return generation;
 }
 
@@ -74,12 +108,25 @@ ServerStatus server_from(const json& in) {
   return server;
 }
 
+ListenerStatus listener_from(const json& in) {
+  ListenerStatus listener;
+  in.at("address").get_to(listener.address);
+  listener.server = text_or_empty(in.at("server"));
+  listener.half_open = number_or_unknown(in.at("half_open"));
+  for (const json& socket : in.at("sockets")) {
+    listener.sockets.push_back({socket.at("id"), socket.at("surplus"),
+                                number_or_unknown(socket.at("queued")),
+                                number_or_unknown(socket.at("backlog"))});
+  }
+  return listener;
+}
+
 ZoneStatus zone_from(const json& in) {
   ZoneStatus zone;
   in.at("name").get_to(zone.name);
-  in.at("size").get_to(zone.size);
+  in.at("size_bytes").get_to(zone.size);
   in.at("state").get_to(zone.state);
-  if (!in.at("owner").is_null()) in.at("owner").get_to(zone.owner);
+  zone.owner = text_or_empty(in.at("owner"));
   in.at("layout").get_to(zone.layout);
   in.at("unclean_ends").get_to(zone.unclean_ends);
   in.at("generations").get_to(zone.generations);
@@ -95,6 +142,8 @@ DaemonStatus status_from(const json& in) {
     status.generations.push_back(generation_from(generation));
   in.at("balance").get_to(status.balance);
   for (const json& server : in.at("servers")) status.servers.push_back(server_from(server));
+  for (const json& listener : in.at("listeners"))
+    status.listeners.push_back(listener_from(listener));
   for (const json& zone : in.at("zones")) status.zones.push_back(zone_from(zone));
   status.totals = counters_from(in.at("totals"));
   return status;
@@ -114,6 +163,13 @@ std::int64_t DaemonStatus::metric(std::string_view server, const std::string& na
     if (each.name == server) return each.metrics.at(name);
   }
   throw std::out_of_range("no such server");
+}
+
+const ListenerStatus& DaemonStatus::listener(std::string_view address) const {
+  for (const ListenerStatus& each : listeners) {
+    if (each.address == address) return each;
+  }
+  throw std::out_of_range("nobody listens at " + std::string(address));
 }
 
 std::int64_t DaemonStatus::live() const {

@@ -29,6 +29,18 @@ struct Counters {
   std::int64_t bytes_out = 0;
 };
 
+// How a process ended that should not have.
+struct CrashStatus {
+  std::string time;
+  std::int64_t age_ms = 0;
+  pid_t pid = 0;
+  std::string signal;  // empty: it exited
+  std::string how;
+  std::string module;  // empty: none
+  std::string address;
+  std::vector<std::string> backtrace;
+};
+
 struct WorkerStatus {
   int slot = 0;
   pid_t pid = 0;
@@ -36,8 +48,23 @@ struct WorkerStatus {
   std::int64_t live = 0;
   std::int64_t streams = 0;
   Counters counters;
+  std::int64_t uptime_ms = 0;
   std::int64_t restarts = 0;
+  std::optional<CrashStatus> last_crash;
+  std::int64_t turns = 0;
   std::int64_t loop_max_us = 0;
+  std::int64_t loop_p99_us = 0;
+  std::int64_t heartbeat_age_ms = 0;
+};
+
+struct AcceptorStatus {
+  pid_t pid = 0;
+  std::string state;
+  std::int64_t uptime_ms = 0;
+  std::int64_t held = 0;
+  Counters counters;
+  std::int64_t restarts = 0;
+  std::optional<CrashStatus> last_crash;
   std::int64_t heartbeat_age_ms = 0;
 };
 
@@ -46,15 +73,18 @@ struct HelperStatus {
   std::string name;
   pid_t pid = 0;
   std::string state;  // starting ready draining backoff
+  std::int64_t uptime_ms = 0;
   std::int64_t restarts = 0;
+  std::optional<CrashStatus> last_crash;
   std::int64_t heartbeat_age_ms = 0;
 };
 
 struct GenerationStatus {
   std::uint32_t number = 0;
   std::string state;  // serving draining starting
+  double balance = 0;
   std::vector<WorkerStatus> workers;
-  pid_t acceptor = 0;  // 0: none
+  std::optional<AcceptorStatus> acceptor;
   std::vector<HelperStatus> helpers;
 };
 
@@ -64,6 +94,19 @@ struct ServerStatus {
   std::vector<std::string> listen;
   std::int64_t connections = 0;
   std::map<std::string, std::int64_t> metrics;  // what its module counts
+};
+
+struct ListenerStatus {
+  struct Socket {
+    std::uint32_t id = 0;
+    bool is_surplus = false;
+    std::int64_t queued = -1;  // -1: not known
+    std::int64_t backlog = -1;
+  };
+  std::string address;
+  std::string server;           // empty: none that serves
+  std::int64_t half_open = -1;  // -1: not known
+  std::vector<Socket> sockets;
 };
 
 struct ZoneStatus {
@@ -83,11 +126,14 @@ struct DaemonStatus {
   std::vector<GenerationStatus> generations;
   double balance = 0;  // max/mean of accepted over the serving generation's workers
   std::vector<ServerStatus> servers;
+  std::vector<ListenerStatus> listeners;
   std::vector<ZoneStatus> zones;
   Counters totals;  // survive respawns and reloads
 
   // Throws when the server does not count it.
   [[nodiscard]] std::int64_t metric(std::string_view server, const std::string& name) const;
+  // Throws when nobody listens there.
+  [[nodiscard]] const ListenerStatus& listener(std::string_view address) const;
   // The generation that takes new connections, or null.
   [[nodiscard]] const GenerationStatus* serving() const;
   [[nodiscard]] std::int64_t live() const;  // connections over all generations

@@ -175,15 +175,21 @@ TEST(Status, ReadsTheDocumentedShape) {
       R"("accepted":7,"empty_wakeups":1,"steered":0,"outgoing":0,"streams_opened":5,"closed":4,"refused_limit":0,"refused_access":0,"accept_pauses":0,)"
       R"("drained_cut":0,"stale_handles":0,"bytes_in":10,"bytes_out":11)";
   const std::string json =
-      R"({"pid":12,"version":"0.1.0","uptime_ms":5,"generations":[{"number":2,"state":"serving","workers":[{"slot":0,)"
-      R"("pid":13,"state":"ready","live":3,"streams":2,)" +
+      R"({"pid":12,"version":"0.1.0","uptime_ms":5,"generations":[{"number":2,"state":"serving","balance":1.25,"workers":[{"slot":0,)"
+      R"("pid":13,"state":"ready","uptime_ms":6,"heartbeat_age_ms":1,"restarts":0,)"
+      R"("last_crash":{"time":"2026-11-21T10:00:00.123Z","age_ms":7,"pid":11,"signal":"SEGV","how":"was killed",)"
+      R"("module":"kvs.so","address":"0x10","backtrace":["a","b"]},"live":3,"streams":2,)" +
       counters +
-      R"(,"restarts":0,"loop_max_us":9,"heartbeat_age_ms":1}],"acceptor":{"pid":14,"state":"ready"},)"
-      R"("helpers":[{"server":"a","name":"job","pid":15,"state":"backoff","restarts":2,"heartbeat_age_ms":4}]}],"balance":1.05,)"
-      R"("servers":[{"name":"a","accept":"shared","listen":["127.0.0.1:7007"],"connections":3,)"
+      R"(,"turns":12,"loop_max_us":9,"loop_p99_us":8}],)"
+      R"("acceptor":{"pid":14,"state":"ready","uptime_ms":6,"heartbeat_age_ms":1,"restarts":0,"last_crash":null,"held":5,)" +
+      counters +
+      R"(},"helpers":[{"server":"a","name":"job","pid":15,"state":"backoff","uptime_ms":6,"restarts":2,"heartbeat_age_ms":4,"last_crash":null}]}],)"
+      R"("balance":1.05,"servers":[{"name":"a","accept":"shared","protocol":"echo","listen":["127.0.0.1:7007"],"connections":3,)"
       R"("metrics":[{"name":"lines","kind":"counter","value":8,"help":"h"},{"name":"open","kind":"gauge","value":-1,"help":""}]}],)"
-      R"("zones":[{"name":"z","size":4096,"state":"ready","owner":"kvs","layout":2,"unclean_ends":1,"generations":[2,1]},)"
-      R"({"name":"y","size":8192,"state":"fresh","owner":null,"layout":0,"unclean_ends":0,"generations":[2]}],"totals":{)" +
+      R"("listeners":[{"address":"127.0.0.1:7007","server":"a","half_open":1,"sockets":[{"id":1,"surplus":false,"queued":2,"backlog":4096}]},)"
+      R"({"address":"unix:/x","server":null,"half_open":null,"sockets":[{"id":2,"surplus":true,"queued":null,"backlog":null}]}],)"
+      R"("zones":[{"name":"z","size_bytes":4096,"state":"ready","owner":"kvs","layout":2,"unclean_ends":1,"generations":[2,1]},)"
+      R"({"name":"y","size_bytes":8192,"state":"fresh","owner":null,"layout":0,"unclean_ends":0,"generations":[2]}],"totals":{)" +
       counters + "}}";
 
   std::string why;
@@ -191,7 +197,19 @@ TEST(Status, ReadsTheDocumentedShape) {
 
   ASSERT_TRUE(status) << why;
   ASSERT_NE(status->serving(), nullptr);
-  EXPECT_EQ(status->serving()->acceptor, 14);
+  ASSERT_TRUE(status->serving()->acceptor);
+  EXPECT_EQ(status->serving()->acceptor->pid, 14);
+  EXPECT_EQ(status->serving()->acceptor->held, 5);
+  const WorkerStatus& worker = status->serving()->workers.at(0);
+  EXPECT_EQ(worker.uptime_ms, 6);
+  EXPECT_EQ(worker.turns, 12);
+  EXPECT_EQ(worker.loop_p99_us, 8);
+  ASSERT_TRUE(worker.last_crash);
+  EXPECT_EQ(worker.last_crash->module, "kvs.so");
+  EXPECT_EQ(worker.last_crash->backtrace, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(status->listener("127.0.0.1:7007").sockets.at(0).queued, 2);
+  EXPECT_EQ(status->listener("unix:/x").half_open, -1);
+  EXPECT_THROW(static_cast<void>(status->listener("nowhere")), std::out_of_range);
   ASSERT_EQ(status->serving()->helpers.size(), 1U);
   EXPECT_EQ(status->serving()->helpers[0].state, "backoff");
   EXPECT_EQ(status->live(), 3);

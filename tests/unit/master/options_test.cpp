@@ -40,9 +40,25 @@ TEST(Options, AskForTheStatusAsJson) {
   EXPECT_TRUE(options->is_json);
 }
 
+TEST(Options, AskForThePlanOfAReload) {
+  auto options = parse({"-s", "reload", "--plan", "--json"});
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(options->command, "reload");
+  EXPECT_TRUE(options->is_plan);
+  EXPECT_TRUE(options->is_json);
+  EXPECT_FALSE(parse({"-s", "reload"})->is_plan);
+}
+
+TEST(Options, RefuseAFlagOfAnotherCommand) {
+  EXPECT_EQ(parse({"-s", "stop", "--plan"}).error().message(), "--plan: only with -s reload");
+  EXPECT_EQ(parse({"--plan"}).error().message(), "--plan: only with -s reload");
+  EXPECT_EQ(parse({"-s", "stop", "--json"}).error().message(),
+            "--json: only with -s status or -s reload");
+}
+
 TEST(Options, RefuseAnUnknownCommandNamingTheKnownOnes) {
   EXPECT_EQ(parse({"-s", "restart"}).error().message(),
-            "-s restart: unknown; one of stop, quit, reload, reopen, status");
+            "-s restart: unknown; one of stop, quit, reload, reopen, upgrade, status");
 }
 
 TEST(Options, RefuseAStrayWord) {

@@ -222,9 +222,15 @@ TEST_F(AcceptorProcessTest, BeatsInItsSeat) {
   EXPECT_LT(monotonic_now().count() - world_.seat(-1).heartbeat_ms, 5'000);
 }
 
-TEST_F(AcceptorProcessTest, ExitsWhenTheMasterHasGone) {
+TEST_F(AcceptorProcessTest, ExitsWhenTheMasterHasGoneBeforeItServes) {
+  leave_alone();
+  expect_exit(0);
+}
+
+TEST_F(AcceptorProcessTest, ServesOnWithoutTheMasterUntilASuccessorTellsItToLeave) {
   serve();
   leave_alone();
+  world_.scoreboard().head.leave_by_ms = (monotonic_now() + Millis{60'000}).count();
   expect_exit(0);
 }
 

@@ -105,6 +105,7 @@ class AcceptWorld {
 
   void close_listeners() { listeners_.clear(); }
   Settings& settings() { return settings_; }
+  Scoreboard& scoreboard() { return *scoreboard_; }
   Board& board() { return scoreboard_->board_of(0); }
   Seat& seat(int slot) { return scoreboard_->seats[static_cast<std::size_t>(slot + 1)]; }
   int send_end(int slot) const { return pairs_[static_cast<std::size_t>(slot)].send.get(); }

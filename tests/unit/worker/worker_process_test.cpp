@@ -229,7 +229,7 @@ TEST_F(WorkerProcess, IgnoresTheSignalsThatAreTheMasters) {
   EXPECT_EQ(ask(connect(), "up"), "up");
 }
 
-TEST_F(WorkerProcess, DrainsWhenItsMasterHasGone) {
+TEST_F(WorkerProcess, ServesOnWithoutItsMasterUntilASuccessorTellsItToLeave) {
   serve();
   UniqueFd client = connect();
   ASSERT_EQ(ask(client, "one"), "one");
@@ -237,6 +237,8 @@ TEST_F(WorkerProcess, DrainsWhenItsMasterHasGone) {
   channel_.reset();
   EXPECT_EQ(ask(client, "two"), "two");
   client.reset();
+  EXPECT_EQ(ask(connect(), "three"), "three");
+  heritage_.scoreboard->head.leave_by_ms = (monotonic_now() + Millis{60'000}).count();
 
   EXPECT_EQ(exit_status(), 0);
 }
