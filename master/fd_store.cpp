@@ -61,6 +61,14 @@ std::optional<StoredListener> parse_stored_listener(const std::string& name) {
 
 void FdStore::know(const StoredFd& entry) { stored_[entry.name] = identity_of(entry.fd); }
 
+void FdStore::give_up(const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    notify_.forget(name);
+    stored_.erase(name);
+  }
+  if (!names.empty()) notify_.wait_until_heard();
+}
+
 // What goes is taken out first: a name may come back with another descriptor.
 void FdStore::update(const std::vector<StoredFd>& wanted) {
   if (!notify_.is_speaking()) return;

@@ -36,6 +36,8 @@ class FdStore {
   explicit FdStore(Notify& notify) : notify_(notify) {}
   // What is there already: given by a predecessor, or passed to this start.
   void know(const StoredFd& entry);
+  // Takes these out now, and waits until they are closed: they may be in the way of a bind().
+  void give_up(const std::vector<std::string>& names);
   // From now on exactly these are to be there.
   void update(const std::vector<StoredFd>& wanted);
 

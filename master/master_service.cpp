@@ -44,6 +44,7 @@ Status Master::use_passed_fds() {
   for (const PassedFd& each : passed_) know_if_stored(each, store_);
   DROVER_TRY(SortedFds sorted, sort_passed_fds(std::exchange(passed_, {}), first_settings_));
   for (const std::string& warning : sorted.warnings) log_.warning("{}", warning);
+  store_.give_up(sorted.useless);
   const MasterHeritage& kept = sorted.inheritance.heritage();
   if (!kept.groups.empty() || !kept.zones.empty())
     log_.notice("passed by systemd: listeners={} zones={}", kept.groups.size(), kept.zones.size());

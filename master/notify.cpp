@@ -99,9 +99,14 @@ void Notify::hand_over(pid_t successor) {
   if (voice_ != Voice::kMain) return;
   tick_.stop();
   say(fmt::format("WATCHDOG=1\nMAINPID={}\n", successor));
-  if (const int result = sd_notify_barrier(0, kBarrierPatienceUs); result < 0)
-    log_->warning("systemd did not take notice of pid {}: {}", successor, strerrordesc_np(-result));
+  wait_until_heard();
   voice_ = Voice::kFormer;
+}
+
+void Notify::wait_until_heard() {
+  if (voice_ != Voice::kMain) return;
+  if (const int result = sd_notify_barrier(0, kBarrierPatienceUs); result < 0)
+    log_->warning("systemd does not take notice: {}", strerrordesc_np(-result));
 }
 
 void Notify::keep(const std::string& name, int fd) {

@@ -44,6 +44,8 @@ class Notify {
   // Keeps a descriptor for when every process has died (FDSTORE), by a name without ':'.
   void keep(const std::string& name, int fd);
   void forget(const std::string& name);
+  // Returns when systemd has read all that was said, or after some seconds.
+  void wait_until_heard();
   [[nodiscard]] bool is_speaking() const { return voice_ == Voice::kMain; }
 
  private:

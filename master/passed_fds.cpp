@@ -67,6 +67,7 @@ class Sorter {
   [[nodiscard]] const ListenSettings* find_listen(const Address& address) const;
   void drop(const PassedFd& passed, const std::string& why) {
     warnings_.push_back(fmt::format("{}, passed by systemd, is closed: {}", passed.name, why));
+    if (parse_stored_listener(passed.name)) useless_.push_back(passed.name);
   }
 
   const Settings& settings_;
@@ -74,6 +75,7 @@ class Sorter {
   MasterHeritage heritage_;
   std::vector<UniqueFd> fds_;
   std::vector<std::string> warnings_;
+  std::vector<std::string> useless_;
 };
 
 Status Sorter::add(PassedFd passed) {
@@ -150,7 +152,8 @@ SortedFds Sorter::finish() {
     group.is_steered = group.members.size() > 1;
     heritage_.groups.push_back(std::move(group));
   }
-  return {Inheritance(std::move(heritage_), std::move(fds_)), std::move(warnings_)};
+  return {Inheritance(std::move(heritage_), std::move(fds_)), std::move(warnings_),
+          std::move(useless_)};
 }
 
 }  // namespace

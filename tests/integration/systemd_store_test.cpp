@@ -182,6 +182,19 @@ TEST(Store, AUnixSocketWhoseFileHasGoneIsBoundAnew) {
   EXPECT_EQ(answer(), "hello");
 }
 
+TEST(Store, WhatNobodyListensOnAnyMoreIsInNobodysWay) {
+  DroverUnit unit;
+  ASSERT_EQ(unit.start().status, 0);
+  unit.options().echo_listen = "*:7007";
+  unit.write_config();
+
+  unit.kill_all();
+
+  ASSERT_TRUE(unit.wait_for_restart());
+  EXPECT_EQ(unit.restarts(), 1);
+  EXPECT_EQ(unit.answer(), "hello");
+}
+
 // --- socket units ---
 
 std::string socket_unit(const std::string& lines) {

@@ -144,6 +144,7 @@ TEST_F(PassedFdsTest, AStoredUnixSocketIsUsedOnlyWhileItsPathLeadsToIt) {
   ASSERT_TRUE(sorted.ok());
   EXPECT_THAT(sorted->inheritance.heritage().groups, IsEmpty());
   EXPECT_THAT(sorted->warnings, ElementsAre(HasSubstr("is not its file any more")));
+  EXPECT_THAT(sorted->useless, ElementsAre(stored_listener_name(1, status.st_ino)));
 }
 
 TEST_F(PassedFdsTest, AStoredZoneIsFoundByItsName) {
