@@ -258,6 +258,19 @@ TEST(SocketUnit, OfAnotherKindIsRefusedWithAdvice) {
   EXPECT_TRUE(unit.log_has("needs ListenStream="));
 }
 
+TEST(SocketUnit, ThatTakesIPv4OnAnIPv6AddressMustBeMeantTo) {
+  DroverUnit unit({.service = "Restart=no\n", .echo_listen = "[::]:7007"});
+  ASSERT_EQ(listen(unit, "ListenStream=[::]:7007\nBindIPv6Only=both\n").status, 0);
+
+  EXPECT_NE(unit.start().status, 0);
+  EXPECT_TRUE(unit.log_has("the socket is systemd's: change its socket unit, or this"));
+
+  unit.options().echo_listen = "[::]:7007 v6only=off";
+  unit.write_config();
+  EXPECT_EQ(unit.start().status, 0);
+  EXPECT_EQ(unit.answer(), "hello");
+}
+
 TEST(SocketUnit, OfAnotherUserCannotBeJoinedAndSaysWhatToDo) {
   DroverUnit unit({.accept = "reuseport", .service = "Restart=no\nUser=nobody\n"});
   std::filesystem::permissions(unit.dir(), std::filesystem::perms::all);

@@ -197,6 +197,8 @@ TEST(Systemd, AKilledMasterIsStartedAgainAndAdoptsTheWorkers) {
   unit.kill_main("KILL");
 
   EXPECT_TRUE(unit.wait_for_restart());
+  EXPECT_TRUE(unit.log_has("taking over: "));
+  EXPECT_FALSE(unit.log_has("passed by systemd: ")) << "what orphans have goes before the store";
   EXPECT_EQ(client.exchange("two"), "two");
   EXPECT_EQ(unit.answer(), "hello");
   EXPECT_EQ(ask(counter, "add"), "2");
