@@ -38,6 +38,7 @@ enum Field : std::uint16_t {
   kServer = 40,
   kModule = 41,
   kValue = 42,
+  kLent = 43,
 };
 
 class Encoder {
@@ -67,6 +68,7 @@ std::string Encoder::group(const MasterHeritage::Group& group) {
     TlvWriter inner;
     inner.put_number(kId, member.id);
     put_fd(inner, kFd, member.fd);
+    if (member.is_lent) inner.put_number(kLent, 1);
     out.put(kMember, inner.bytes());
   }
   return out.bytes();
@@ -174,6 +176,7 @@ MasterHeritage::Member Decoder::member(std::string_view bytes) {
   each(bytes, [&](const TlvRecord& record) {
     if (record.type == kId) return void(member.id = static_cast<std::uint32_t>(number(record)));
     if (record.type == kFd) return void(member.fd = fd(record));
+    if (record.type == kLent) return void(member.is_lent = number(record) != 0);
     unknown(record);
   });
   return member;

@@ -23,6 +23,7 @@ struct MasterHeritage {
   struct Member {
     std::uint32_t id = 0;
     int fd = -1;
+    bool is_lent = false;  // a socket unit of systemd's has it, and its file
   };
   // The sockets of one address, in the order in which they joined the kernel's reuseport group.
   struct Group {

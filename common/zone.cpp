@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@ namespace drover {
 namespace {
 
 constexpr std::size_t kPage = 4096;
+constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -47,6 +49,8 @@ const char* to_string(ZoneState state) {
       return "initialising";
     case ZoneState::kReady:
       return "ready";
+    case ZoneState::kStored:
+      return "stored";
   }
   return "unknown";
 }
@@ -64,8 +68,7 @@ Result<UniqueFd> make_zone(const std::string& name, std::int64_t size_bytes) {
   ZoneHeader header;
   header.size_bytes = static_cast<std::uint64_t>(size_bytes);
   DROVER_TRY_DO(write_header(fd.get(), header));
-  if (fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
-    return Error::from_errno("F_ADD_SEALS");
+  if (fcntl(fd.get(), F_ADD_SEALS, kSizeSeals) != 0) return Error::from_errno("F_ADD_SEALS");
   return fd;
 }
 
@@ -81,12 +84,12 @@ Result<ZoneInfo> check_zone_header(std::span<const std::byte> bytes, std::int64_
   if (header.size_bytes != static_cast<std::uint64_t>(size_bytes)) {
     return Error(fmt::format("its header says {} bytes, it has {}", header.size_bytes, size_bytes));
   }
-  if (header.state > static_cast<std::uint32_t>(ZoneState::kReady))
+  if (header.state > static_cast<std::uint32_t>(ZoneState::kStored))
     return Error(fmt::format("its header has no such state as {}", header.state));
   ZoneInfo info;
   info.state = static_cast<ZoneState>(header.state);
   info.unclean_ends = header.unclean_ends;
-  if (info.state != ZoneState::kReady) return info;
+  if (info.state < ZoneState::kReady) return info;
   DROVER_TRY(info.owner.module, read_owner(header));
   info.owner.version = header.owner_version;
   info.owner.type_sizes = header.owner_type_sizes;
@@ -104,6 +107,19 @@ Status write_unclean_ends(int fd, std::uint64_t count) {
   const ssize_t written = pwrite(fd, &count, sizeof count, offsetof(ZoneHeader, unclean_ends));
   if (written != static_cast<ssize_t>(sizeof count)) return Error::from_errno("pwrite");
   return Done{};
+}
+
+Status write_zone_state(int fd, ZoneState state) {
+  const auto word = static_cast<std::uint32_t>(state);
+  if (pwrite(fd, &word, sizeof word, offsetof(ZoneHeader, state)) != sizeof word)
+    return Error::from_errno("pwrite");
+  return Done{};
+}
+
+bool is_sealed_zone(int fd, std::int64_t size_bytes) {
+  struct stat status {};
+  return (fcntl(fd, F_GET_SEALS) & kSizeSeals) == kSizeSeals && fstat(fd, &status) == 0 &&
+         status.st_size == static_cast<off_t>(zone_mapping_size(size_bytes));
 }
 
 }  // namespace drover

@@ -19,8 +19,10 @@ inline constexpr std::size_t kZoneHeaderSize = 4096;
 inline constexpr std::size_t kZoneLeases = 16;
 inline constexpr std::size_t kLongestZoneOwner = 63;  // of a module's name
 
-// What is not kReady belongs to nobody: whoever was to initialise it has not come, or died over it.
-enum class ZoneState : std::uint32_t { kFresh, kInitialising, kReady };
+// What is kFresh or kInitialising belongs to nobody: whoever was to initialise it has not come, or
+// died over it. What is kStored has outlived every process, and may be dropped by the first one
+// that cannot use it; until then it is its owner's.
+enum class ZoneState : std::uint32_t { kFresh, kInitialising, kReady, kStored };
 [[nodiscard]] const char* to_string(ZoneState state);
 
 // Whose a zone is, and how its memory is laid out.
@@ -52,7 +54,7 @@ static_assert(sizeof(ZoneHeader) <= kZoneHeaderSize);
 // What a header says, checked.
 struct ZoneInfo {
   ZoneState state = ZoneState::kFresh;
-  ZoneOwner owner;  // when kReady
+  ZoneOwner owner;  // when kReady or kStored
   std::uint64_t unclean_ends = 0;
 };
 
@@ -69,7 +71,10 @@ struct ZoneInfo {
 // The same of a zone's descriptor.
 [[nodiscard]] Result<ZoneInfo> read_zone_header(int fd, std::int64_t size_bytes);
 
-// Master.
+// Master. The state only while no other process has the zone.
 Status write_unclean_ends(int fd, std::uint64_t count);
+Status write_zone_state(int fd, ZoneState state);
+// Whether it has the size of such a zone, and nobody can change that.
+[[nodiscard]] bool is_sealed_zone(int fd, std::int64_t size_bytes);
 
 }  // namespace drover

@@ -168,6 +168,7 @@ Result<UniqueFd> bind_socket(const ListenSettings& settings, bool joins_group) {
     DROVER_TRY_DO(bind_tcp(fd.get(), settings, joins_group));
   }
   DROVER_TRY_DO(apply_listen_options(fd.get(), settings));
+  DROVER_TRY_DO(apply_file_options(settings));
   return fd;
 }
 
@@ -175,9 +176,13 @@ Status apply_listen_options(int fd, const ListenSettings& settings) {
   DROVER_TRY(const UniqueFd fresh, new_socket(settings.address));
   DROVER_TRY_DO(set_buffer(fd, fresh.get(), kReceiveBuffer, settings.rcvbuf));
   DROVER_TRY_DO(set_buffer(fd, fresh.get(), kSendBuffer, settings.sndbuf));
-  if (settings.address.is_unix()) return set_ownership(settings);
+  if (settings.address.is_unix()) return Done{};
   if (settings.address.family() == AF_INET6) DROVER_TRY_DO(check_v6only(fd, settings.v6only));
   return apply_tcp_options(fd, fresh.get(), settings);
+}
+
+Status apply_file_options(const ListenSettings& settings) {
+  return settings.address.is_unix() ? set_ownership(settings) : Status(Done{});
 }
 
 Status start_listening(int fd, const ListenSettings& settings) {

@@ -19,6 +19,9 @@ Result<UniqueFd> bind_socket(const ListenSettings& settings, bool joins_group);
 // new socket afterwards.
 Status apply_listen_options(int fd, const ListenSettings& settings);
 
+// Owner and mode of a unix socket's file.
+Status apply_file_options(const ListenSettings& settings);
+
 // Begins to listen, or changes the backlog.
 Status start_listening(int fd, const ListenSettings& settings);
 

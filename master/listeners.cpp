@@ -15,6 +15,9 @@
 namespace drover {
 namespace {
 
+constexpr const char* kCannotJoin =
+    "a socket that systemd opened as another user cannot be joined with accept = reuseport: take "
+    "another strategy, or let the service open its sockets itself";
 constexpr std::size_t kMaxSockets = 1024;  // their ids must fit into one kDrain message
 
 std::uint64_t inode_of(const Address& address) {
@@ -41,12 +44,14 @@ std::string where(const ListenSettings& settings) {
 
 }  // namespace
 
-void ListenGroup::inherit(const MasterHeritage::Group& group, Inheritance& inheritance) {
+void ListenGroup::inherit(const MasterHeritage::Group& group, Inheritance& inheritance,
+                          bool from_orphans) {
   for (const MasterHeritage::Member& member : group.members) {
     UniqueFd fd = inheritance.claim(member.fd);
-    if (listens_on(fd.get(), address_)) members_.push_back({member.id, std::move(fd), true});
+    if (from_orphans && !listens_on(fd.get(), address_)) continue;
+    members_.push_back({member.id, std::move(fd), true, member.is_lent});
   }
-  active_ = std::clamp(group.active, 0, static_cast<int>(members_.size()));
+  active_ = std::min(std::max(group.active, 1), static_cast<int>(members_.size()));
   is_steered_ = group.is_steered;
   path_inode_ = inode_of(address_);
 }
@@ -54,15 +59,30 @@ void ListenGroup::inherit(const MasterHeritage::Group& group, Inheritance& inher
 MasterHeritage::Group ListenGroup::heritage() const {
   MasterHeritage::Group group{address_.to_string(), active_, is_steered_, {}};
   for (const Member& member : members_) {
-    if (member.is_committed) group.members.push_back({member.id, member.fd.get()});
+    if (member.is_committed) group.members.push_back({member.id, member.fd.get(), member.is_lent});
   }
   return group;
+}
+
+std::vector<StoredFd> ListenGroup::stored() const {
+  std::vector<StoredFd> all;
+  for (const Member& member : members_) {
+    if (member.is_committed && !member.is_lent)
+      all.push_back({stored_listener_name(member.id, path_inode_), member.fd.get()});
+  }
+  return all;
+}
+
+bool ListenGroup::is_lent() const {
+  return std::ranges::any_of(members_, [](const Member& member) { return member.is_lent; });
 }
 
 Status ListenGroup::plan(int count, const ListenSettings& settings, std::uint32_t& next_id) {
   planned_ = count;
   while (static_cast<int>(members_.size()) < count) {
     Result<UniqueFd> fd = bind_socket(settings, !members_.empty());
+    if (!fd && is_lent())
+      return Error(fmt::format("{}: {}; {}", where(settings), fd.error().message(), kCannotJoin));
     if (!fd) return std::move(fd).error().in(where(settings));
     members_.push_back({next_id++, std::move(fd).value(), false});
     path_inode_ = inode_of(address_);
@@ -94,7 +114,11 @@ Status ListenGroup::listen_all(const ListenSettings& settings) {
 
 Status ListenGroup::set_up(const Member& member, const ListenSettings& settings) const {
   Status applied = apply_listen_options(member.fd.get(), settings);
+  if (!applied && member.is_lent)
+    return Error(fmt::format("{}: {} (the socket is systemd's: change its socket unit, or this)",
+                             where(settings), applied.error().message()));
   if (!applied) return std::move(applied).error().in(where(settings));
+  if (!member.is_lent) DROVER_TRY_DO(apply_file_options(settings));
   Status listening = start_listening(member.fd.get(), settings);
   if (!listening) return std::move(listening).error().in(where(settings));
   return Done{};
@@ -144,7 +168,8 @@ void ListenGroup::steer(const Board* board) {
 }
 
 void ListenGroup::unlink_path() {
-  if (path_inode_ != 0 && inode_of(address_) == path_inode_) unlink(address_.path().c_str());
+  if (path_inode_ != 0 && !is_lent() && inode_of(address_) == path_inode_)
+    unlink(address_.path().c_str());
 }
 
 std::vector<ListenerHeritage> ListenPlan::heritage() const {
@@ -246,7 +271,7 @@ void Listeners::steer(const Board* board) {
   for (auto& [address, group] : groups_) group->steer(board);
 }
 
-void Listeners::inherit(Inheritance& inheritance) {
+void Listeners::inherit(Inheritance& inheritance, bool from_orphans) {
   for (const MasterHeritage::Group& group : inheritance.heritage().groups) {
     for (const MasterHeritage::Member& member : group.members)
       next_id_ = std::max(next_id_, member.id + 1);
@@ -254,7 +279,7 @@ void Listeners::inherit(Inheritance& inheritance) {
     if (!address || group.members.empty()) continue;
     auto& mine = groups_[address.value().to_string()];
     mine = std::make_shared<ListenGroup>(context_, address.value());
-    mine->inherit(group, inheritance);
+    mine->inherit(group, inheritance, from_orphans);
     if (mine->members().empty()) groups_.erase(address.value().to_string());
   }
 }
@@ -262,6 +287,13 @@ void Listeners::inherit(Inheritance& inheritance) {
 std::vector<MasterHeritage::Group> Listeners::heritage() const {
   std::vector<MasterHeritage::Group> all;
   for (const auto& [address, group] : groups_) all.push_back(group->heritage());
+  return all;
+}
+
+std::vector<StoredFd> Listeners::stored() const {
+  std::vector<StoredFd> all;
+  for (const auto& [address, group] : groups_)
+    std::ranges::move(group->stored(), std::back_inserter(all));
   return all;
 }
 

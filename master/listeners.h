@@ -16,6 +16,7 @@
 #include "common/master_heritage.h"
 #include "common/unique_fd.h"
 #include "master/context.h"
+#include "master/fd_store.h"
 
 namespace drover {
 
@@ -26,6 +27,7 @@ class ListenGroup {
     std::uint32_t id;
     UniqueFd fd;
     bool is_committed = false;  // belongs to a generation that served; else to one being built
+    bool is_lent = false;       // systemd's own, from a socket unit
   };
 
   ListenGroup(MasterContext& context, const Address& address)
@@ -39,9 +41,11 @@ class ListenGroup {
   [[nodiscard]] int active() const { return active_; }
 
   // Members that a predecessor, or systemd, has opened.
-  void inherit(const MasterHeritage::Group& group, Inheritance& inheritance);
+  void inherit(const MasterHeritage::Group& group, Inheritance& inheritance, bool from_orphans);
   // For a successor: what a generation that served has.
   [[nodiscard]] MasterHeritage::Group heritage() const;
+  // For systemd to keep; it has what it lends anyway.
+  [[nodiscard]] std::vector<StoredFd> stored() const;
 
   // Binds up to `count` members for a generation that is being built; they stay until it is
   // committed or dropped.
@@ -67,6 +71,7 @@ class ListenGroup {
 
  private:
   [[nodiscard]] Status set_up(const Member& member, const ListenSettings& settings) const;
+  [[nodiscard]] bool is_lent() const;
 
   MasterContext& context_;
   Address address_;
@@ -110,8 +115,10 @@ class Listeners {
   // Follows the board's steered-around slots.
   void steer(const Board* board);
   // Before the first open(): what a predecessor had is not bound anew.
-  void inherit(Inheritance& inheritance);
+  // What orphans give is a worker's word: only what listens at its address is taken.
+  void inherit(Inheritance& inheritance, bool from_orphans);
   [[nodiscard]] std::vector<MasterHeritage::Group> heritage() const;
+  [[nodiscard]] std::vector<StoredFd> stored() const;
   // A successor has them now.
   void let_go() { linger_.stop(), groups_.clear(); }
   // A successor that failed may have set options and steered.

@@ -68,6 +68,7 @@ int serve(Options options, const RoleMains& roles, Launch launch) {
   Result<UniqueFd> channel = take_heritage_channel();
   if (!channel) return complain(channel.error().message());
   const int to_predecessor = channel->get();
+  std::vector<PassedFd> passed = take_passed_fds();
   Settings settings;
   if (const std::string errors = load(options, settings); !errors.empty())
     return refuse(to_predecessor, errors);
@@ -78,7 +79,8 @@ int serve(Options options, const RoleMains& roles, Launch launch) {
   Result<StartReport> report = begin_report(options, target, to_predecessor);
   if (!report) return complain(report.error().message());
   Master master({std::move(options), roles, std::move(launch), std::move(settings),
-                 std::move(log).value(), std::move(report).value(), std::move(channel).value()});
+                 std::move(log).value(), std::move(report).value(), std::move(channel).value(),
+                 std::move(passed)});
   return master.run();
 }
 

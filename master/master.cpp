@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <sstream>
 
 #include "common/control.h"
@@ -42,6 +41,7 @@ Master::Master(Parts parts)
       first_settings_(std::move(parts.settings)),
       paths_{first_settings_.pid, first_settings_.control},
       to_predecessor_(std::move(parts.to_predecessor)),
+      passed_(std::move(parts.passed)),
       owner_(&log_, parts.roles, !options_.is_foreground),
       context_(owner_.context()),
       seats_(context_),
@@ -50,13 +50,15 @@ Master::Master(Parts parts)
                    for (const Generation* generation : all_generations()) {
                      for (Child* child : generation->pool().children()) child->close_listener(id);
                    }
+                   update_store();
                  }),
       predecessors_(context_, this),
       reopening_(context_.base),
       watchdog_(context_, this),
+      notify_(context_.base, &log_, [this] { return state_line(); }),
       planner_(context_, seats_, [this] { return current_.get(); }),
       started_(monotonic_now()),
-      is_keeper_(options_.is_foreground && std::getenv("NOTIFY_SOCKET") == nullptr) {}
+      is_keeper_(options_.is_foreground && !Notify::is_wanted()) {}
 
 Master::~Master() = default;
 
@@ -136,6 +138,7 @@ void Master::reload(const Reply& reply) {
   if (life_ == Life::kStopping) return reply(1, "not reloaded: the daemon is stopping\n");
   if (is_busy()) return next_reload_askers_.push_back(reply);
   reload_askers_.push_back(reply);
+  notify_.reloading();
   ConfigResult config = load_settings(options_);
   for (const std::string& warning : config.warnings) log_.warning("{}", warning);
   if (!config.ok()) {
@@ -214,6 +217,8 @@ void Master::on_generation_ready(Generation& generation) {
   life_ = Life::kRunning;
   error_log_.keep();
   report_.succeed();
+  notify_.ready();
+  update_store();
   answer_reload(0, report);
 }
 
@@ -260,6 +265,7 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
 }
 
 void Master::answer_reload(int status, const std::string& text) {
+  notify_.reloaded(status == 0 ? "" : text);
   for (const Reply& reply : std::exchange(reload_askers_, {})) reply(status, text);
   for (const Reply& reply : std::exchange(reopen_askers_, {})) reopen_logs(reply);
   std::vector<Reply> next = std::exchange(next_reload_askers_, {});
@@ -307,6 +313,7 @@ void Master::stop(Millis timeout, const Reply& reply) {
   log_.notice("stopping: within {} ms", timeout.count());
   stop_predecessors(timeout);
   life_ = Life::kStopping;
+  notify_.stopping();
   stop_askers_.push_back(reply);
   if (upgrade_ != nullptr) upgrade_->abort("the daemon is stopping");
   if (coming_ != nullptr) {
@@ -318,6 +325,7 @@ void Master::stop(Millis timeout, const Reply& reply) {
     each(1, "not upgraded: the daemon is stopping\n");
   if (current_ != nullptr) leaving_.push_back(std::move(current_));
   const std::vector<std::uint32_t> closed = listeners_.close_all();
+  update_store();
   for (const auto& generation : leaving_) {
     if (generation->state() != Generation::State::kFailed) generation->drain(timeout, closed);
   }
@@ -328,6 +336,7 @@ void Master::reap() {
   pause_point("master.reap");
   int wait_status = 0;
   pid_t pid = 0;
+  if (leaves_with_successor()) return;
   while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
     reopening_.on_exit(pid);
     if (on_successors_exit(pid, wait_status)) continue;
@@ -351,6 +360,7 @@ void Master::bury_the_dead() {
       log_.info("retired: generation={}", generation->number());
     return true;
   });
+  if (life_ == Life::kRunning) update_store();  // zones may have gone
   leave_when_empty();
 }
 

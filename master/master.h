@@ -11,9 +11,12 @@
 
 #include "master/control_server.h"
 #include "master/error_log.h"
+#include "master/fd_store.h"
 #include "master/generation.h"
 #include "master/log_reopening.h"
+#include "master/notify.h"
 #include "master/options.h"
+#include "master/passed_fds.h"
 #include "master/pid_file.h"
 #include "master/predecessors.h"
 #include "master/reload_planner.h"
@@ -38,6 +41,7 @@ class Master final : private Generation::Owner,
     Log log;
     StartReport report;
     UniqueFd to_predecessor;
+    std::vector<PassedFd> passed;  // by systemd
   };
   explicit Master(Parts parts);
   Master(const Master&) = delete;
@@ -95,9 +99,18 @@ class Master final : private Generation::Owner,
   void tell_keeper();
   void unlink_former_paths() const;
   [[nodiscard]] bool is_for_successor(int number);
+  [[nodiscard]] bool leaves_with_successor();
   bool on_successors_exit(pid_t pid, int wait_status);
   // A reload or an upgrade is under way.
   [[nodiscard]] bool is_busy() const { return coming_ != nullptr || upgrade_ != nullptr; }
+
+  // systemd (master_service.cpp)
+  [[nodiscard]] std::string state_line() const;
+  void begin_to_speak();
+  Status use_passed_fds();
+  void close_passed_fds();
+  [[nodiscard]] std::vector<StoredFd> to_be_stored() const;
+  void update_store();
 
   void reap();
   void retire_former(const std::vector<std::uint32_t>& removed_listeners);
@@ -118,6 +131,7 @@ class Master final : private Generation::Owner,
     std::string control;
   } paths_;  // as first configured; a reload does not move them
   UniqueFd to_predecessor_;
+  std::vector<PassedFd> passed_;  // until it is known whether they are of use
   ContextOwner owner_;
   MasterContext& context_;
   Seats seats_;
@@ -131,6 +145,8 @@ class Master final : private Generation::Owner,
   std::unique_ptr<Upgrade> upgrade_;  // the other way round
   LogReopening reopening_;
   Watchdog watchdog_;
+  Notify notify_;
+  FdStore store_{notify_};
   ReloadPlanner planner_;
 
   Life life_ = Life::kStarting;
@@ -149,6 +165,7 @@ class Master final : private Generation::Owner,
   std::vector<Reply> next_upgrade_askers_;  // came while a generation was being built
   std::vector<std::unique_ptr<Signal<&Master::on_signal>>> signals_;
   Timer<&Master::bury_the_dead> burial_;
+  pid_t successor_ = 0;
   bool is_keeper_;      // stays in the foreground after it has handed over
   UniqueFd keeper_fd_;  // to one that does
   Timer<&Master::follow_successor> follow_;

@@ -44,10 +44,11 @@ Status Master::find_heritage() {
     inherit(std::move(left), std::move(to_predecessor_), Ancestor::kMaster);
     return Done{};
   }
-  if (first_settings_.control.empty()) return Done{};
+  if (first_settings_.control.empty()) return use_passed_fds();
   Result<std::optional<Adoption>> found = ask_for_heritage(first_settings_.control);
   if (!found) return std::move(found).error().in("control socket " + first_settings_.control);
-  if (!found->has_value()) return Done{};
+  if (!found->has_value()) return use_passed_fds();
+  close_passed_fds();
   Adoption& adoption = **found;
   inherit(std::move(adoption.inheritance), std::move(adoption.channel), Ancestor::kOrphan);
   return Done{};
@@ -58,8 +59,9 @@ void Master::inherit(Inheritance inheritance, UniqueFd channel, Ancestor ancesto
   log_.notice("taking over: version={} listeners={} zones={} generation={}", left.version,
               left.groups.size(), left.zones.size(), left.generation);
   next_generation_ = left.generation + 1;
-  listeners_.inherit(inheritance);
+  listeners_.inherit(inheritance, ancestor == Ancestor::kOrphan);
   context_.zones->inherit(inheritance, ancestor == Ancestor::kOrphan);
+  for (const StoredFd& each : to_be_stored()) store_.know(each);
   for (const MasterHeritage::Predecessor& each : left.predecessors)
     predecessors_.add(each.pid, inheritance.claim(each.scoreboard_fd));
   ancestor_ = ancestor;
@@ -68,8 +70,9 @@ void Master::inherit(Inheritance inheritance, UniqueFd channel, Ancestor ancesto
     keeper_fd_ = left.is_keeper ? UniqueFd(fcntl(channel.get(), F_DUPFD_CLOEXEC, 0))
                                 : inheritance.claim(left.keeper_fd);
     is_keeper_ = is_keeper_ && !keeper_fd_.is_open();
+    notify_.inherit(left.watchdog_us);
   }
-  succession_.emplace(context_.base, std::move(channel), [] {});
+  succession_.emplace(context_.base, std::move(channel), [this] { begin_to_speak(); });
   inheritance_ = std::move(inheritance);
 }
 
@@ -109,6 +112,7 @@ Status Master::open_control() {
 // The first generation serves: from here on this is the master. The predecessor, or the orphan in
 // its place, is the judge of that: what it has to be told goes first.
 void Master::take_over(const std::vector<std::uint32_t>& removed) {
+  context_.zones->let_go_of_inherited();
   if (!inheritance_) return;
   pause_point("master.taking_over");
   tell_keeper();
@@ -120,7 +124,6 @@ void Master::take_over(const std::vector<std::uint32_t>& removed) {
       log_.error("{}", written.error().message());
   }
   if (ancestor_ == Ancestor::kMaster) unlink_former_paths();
-  context_.zones->let_go_of_inherited();
   inheritance_.reset();
   predecessors_.start(current_->settings().worker_shutdown_timeout);
   const auto most = static_cast<std::size_t>(current_->settings().max_draining);
@@ -163,6 +166,7 @@ MasterHeritage Master::heritage() const {
   mine.predecessors.insert(mine.predecessors.begin(), {getpid(), context_.scoreboard_fd});
   if (control_ != nullptr) mine.control = {control_->path(), control_->fd()};
   if (pid_file_) mine.pid_file = {pid_file_->path(), pid_file_->fd()};
+  mine.watchdog_us = notify_.watchdog_us();
   mine.is_keeper = is_keeper_;
   mine.keeper_fd = keeper_fd_.get();
   mine.counters = seats_.metrics().counters();
@@ -203,9 +207,10 @@ void Master::answer_upgrade(int status, const std::string& text) {
 }
 
 void Master::on_upgrade_succeeded(const std::vector<std::uint32_t>& removed) {
-  const pid_t successor = upgrade_->pid();
+  const pid_t successor = successor_ = upgrade_->pid();
   log_.notice("upgraded: pid={} serves, draining", successor);
   life_ = Life::kHandedOver;
+  notify_.hand_over(successor);
   on_successor_changed(successor);
   if (control_ != nullptr) control_->let_go();
   if (pid_file_) pid_file_->let_go();

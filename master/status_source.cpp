@@ -160,7 +160,7 @@ ZoneStatus zone_of(const Zone& zone) {
   const auto info = zone.info();
   status.state = info.ok() ? to_string(info.value().state) : "damaged";
   if (!info.ok()) return status;
-  if (info.value().state == ZoneState::kReady) status.owner = info.value().owner;
+  if (info.value().state >= ZoneState::kReady) status.owner = info.value().owner;
   status.unclean_ends = info.value().unclean_ends;
   return status;
 }

@@ -38,7 +38,7 @@ void Zone::count_unclean_end() {
   static_cast<void>(write_unclean_ends(fd_.get(), ++unclean_ends_));
 }
 
-void Zones::inherit(Inheritance& inheritance, bool from_orphans) {
+void Zones::inherit(Inheritance& inheritance, bool was_unwatched) {
   for (const MasterHeritage::Zone& zone : inheritance.heritage().zones) {
     ZoneSettings settings;
     settings.name = zone.name;
@@ -48,8 +48,16 @@ void Zones::inherit(Inheritance& inheritance, bool from_orphans) {
     const std::uint64_t ends = info.ok() ? info.value().unclean_ends : 0;
     inherited_.push_back(std::make_shared<Zone>(settings, std::move(fd), ends));
     zones_[zone.name] = inherited_.back();
-    if (from_orphans) inherited_.back()->count_unclean_end();
+    if (was_unwatched) inherited_.back()->count_unclean_end();
   }
+}
+
+std::vector<ZoneHeritage> Zones::living() const {
+  std::vector<ZoneHeritage> all;
+  for (const auto& [name, zone] : zones_) {
+    if (const auto living = zone.lock()) all.push_back(living->heritage());
+  }
+  return all;
 }
 
 Status Zones::check(const Settings& settings) const {

@@ -50,9 +50,11 @@ class Zones {
   // that of the living zone, no memory) leaves everything as it was.
   [[nodiscard]] Result<ZoneSet> open(const Settings& settings);
   // Before the first open(): zones that a predecessor had. Those that the first configuration does
-  // not name are let go by it. Orphans may have ended badly while nobody counted.
-  void inherit(Inheritance& inheritance, bool from_orphans);
+  // not name are let go by it. `was_unwatched`: workers may have ended badly while nobody counted.
+  void inherit(Inheritance& inheritance, bool was_unwatched);
   void let_go_of_inherited() { inherited_.clear(); }
+  // Those that some generation has now.
+  [[nodiscard]] std::vector<ZoneHeritage> living() const;
   // Whether open() would refuse the settings because of zones that live; makes none.
   [[nodiscard]] Status check(const Settings& settings) const;
 

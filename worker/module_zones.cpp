@@ -67,6 +67,11 @@ drover_zone_result module_zone(drover_context* context, const char* name,
     return refuse(context, name, static_cast<drover_zone_result>(opened.answer.verdict),
                   opened.answer.reason);
   }
+  if (!opened.answer.reason.empty()) {
+    const std::string text =
+        fmt::format("zone {}: stored contents dropped: {}", name, opened.answer.reason);
+    module_host().log(context, DROVER_LOG_WARNING, text.c_str());
+  }
   out->memory = opened.zone->memory().data();
   out->memory_size = opened.zone->memory().size();
   out->unclean_ends = opened.zone->unclean_ends();

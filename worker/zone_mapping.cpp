@@ -92,21 +92,33 @@ ZoneAnswer ZoneMapping::claim(const ZoneOwner& owner, const Initialise& initiali
             fmt::format("the module's name is longer than {} characters", kLongestZoneOwner)};
   }
   // Once ready it stays so, and what its owner wrote before is there.
+  std::string dropped;
   if (state() != ZoneState::kReady) {
     const auto sound = info();
     if (!sound.ok()) return {ZoneVerdict::kDamaged, sound.error().message()};
-    const Status done = initialise_once(owner, initialise);
+    const auto done = initialise_once(owner, initialise);
     if (!done.ok()) return {ZoneVerdict::kFailed, done.error().message()};
+    dropped = done.value();
   }
   const auto checked = info();
   if (!checked.ok()) return {ZoneVerdict::kDamaged, checked.error().message()};
-  return compare(checked.value().owner, owner);
+  ZoneAnswer answer = compare(checked.value().owner, owner);
+  return answer.verdict == ZoneVerdict::kGranted ? ZoneAnswer{answer.verdict, dropped} : answer;
 }
 
-Status ZoneMapping::initialise_once(const ZoneOwner& owner, const Initialise& initialise) {
+// What was dropped for it.
+Result<std::string> ZoneMapping::initialise_once(const ZoneOwner& owner,
+                                                 const Initialise& initialise) {
   DROVER_TRY(const InitialisingLock lock, InitialisingLock::wait_for(zone_.fd));
-  if (state() == ZoneState::kReady) return Done{};  // by the one that was waited for
-  return initialise_now(owner, initialise);
+  std::string dropped;
+  if (state() == ZoneState::kStored) {
+    DROVER_TRY(const ZoneInfo stored, info());
+    dropped = compare(stored.owner, owner).reason;
+    if (dropped.empty()) set_state(ZoneState::kReady);
+  }
+  if (state() == ZoneState::kReady) return dropped;  // or by the one that was waited for
+  DROVER_TRY_DO(initialise_now(owner, initialise));
+  return dropped;
 }
 
 Status ZoneMapping::initialise_now(const ZoneOwner& owner, const Initialise& initialise) {

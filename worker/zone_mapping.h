@@ -20,7 +20,7 @@ enum class ZoneVerdict { kGranted, kUnknown, kOtherModule, kOtherLayout, kDamage
 
 struct ZoneAnswer {
   ZoneVerdict verdict = ZoneVerdict::kGranted;
-  std::string reason;  // empty when granted
+  std::string reason;  // empty when granted; or what a stored zone had, that was dropped
 };
 
 class ZoneMapping {
@@ -33,7 +33,8 @@ class ZoneMapping {
   // Gets the zone for this owner. When nobody has initialised it `initialise` is called with the
   // zeroed memory, in one worker at a time; the others wait. Who dies in it, or answers false,
   // leaves it to the next as if it had not been. Waits for a worker that was stopped, too, because
-  // that one may still write: before READY only, when the master's ready_timeout ends the wait.
+  // that one may still write: before READY only, when the master's ready_timeout ends the wait. A
+  // stored zone of another owner or layout counts as not initialised.
   using Initialise = std::function<bool(std::span<std::byte>)>;
   [[nodiscard]] ZoneAnswer claim(const ZoneOwner& owner, const Initialise& initialise);
 
@@ -61,7 +62,7 @@ class ZoneMapping {
   [[nodiscard]] ZoneState state() const;
   void set_state(ZoneState state);
   [[nodiscard]] Result<ZoneInfo> info() const;
-  Status initialise_once(const ZoneOwner& owner, const Initialise& initialise);
+  Result<std::string> initialise_once(const ZoneOwner& owner, const Initialise& initialise);
   Status initialise_now(const ZoneOwner& owner, const Initialise& initialise);
   Status clear_memory();
   bool replace_lease(std::size_t index, std::uint64_t from, const Held& to);

@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const std::string& owner = info.value().owner.module;
-  const bool is_owned = info.value().state == drover::ZoneState::kReady;
+  const bool is_owned = info.value().state >= drover::ZoneState::kReady;
   DROVER_CHECK(is_owned == !owner.empty());
   DROVER_CHECK(owner.size() <= drover::kLongestZoneOwner);
   DROVER_CHECK(std::ranges::none_of(owner, [](char c) { return c <= ' ' || c > '~'; }));

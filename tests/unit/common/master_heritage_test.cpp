@@ -77,6 +77,18 @@ TEST(MasterHeritage, ReadsAllThatItWrote) {
   EXPECT_EQ(all_of(decoded.value()), all_of(example()));
 }
 
+TEST(MasterHeritage, WhatASocketUnitHasStaysMarked) {
+  MasterHeritage heritage;
+  heritage.groups = {{"127.0.0.1:7007", 1, false, {{1, 10, true}, {2, 11}}}};
+  const EncodedHeritage encoded = encode_heritage(heritage);
+
+  auto decoded = decode_heritage(encoded.bytes, encoded.fds);
+
+  ASSERT_TRUE(decoded.ok());
+  EXPECT_TRUE(decoded->groups.at(0).members.at(0).is_lent);
+  EXPECT_FALSE(decoded->groups.at(0).members.at(1).is_lent);
+}
+
 // One sample for each version that wrote another; what a version wrote when it was released stays
 // as it is. DROVER_RECORD_HERITAGE=1 records the one of this version.
 TEST(MasterHeritage, OfEveryOlderVersionIsRead) {

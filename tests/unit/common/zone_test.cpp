@@ -65,7 +65,7 @@ INSTANTIATE_TEST_SUITE_P(
         Garbage{"largest_size",
                 [](ZoneHeader& h) { h.size_bytes = std::numeric_limits<std::uint64_t>::max(); },
                 "says 18446744073709551615 bytes"},
-        Garbage{"state", [](ZoneHeader& h) { h.state = 3; }, "no such state as 3"},
+        Garbage{"state", [](ZoneHeader& h) { h.state = 4; }, "no such state as 4"},
         Garbage{"no_owner", [](ZoneHeader& h) { h.owner.fill('\0'); }, "no module's name"},
         Garbage{"endless_owner", [](ZoneHeader& h) { h.owner.fill('a'); }, "no module's name"},
         Garbage{"odd_owner", [](ZoneHeader& h) { h.owner[0] = '\n'; }, "no module's name"}),

@@ -114,6 +114,49 @@ INSTANTIATE_TEST_SUITE_P(
             "long_name", {std::string(64, 'm'), 1, 16}, ZoneVerdict::kFailed, "longer than 63"}),
     [](const auto& row) { return row.param.name; });
 
+// --- what has outlived every process ---
+
+class StoredZoneTest : public ZoneMappingTest {
+ protected:
+  StoredZoneTest() {
+    const ZoneAnswer mine = map()->claim(kMine, [](std::span<std::byte> memory) {
+      first_word(memory) = 42;
+      return true;
+    });
+    EXPECT_EQ(mine.verdict, ZoneVerdict::kGranted);
+    EXPECT_TRUE(write_zone_state(fd_.get(), ZoneState::kStored).ok());
+  }
+  ZoneState state() { return read_zone_header(fd_.get(), kSize).value().state; }
+};
+
+TEST_F(StoredZoneTest, IsItsOwnersAsItWas) {
+  const auto zone = map();
+
+  const ZoneAnswer answer = zone->claim(kMine, kNothing);
+
+  EXPECT_EQ(answer.verdict, ZoneVerdict::kGranted);
+  EXPECT_EQ(answer.reason, "");
+  EXPECT_EQ(first_word(zone->memory()), 42U);
+  EXPECT_EQ(state(), ZoneState::kReady);
+}
+
+TEST_F(StoredZoneTest, OfAnotherLayoutIsBegunAnewAndSaysSo) {
+  const auto zone = map();
+
+  const ZoneAnswer answer = zone->claim({"counter", 2, 16}, kNothing);
+
+  EXPECT_EQ(answer.verdict, ZoneVerdict::kGranted);
+  EXPECT_THAT(answer.reason, HasSubstr("its layout is version 1, wanted is version 2"));
+  EXPECT_EQ(first_word(zone->memory()), 0U);
+}
+
+TEST_F(StoredZoneTest, IsDroppedOnceAndThenRefusedAsAnyOther) {
+  ASSERT_EQ(map()->claim({"other", 1, 8}, kNothing).verdict, ZoneVerdict::kGranted);
+
+  EXPECT_EQ(map()->claim(kMine, kNothing).verdict, ZoneVerdict::kOtherModule);
+  EXPECT_EQ(map()->claim({"other", 1, 8}, kNothing).reason, "") << "what is new is not dropped";
+}
+
 TEST_F(ZoneMappingTest, OfGarbageIsRefused) {
   const auto zone = map();
   ASSERT_EQ(zone->claim(kMine, kNothing).verdict, ZoneVerdict::kGranted);
