@@ -13,6 +13,7 @@ namespace {
 
 constexpr Millis kAnswerPatience{5'000};
 constexpr Millis kHeritagePatience{5'000};
+constexpr int kAskAgain = 100;  // ms
 
 struct Answer {
   std::string text;
@@ -57,10 +58,7 @@ Error refusal(const Answer& answer, pid_t listener) {
   return Error(answer.text.substr(2, answer.text.find_last_not_of('\n') - 1));
 }
 
-}  // namespace
-
-Result<std::optional<Adoption>> ask_for_heritage(const std::string& control_path) {
-  DROVER_TRY(const Address address, Address::parse("unix:" + control_path));
+Result<std::optional<Adoption>> ask_once(const Address& address, bool& is_worth_another) {
   const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (connect(fd.get(), address.get(), address.size()) != 0) {
     if (errno == EAGAIN) return Error("already running, and many wait there for an answer");
@@ -68,12 +66,28 @@ Result<std::optional<Adoption>> ask_for_heritage(const std::string& control_path
   }
   const pid_t listener = peer_of(fd.get()).pid;
   Result<Answer> answer = ask(fd.get());
+  is_worth_another = !answer || answer->text.empty();
   if (!answer)
     return Error(fmt::format("already running, pid {}, which does not answer", listener));
   if (answer->fds.size() != 1) return refusal(*answer, listener);
   DROVER_TRY(Inheritance inheritance,
              receive_heritage(answer->fds.front().get(), kHeritagePatience));
   return std::optional<Adoption>(Adoption{std::move(inheritance), std::move(answer->fds.front())});
+}
+
+}  // namespace
+
+// Who hangs up without a word may have been about to leave: then nobody listens there any more, or
+// another does.
+Result<std::optional<Adoption>> ask_for_heritage(const std::string& control_path) {
+  DROVER_TRY(const Address address, Address::parse("unix:" + control_path));
+  const Millis deadline = monotonic_now() + kAnswerPatience;
+  while (true) {
+    bool is_worth_another = false;
+    auto found = ask_once(address, is_worth_another);
+    if (!is_worth_another || monotonic_now() >= deadline) return found;
+    poll(nullptr, 0, kAskAgain);
+  }
 }
 
 }  // namespace drover

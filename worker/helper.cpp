@@ -71,7 +71,7 @@ HelperProcess::HelperProcess(const Heritage& heritage)
 int HelperProcess::run() {
   if (const Status started = start(); !started.ok()) return fail(started.error().message());
   term_.start(base_.get(), SIGTERM, this);
-  allow_orphaning();
+  if (has_serving_generation()) allow_orphaning();
   pause_point("helper.started");
   say_ready();
   pause_point("helper.ready");
@@ -106,6 +106,7 @@ int HelperProcess::fail(const std::string& reason) {
 void HelperProcess::say_ready() {
   heritage_.my_seat().heartbeat_ms.store(monotonic_now().count());
   heritage_.my_seat().state.store(SeatState::kReady);
+  allow_orphaning();  // from here on the end of the channel is heard
   channel_.send(MessageType::kReady);
 }
 
