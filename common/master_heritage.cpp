@@ -276,6 +276,7 @@ Result<MasterHeritage> Decoder::decode(std::string_view bytes) {
 
 std::vector<int> numbers_of(const std::vector<UniqueFd>& fds) {
   std::vector<int> numbers;
+  numbers.reserve(fds.size());
   for (const UniqueFd& fd : fds) numbers.push_back(fd.get());
   return numbers;
 }
