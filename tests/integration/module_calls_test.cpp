@@ -75,6 +75,8 @@ TEST_F(Files, AskedForInOnePacketAreAnsweredInOrder) {
 }
 
 TEST_F(Files, CostNoMemoryHoweverLargeAndSlowlyRead) {
+  client_.send_all("missing\n");  // it has been accepted when it is answered
+  EXPECT_EQ(receive_answer(client_), "error: No such file or directory\n");
   const pid_t worker = daemon_.worker_pid(0);
   const int descriptors = fd_count(worker);
   put("huge", "");
