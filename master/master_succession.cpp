@@ -117,6 +117,7 @@ void Master::take_over(const std::vector<std::uint32_t>& removed) {
   pause_point("master.taking_over");
   tell_keeper();
   succession_->succeed(removed);
+  context_.predecessor = nullptr;  // whoever is started from now on has no doubt about its master
   pause_point("master.succeeded");
   set_process_title("drover: master");
   if (pid_file_) {

@@ -47,7 +47,7 @@ void Predecessors::add(pid_t pid, UniqueFd scoreboard_fd) {
   all_.push_back({pid, std::move(scoreboard_fd), 0, std::move(head).value(),
                   board ? std::move(board).value() : nullptr});
   all_.back().inode = inode_of_scoreboard(all_.back().fd.get());
-  context_.predecessor = all_.front().head.get();
+  if (all_.size() == 1) context_.predecessor = all_.front().head.get();  // the last one is the judge
 }
 
 void Predecessors::start(Millis orphans_timeout) {
@@ -68,7 +68,6 @@ void Predecessors::on_tick() {
     }
     const auto [pid, totals] = std::pair(one->pid, totals_of(*one));
     one = all_.erase(one);
-    context_.predecessor = all_.empty() ? nullptr : all_.front().head.get();
     owner_->on_predecessor_gone(pid, totals);
   }
   if (all_.empty()) tick_.stop();
