@@ -47,7 +47,8 @@ void Predecessors::add(pid_t pid, UniqueFd scoreboard_fd) {
   all_.push_back({pid, std::move(scoreboard_fd), 0, std::move(head).value(),
                   board ? std::move(board).value() : nullptr});
   all_.back().inode = inode_of_scoreboard(all_.back().fd.get());
-  if (all_.size() == 1) context_.predecessor = all_.front().head.get();  // the last one is the judge
+  if (all_.size() == 1)
+    context_.predecessor = all_.front().head.get();  // the last one is the judge
 }
 
 void Predecessors::start(Millis orphans_timeout) {
