@@ -13,6 +13,8 @@
 #include <string_view>
 #include <utility>
 
+#include "master/process_end.h"
+
 namespace drover {
 namespace {
 
@@ -61,12 +63,6 @@ std::string symbolise(std::uint64_t address, const CrashReport& report) {
 }
 
 }  // namespace
-
-std::string signal_name(int number) {
-  const char* name = sigabbrev_np(number);
-  if (name != nullptr) return name;
-  return number >= SIGRTMIN ? fmt::format("RT{}", number - SIGRTMIN) : "?";
-}
 
 std::optional<CrashDescription> describe_crash(const CrashReport& report) {
   const int number = report.signal.load(std::memory_order_acquire);

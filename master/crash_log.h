@@ -12,9 +12,6 @@
 
 namespace drover {
 
-// "SEGV"; "RT2" for one that has no name.
-[[nodiscard]] std::string signal_name(int number);
-
 struct CrashDescription {
   std::string signal;  // "SEGV"
   std::uint64_t address = 0;

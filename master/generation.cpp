@@ -11,6 +11,7 @@
 
 #include "common/fault.h"
 #include "master/log_files.h"
+#include "master/process_end.h"
 
 namespace drover {
 namespace {
@@ -250,7 +251,7 @@ void Generation::abort() {
 
 // Counted before the slot is filled again: the successor is to see it.
 void Generation::count_unclean_end(pid_t pid, int wait_status) {
-  if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) return;
+  if (is_clean_end(wait_status)) return;
   const std::vector<Child*> children = pool_->children();
   const bool had_zones = std::any_of(children.begin(), children.end(), [pid](const Child* child) {
     return child->pid() == pid && child->role() != Role::kAcceptor;

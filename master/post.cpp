@@ -7,19 +7,9 @@
 #include <cstring>
 #include <utility>
 
+#include "master/process_end.h"
+
 namespace drover {
-namespace {
-
-std::string describe_end(int wait_status) {
-  if (WIFEXITED(wait_status)) return fmt::format("exited with status {}", WEXITSTATUS(wait_status));
-  const int number = WTERMSIG(wait_status);
-  return fmt::format("was killed by signal {} (SIG{})", number, signal_name(number));
-}
-
-bool is_clean(int wait_status) { return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0; }
-
-}  // namespace
-
 Status Post::fill() {
   Result<std::unique_ptr<Child>> child = owner_->spawn_for(*this, this);
   if (!child) return std::move(child).error();
@@ -63,7 +53,7 @@ bool Post::on_exit(pid_t pid, int wait_status) {
   for (auto leaver = leaving_.begin(); leaver != leaving_.end(); ++leaver) {
     if ((*leaver)->pid() != pid) continue;
     past_.add((*leaver)->seat()->counters);
-    if (!is_clean(wait_status)) on_unexpected_end(**leaver, wait_status);
+    if (!is_clean_end(wait_status)) on_unexpected_end(**leaver, wait_status);
     leaving_.erase(leaver);
     return true;
   }
@@ -74,12 +64,12 @@ bool Post::on_exit(pid_t pid, int wait_status) {
   past_.add(child_->seat()->counters);
   const std::optional<Millis> served = child_->served();
   const bool was_told = child_->state() == Child::State::kDraining;
-  if (!(was_told && is_clean(wait_status))) on_unexpected_end(*child_, wait_status);
+  if (!(was_told && is_clean_end(wait_status))) on_unexpected_end(*child_, wait_status);
   const std::string why =
       last_words_.empty() ? child_->name() + " " + describe_end(wait_status) : last_words_;
   last_words_.clear();
   child_.reset();
-  if (is_closed_ && !is_clean(wait_status)) live_once_more();
+  if (is_closed_ && !is_clean_end(wait_status)) live_once_more();
   after_end(served, why);
   return true;
 }
@@ -98,7 +88,7 @@ void Post::after_end(std::optional<Millis> served, const std::string& why) {
 
 void Post::on_unexpected_end(const Child& child, int wait_status) {
   const auto report = describe_crash(child.seat()->crash);
-  if (!is_clean(wait_status)) {
+  if (!is_clean_end(wait_status)) {
     const bool is_signal = WIFSIGNALED(wait_status);
     last_crash_ = Crash{timestamp(),
                         monotonic_now(),

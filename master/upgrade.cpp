@@ -15,6 +15,7 @@
 
 #include "common/fault.h"
 #include "common/process.h"
+#include "master/process_end.h"
 
 namespace drover {
 namespace {
@@ -59,13 +60,6 @@ std::vector<std::string> environment_with(int channel_fd) {
   const std::string packet = encode_message(MessageType::kRefused, why);
   [[maybe_unused]] const ssize_t sent = write(channel_fd, packet.data(), packet.size());
   _exit(1);
-}
-
-std::string describe_end(int wait_status) {
-  if (WIFEXITED(wait_status))
-    return fmt::format("exited with status {} before it served", WEXITSTATUS(wait_status));
-  return fmt::format("was killed by signal {} (SIG{}) before it served", WTERMSIG(wait_status),
-                     sigabbrev_np(WTERMSIG(wait_status)));
 }
 
 }  // namespace
@@ -161,8 +155,9 @@ bool Upgrade::on_exit(pid_t pid, int wait_status) {
   channel_.read_pending();
   if (has_succeeded_) return true;  // it served, and was ended at once
   overdue_.stop();
-  const std::string why =
-      why_not_.empty() ? "the new binary " + describe_end(wait_status) : why_not_;
+  const std::string why = why_not_.empty()
+                              ? "the new binary " + describe_end(wait_status) + " before it served"
+                              : why_not_;
   owner_->on_upgrade_failed(why);
   return true;
 }

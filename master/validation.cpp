@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "master/process_end.h"
+
 namespace drover {
 
 Status Validation::start(Seats& seats, const Candidate& candidate) {
@@ -42,8 +44,8 @@ void Validation::on_timeout() {
 bool Validation::on_exit(pid_t pid, int wait_status) {
   if (child_ == nullptr || child_->pid() != pid) return false;
   child_->hear_last_words();
-  const bool ended_well = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
-  if (why_not_.empty() && !(said_yes_ && ended_well)) why_not_ = describe_end(wait_status);
+  if (why_not_.empty() && !(said_yes_ && is_clean_end(wait_status)))
+    why_not_ = describe_end(wait_status);
   metrics_ = child_->metrics();
   child_.reset();
   timeout_.stop();

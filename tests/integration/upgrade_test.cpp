@@ -287,6 +287,8 @@ std::vector<BadBinary> bad_binaries() {
       {"exits", "#!/bin/sh\nexit 3\n", "the new binary exited with status 3 before it served"},
       {"crashes", "#!/bin/sh\nkill -SEGV $$\n",
        "the new binary was killed by signal 11 (SIGSEGV) before it served"},
+      {"dies_of_a_signal_without_a_name", "#!/bin/sh\nkill -40 $$\n",
+       "the new binary was killed by signal 40 (SIGRT"},
       {"hangs", "#!/bin/sh\nexec sleep 1000\n", "the new binary did not serve within 3600 ms"},
       {"is_an_older_drover", "#!/bin/sh\necho unknown option >&2\nexit 2\n",
        "the new binary exited with status 2 before it served"},

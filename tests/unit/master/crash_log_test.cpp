@@ -6,6 +6,8 @@
 #include <csignal>
 #include <limits>
 
+#include "master/process_end.h"
+
 namespace drover {
 namespace {
 
