@@ -14,9 +14,9 @@ TEST(Systemd, TheUnitIsActiveWhenItServesAndSaysWhatItDoes) {
   const CommandResult start = unit.start();
 
   EXPECT_EQ(start.status, 0) << start.both();
-  EXPECT_EQ(unit.answer(), "hello");
   EXPECT_EQ(unit.property("ActiveState"), "active");
   EXPECT_EQ(unit.property("StatusText"), "generation 1: 2 workers, 0 connections");
+  EXPECT_EQ(unit.answer(), "hello");
 }
 
 TEST(Systemd, TheUnitIsNotActiveBeforeItServes) {
