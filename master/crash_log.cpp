@@ -9,22 +9,20 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <span>
 #include <string_view>
+
+#include "master/crash_blame.h"
 
 namespace drover {
 namespace {
 
 // A module is not loaded here: of it there is what the worker noted when it loaded it.
 std::string place_in_module(std::uint64_t address, const CrashReport& report) {
-  const auto count = static_cast<std::size_t>(std::clamp(report.module_count, 0, kCrashModules));
-  for (const ModuleRange& module : std::span(report.modules).first(count)) {
-    if (address < module.start || address >= module.end) continue;
-    const std::size_t length = strnlen(module.name.data(), module.name.size());
-    return fmt::format("{}+{:#x}", std::string_view(module.name.data(), length),
-                       address - module.start);
-  }
-  return "in a module";
+  const ModuleRange* module = module_at(report, address);
+  if (module == nullptr) return "in a module";
+  const std::size_t length = strnlen(module->file.data(), module->file.size());
+  return fmt::format("{}+{:#x}", std::string_view(module->file.data(), length),
+                     address - module->start);
 }
 
 // A child is forked, not exec'ed, so an address in the binary or a library means the same here.
