@@ -55,6 +55,7 @@ Master::Master(Parts parts)
                  }),
       predecessors_(context_, this),
       reopening_(context_.base),
+      recovery_(context_),
       watchdog_(context_, this),
       started_(monotonic_now()),
       is_keeper_(options_.is_foreground && std::getenv("NOTIFY_SOCKET") == nullptr) {}
@@ -160,7 +161,7 @@ void Master::limit_descriptors(rlim_t wanted) {
   log_.warning("rlimit_nofile = {} cannot be had: {}", wanted, strerrordesc_np(errno));
 }
 
-void Master::begin_generation(Settings settings) {
+void Master::begin_generation(Settings settings, ModuleImages images) {
   if (settings.rlimit_nofile > 0) limit_descriptors(static_cast<rlim_t>(settings.rlimit_nofile));
   // A number whose board a generation of long ago still uses is passed over.
   const std::uint32_t first = next_generation_;
@@ -173,7 +174,7 @@ void Master::begin_generation(Settings settings) {
   Generation::Owner* me = this;
   coming_ = std::make_unique<Generation>(context_, seats_, listeners_, next_generation_++,
                                          std::move(settings), me);
-  if (Status validating = coming_->validate(); !validating) {
+  if (Status validating = coming_->validate(std::move(images)); !validating) {
     Generation& generation = *coming_;
     generation.abort();
     on_generation_failed(generation, validating.error().message());
@@ -216,6 +217,7 @@ void Master::on_generation_ready(Generation& generation) {
 // The generation that was being built serves; the one that did drains.
 void Master::retire_former(const std::vector<std::uint32_t>& removed_listeners) {
   std::unique_ptr<Generation> former = std::exchange(current_, std::move(coming_));
+  recovery_.on_serving(former.get(), *current_);
   if (former == nullptr) return;
   former->drain(former->settings().worker_shutdown_timeout, removed_listeners);
   leaving_.push_back(std::move(former));
@@ -246,6 +248,7 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
   }
   log_failure(log_, generation.number(), why);
   leaving_.push_back(std::move(coming_));
+  recovery_.give_up_return();
   burial_.start(context_.base, Millis{0}, this);
   answer_reload(1, fmt::format("{}\n{}", why, kGoesOn));
   if (!is_first) return;
@@ -397,6 +400,7 @@ std::string Master::status(bool is_json) const {
   source.retired.add(predecessors_.totals());
   source.metrics = seats_.metrics();
   source.limits = context_.limits;
+  source.recovery = &recovery_;
   return is_json ? status_json(source) : status_table(source);
 }
 

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "common/units.h"
+#include "master/recovery_status.h"
 
 namespace drover {
 namespace {
@@ -258,13 +259,14 @@ std::string status_json(const StatusSource& source) {
   static const std::vector<ServerSettings> kNone;
   const auto& servers = current == nullptr ? kNone : current->settings().servers;
   return fmt::format(
-      R"({{"pid":{},"version":"{}","uptime_ms":{},"generations":[{}],"balance":{:.3f},"servers":[{}],"zones":[{}],"totals":{{{}}}}})"
+      R"({{"pid":{},"version":"{}","uptime_ms":{},"generations":[{}],"balance":{:.3f},"servers":[{}],"zones":[{}],{},"totals":{{{}}}}})"
       "\n",
       source.pid, DROVER_VERSION, source.uptime.count(),
       joined(source.generations, [](const Generation* each) { return generation_json(*each); }),
       current == nullptr ? 0.0 : balance_of(*current),
       joined(servers, [&](const ServerSettings& server) { return server_json(source, server); }),
-      joined(zones_of(source), &zone_json), counters_json(grand_total(source)));
+      joined(zones_of(source), &zone_json), recovery_json(*source.recovery),
+      counters_json(grand_total(source)));
 }
 
 std::string status_table(const StatusSource& source) {
@@ -286,7 +288,7 @@ std::string status_table(const StatusSource& source) {
     for (const HelperRow& row : helpers_of(*generation)) out += helper_line(row);
   }
   for (const ZoneUse& use : zones_of(source)) out += zone_line(use);
-  out += metric_lines(source);
+  out += metric_lines(source) + recovery_lines(*source.recovery);
   return out;
 }
 

@@ -8,6 +8,7 @@
 
 #include "master/generation.h"
 #include "master/metric_sums.h"
+#include "master/recovery.h"
 #include "master/totals.h"
 
 namespace drover {
@@ -19,6 +20,7 @@ struct StatusSource {
   Totals retired;                              // of all processes that are gone
   MetricSums metrics;
   LimitTable* limits = nullptr;
+  const Recovery* recovery = nullptr;
 };
 
 [[nodiscard]] std::string status_json(const StatusSource& source);

@@ -86,6 +86,23 @@ ZoneStatus zone_from(const json& in) {
   return zone;
 }
 
+ModuleStatus module_from(const json& in) {
+  ModuleStatus module;
+  in.at("name").get_to(module.name);
+  in.at("crashes").get_to(module.crashes);
+  in.at("hangs").get_to(module.hangs);
+  in.at("quarantined").get_to(module.quarantined);
+  return module;
+}
+
+RollbackStatus rollback_from(const json& in) {
+  RollbackStatus rollback;
+  in.at("window_left_ms").get_to(rollback.window_left_ms);
+  in.at("former").get_to(rollback.former);
+  in.at("taken_back").get_to(rollback.taken_back);
+  return rollback;
+}
+
 DaemonStatus status_from(const json& in) {
   DaemonStatus status;
   in.at("pid").get_to(status.pid);
@@ -96,6 +113,8 @@ DaemonStatus status_from(const json& in) {
   in.at("balance").get_to(status.balance);
   for (const json& server : in.at("servers")) status.servers.push_back(server_from(server));
   for (const json& zone : in.at("zones")) status.zones.push_back(zone_from(zone));
+  for (const json& module : in.at("modules")) status.modules.push_back(module_from(module));
+  status.rollback = rollback_from(in.at("rollback"));
   status.totals = counters_from(in.at("totals"));
   return status;
 }
@@ -114,6 +133,13 @@ std::int64_t DaemonStatus::metric(std::string_view server, const std::string& na
     if (each.name == server) return each.metrics.at(name);
   }
   throw std::out_of_range("no such server");
+}
+
+const ModuleStatus& DaemonStatus::module(std::string_view name) const {
+  for (const ModuleStatus& each : modules) {
+    if (each.name == name) return each;
+  }
+  throw std::out_of_range("no such module");
 }
 
 std::int64_t DaemonStatus::live() const {
