@@ -8,6 +8,7 @@ using Rows = std::vector<Directive<Settings>>;
 using namespace std::chrono_literals;
 
 constexpr std::int64_t kMostConnections = 10'000'000;
+constexpr std::int64_t kMostCrashes = 10'000;
 constexpr std::int64_t kMostDescriptors = 1 << 30;  // the kernel's ceiling for fs.nr_open
 
 void append(Rows& rows, Rows more) {
@@ -102,6 +103,20 @@ Rows file_rows() {
   };
 }
 
+Rows recovery_rows() {
+  return {
+      number("max_crashes", &Settings::max_crashes, {.min = 0, .max = kMostCrashes},
+             "crashes and hangs of a module before its servers are taken out of service, 0 for any "
+             "number"),
+      duration("max_crashes_window", &Settings::max_crashes_window, {.min = 1s, .max = 24h},
+               "time within which crashes and hangs count for max_crashes"),
+      duration("rollback_window", &Settings::rollback_window, {.min = 0ms, .max = 24h},
+               "time after a reload in which crashes take it back, 0 for never"),
+      number("rollback_crashes", &Settings::rollback_crashes, {.min = 0, .max = kMostCrashes},
+             "workers that may crash in rollback_window before the reload is taken back"),
+  };
+}
+
 Rows time_rows() {
   return {
       duration("ready_timeout", &Settings::ready_timeout, {.min = 10ms, .max = 1h},
@@ -127,6 +142,7 @@ const Rows& drover_directives() {
     append(rows, capacity_rows());
     append(rows, file_rows());
     append(rows, time_rows());
+    append(rows, recovery_rows());
     return rows;
   }();
   return kRows;

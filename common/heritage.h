@@ -87,11 +87,12 @@ struct Heritage {
   std::vector<int> doorbells;                         // eventfd by slot
   std::vector<PassingPair> passing;                   // by slot; empty without an acceptor server
   std::vector<ModuleImageHeritage> modules;
-  std::vector<int> access_log_fds;      // by server, -1: off
-  std::vector<ZoneHeritage> zones;      // workers and helpers only
-  std::vector<HelperHeritage> helpers;  // of the generation; workers and helpers only
-  std::int64_t worker_connections = 0;  // resolved
-  Log* log = nullptr;                   // already the child's own
+  std::vector<int> access_log_fds;            // by server, -1: off
+  std::vector<ZoneHeritage> zones;            // workers and helpers only
+  std::vector<HelperHeritage> helpers;        // of the generation; workers and helpers only
+  std::vector<std::uint32_t> closed_servers;  // quarantined, by index: not started, serve nobody
+  std::int64_t worker_connections = 0;        // resolved
+  Log* log = nullptr;                         // already the child's own
 
   [[nodiscard]] Seat& my_seat() const { return scoreboard->seats[static_cast<std::size_t>(seat)]; }
   [[nodiscard]] Board& board() const { return scoreboard->board_of(generation); }

@@ -29,6 +29,7 @@ enum class MessageType : std::uint16_t {
   kReopenLogs = 34,  // body: ReopenBody; descriptors: error log, then one for each server with an
                      // access log, in order
   kCloseListener = 35,  // body: CloseListenerBody
+  kCloseServer = 36,    // to workers. Body: CloseServerBody
 
   // Between a master, or an orphan in its place, and its successor, which may be of another
   // version:
@@ -57,6 +58,12 @@ struct ReopenBody {
 // ignored.
 struct CloseListenerBody {
   std::uint32_t listener_id;
+};
+
+// The server's module is quarantined: its connections end, its instance does, and no connection is
+// given to it any more. Its listeners are closed by kCloseListener.
+struct CloseServerBody {
+  std::uint32_t server;  // index in Settings::servers
 };
 
 // From now on this process is the master.

@@ -17,7 +17,7 @@ namespace drover {
 namespace {
 
 // Changes with every change of what follows the head that the sizes do not show.
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::uint32_t kLayout = kVersion << 24U | static_cast<std::uint32_t>(sizeof(Scoreboard));
 static_assert(sizeof(Scoreboard) < (1U << 24U));
 

@@ -45,12 +45,13 @@ struct SlotCounters {
   std::atomic<std::uint64_t> bytes_out{0};
 };
 
-// Where a module lies in a worker's memory, for the frames of a crash. The name may fill the array
-// without a NUL.
+// Where a module lies in a worker's memory, for the frames of a crash: its file's name, and its
+// own, which servers name as their protocol. Each may fill its array without a NUL.
 struct ModuleRange {
   std::uint64_t start = 0;
   std::uint64_t end = 0;
-  std::array<char, 48> name{};
+  std::array<char, 48> file{};
+  std::array<char, 48> module{};
 };
 
 // Written by the fatal-signal handler of a dying process, but for the modules, which are written
@@ -78,6 +79,8 @@ struct alignas(64) Seat {
   std::atomic<std::uint32_t> capacity{0};     // worker_connections in force
   std::atomic<std::uint32_t> loop_max_us{0};  // longest turn of the loop in the last minute
   std::atomic<std::uint32_t> loop_p99_us{0};  // what 99 of 100 turns did not exceed
+  std::atomic<std::int32_t> running{
+      -1};  // the server whose module's code runs now, by index; -1: none
   SlotCounters counters;
   CrashReport crash;
 };

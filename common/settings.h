@@ -132,6 +132,10 @@ struct Settings {
   Millis steer_linger{10'000};
   Millis hang_timeout{10'000};
   int max_draining = 4;
+  int max_crashes = 0;                // of a module's code before it is quarantined, 0: any number
+  Millis max_crashes_window{60'000};  // within so long
+  Millis rollback_window{0};          // after a reload, 0: it is never taken back
+  int rollback_crashes = 3;           // of workers, before it is
 
   std::vector<ServerSettings> servers;
   std::vector<ZoneSettings> zones;

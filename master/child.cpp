@@ -163,6 +163,15 @@ void Child::close_listener(std::uint32_t id) {
   channel_.send_body(MessageType::kCloseListener, CloseListenerBody{id});
 }
 
+void Child::close_server(std::uint32_t server) {
+  channel_.send_body(MessageType::kCloseServer, CloseServerBody{server});
+}
+
+void Child::kill_as_hung() {
+  was_hung_ = true;
+  kill(SIGABRT);
+}
+
 void Child::kill(int signal_number) const { ::kill(pid_, signal_number); }
 
 void Child::on_message(Message message) {

@@ -56,7 +56,11 @@ class Child final : private Channel::Listener {
   void drain(Millis deadline, const std::vector<std::uint32_t>& removed_listeners);
   void reopen_logs(std::uint64_t serial, const std::vector<int>& fds);
   void close_listener(std::uint32_t id);
+  void close_server(std::uint32_t server);
   void kill(int signal_number) const;
+  // Its heart has stopped: SIGABRT, for a backtrace.
+  void kill_as_hung();
+  [[nodiscard]] bool was_hung() const { return was_hung_; }
   // After it was reaped: what it still had to say, for example why it failed.
   void hear_last_words() { channel_.read_pending(); }
 
@@ -71,6 +75,7 @@ class Child final : private Channel::Listener {
   Role role_;
   std::string name_;
   State state_ = State::kStarting;
+  bool was_hung_ = false;
   Seats::Lease seat_;
   Millis born_;
   std::optional<Millis> ready_at_;

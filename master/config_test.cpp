@@ -45,6 +45,8 @@ class ConfigTest final : private Generation::Owner {
   void on_generation_ready(Generation& /*generation*/) override {}
   void on_generation_steering_changed(Generation& /*generation*/) override {}
   void on_logs_reopened(int /*pid*/, std::uint64_t /*serial*/) override {}
+  void on_worker_lost(Generation& /*generation*/, const Child& /*child*/,
+                      int /*wait_status*/) override {}
   void on_child(int /*number*/) {
     int wait_status = 0;
     const pid_t pid = waitpid(-1, &wait_status, WNOHANG);

@@ -15,6 +15,8 @@
 
 #include "master/process_end.h"
 
+#include "master/crash_blame.h"
+
 namespace drover {
 namespace {
 
@@ -35,13 +37,10 @@ std::string printable(std::string_view text) {
 
 // A module is not loaded here: of it there is what the worker noted when it loaded it.
 std::optional<Place> place_in_module(std::uint64_t address, const CrashReport& report) {
-  const auto count = static_cast<std::size_t>(std::clamp(report.module_count, 0, kCrashModules));
-  for (const ModuleRange& module : std::span(report.modules).first(count)) {
-    if (address < module.start || address >= module.end) continue;
-    const std::size_t length = strnlen(module.name.data(), module.name.size());
-    return Place{printable({module.name.data(), length}), address - module.start};
-  }
-  return std::nullopt;
+  const ModuleRange* module = module_at(report, address);
+  if (module == nullptr) return std::nullopt;
+  const std::size_t length = strnlen(module->file.data(), module->file.size());
+  return Place{printable({module->file.data(), length}), address - module->start};
 }
 
 // A child is forked, not exec'ed, so an address in the binary or a library means the same here.

@@ -77,9 +77,13 @@ bool Generation::has_acceptor() const {
                      });
 }
 
-Status Generation::validate() {
-  DROVER_TRY(images_, copy_modules(settings_));
-  return validation_.start(seats_, {&settings_, &images_, slots_, number_});
+Status Generation::validate(ModuleImages images) {
+  if (images == nullptr) {
+    DROVER_TRY(std::vector<ModuleImage> copies, copy_modules(settings_));
+    images = std::make_shared<std::vector<ModuleImage>>(std::move(copies));
+  }
+  images_ = std::move(images);
+  return validation_.start(seats_, {&settings_, images_.get(), slots_, number_});
 }
 
 void Generation::on_validated(const std::string& why) {
@@ -156,7 +160,7 @@ Heritage Generation::heritage_for(Role role, int slot) {
   heritage.settings = &settings_;
   heritage.worker_connections = worker_connections_;
   heritage.log = context_.log;
-  for (const ModuleImage& image : images_) heritage.modules.push_back(image.heritage());
+  for (const ModuleImage& image : *images_) heritage.modules.push_back(image.heritage());
   for (const UniqueFd& bell : doorbells_) heritage.doorbells.push_back(bell.get());
   if (role != Role::kAcceptor) {
     for (const auto& zone : zones_) heritage.zones.push_back(zone->heritage());
@@ -168,6 +172,7 @@ Heritage Generation::heritage_for(Role role, int slot) {
   if (role == Role::kHelper) return heritage;
   if (metric_layout_->cells > 0) heritage.metric_layout = metric_layout_;
   heritage.listeners = plan_.heritage();
+  heritage.closed_servers = closed_servers_;
   if (role == Role::kAcceptor) {
     // A socket that it never reads must not stay open because of it.
     std::erase_if(heritage.listeners, [this](const ListenerHeritage& listener) {
@@ -249,19 +254,29 @@ void Generation::abort() {
   plan_.uses.clear();
 }
 
-// Counted before the slot is filled again: the successor is to see it.
-void Generation::count_unclean_end(pid_t pid, int wait_status) {
+// The servers first: what waits in the queues that go is closed and not served.
+void Generation::close_servers(const std::vector<std::uint32_t>& servers) {
+  closed_servers_.insert(closed_servers_.end(), servers.begin(), servers.end());
+  for (Child* child : pool_->children()) {
+    if (child->role() != Role::kWorker) continue;
+    for (const std::uint32_t server : servers) child->close_server(server);
+  }
+  listeners_.close(plan_, servers);
+  pool_->forgive();
+}
+
+// Before the slot is filled again: the successor is to see what was counted and what was done.
+void Generation::note_unclean_end(pid_t pid, int wait_status) {
   if (is_clean_end(wait_status)) return;
   const std::vector<Child*> children = pool_->children();
-  const bool had_zones = std::any_of(children.begin(), children.end(), [pid](const Child* child) {
-    return child->pid() == pid && child->role() != Role::kAcceptor;
-  });
-  if (!had_zones) return;
+  const auto child = std::ranges::find(children, pid, &Child::pid);
+  if (child == children.end() || (*child)->role() == Role::kAcceptor) return;
   for (const auto& zone : zones_) zone->count_unclean_end();
+  if ((*child)->role() == Role::kWorker) owner_->on_worker_lost(*this, **child, wait_status);
 }
 
 bool Generation::on_exit(pid_t pid, int wait_status) {
-  count_unclean_end(pid, wait_status);
+  note_unclean_end(pid, wait_status);
   return validation_.on_exit(pid, wait_status) || pool_->on_exit(pid, wait_status);
 }
 

@@ -30,6 +30,8 @@ class Generation final : private WorkerPool::Owner {
     virtual void on_generation_failed(Generation& generation, const std::string& why) = 0;
     virtual void on_generation_steering_changed(Generation& generation) = 0;
     virtual void on_logs_reopened(int pid, std::uint64_t serial) = 0;
+    // One ended otherwise than in order; before its slot is filled again.
+    virtual void on_worker_lost(Generation& generation, const Child& child, int wait_status) = 0;
 
    protected:
     ~Owner() = default;
@@ -41,8 +43,8 @@ class Generation final : private WorkerPool::Owner {
   Generation& operator=(const Generation&) = delete;
   ~Generation();
 
-  // Copies the modules and starts the validator.
-  Status validate();
+  // Copies the modules, unless it is given those of another generation, and starts the validator.
+  Status validate(ModuleImages images = nullptr);
   // Opens what is new and forks everybody; after on_generation_validated.
   Status start();
   // Lets the listeners listen and everybody accept. Returns the listeners this generation has no
@@ -50,6 +52,9 @@ class Generation final : private WorkerPool::Owner {
   Result<std::vector<std::uint32_t>> serve();
   // A later call may shorten the time, never lengthen it. False: it had no more than that already.
   bool drain(Millis timeout, const std::vector<std::uint32_t>& removed_listeners);
+  // While it serves: these servers (indices in the settings) are out of service from now on. Their
+  // listeners close, their connections end, nothing of them runs in workers any more.
+  void close_servers(const std::vector<std::uint32_t>& servers);
   // Kills what there is and gives up what was not committed.
   void abort();
   bool on_exit(pid_t pid, int wait_status);
@@ -62,8 +67,10 @@ class Generation final : private WorkerPool::Owner {
   [[nodiscard]] const WorkerPool& pool() const { return *pool_; }
   [[nodiscard]] WorkerPool& pool() { return *pool_; }
   [[nodiscard]] Board& board() const { return context_.scoreboard->board_of(number_); }
-  [[nodiscard]] const std::vector<ModuleImage>& images() const { return images_; }
+  [[nodiscard]] const std::vector<ModuleImage>& images() const { return *images_; }
+  [[nodiscard]] ModuleImages kept_images() const { return images_; }
   [[nodiscard]] const ZoneSet& zones() const { return zones_; }
+  [[nodiscard]] const std::vector<std::uint32_t>& closed_servers() const { return closed_servers_; }
   // What its servers count; after it was started.
   [[nodiscard]] const MetricLayout& metrics() const { return *metric_layout_; }
   // In the order of the pool's helpers.
@@ -97,7 +104,7 @@ class Generation final : private WorkerPool::Owner {
   Status make_passing_pairs();
   [[nodiscard]] MetricLayout lay_out_metrics() const;
   void settle_worker_connections();
-  void count_unclean_end(pid_t pid, int wait_status);
+  void note_unclean_end(pid_t pid, int wait_status);
   [[nodiscard]] bool has_acceptor() const;
 
   MasterContext& context_;
@@ -113,7 +120,7 @@ class Generation final : private WorkerPool::Owner {
   Millis ready_after_{0};
   std::vector<std::string> warnings_;
   std::int64_t worker_connections_ = 0;
-  std::vector<ModuleImage> images_;
+  ModuleImages images_ = std::make_shared<std::vector<ModuleImage>>();
   std::vector<UniqueFd> access_logs_;
   std::shared_ptr<const MetricLayout> metric_layout_ = std::make_shared<MetricLayout>();
   ZoneSet zones_;
@@ -121,6 +128,7 @@ class Generation final : private WorkerPool::Owner {
   std::vector<UniqueFd> helper_doorbells_;  // by index of helpers()
   std::vector<SocketPair> passing_;         // by slot: first sends, second receives
   ListenPlan plan_;
+  std::vector<std::uint32_t> closed_servers_;
   Validation validation_;
   std::unique_ptr<WorkerPool> pool_;
   Timer<&Generation::on_not_ready_in_time> ready_timeout_;

@@ -249,6 +249,16 @@ Result<std::vector<std::uint32_t>> Listeners::commit(const ListenPlan& plan, Mil
   return removed;
 }
 
+void Listeners::close(ListenPlan& plan, const std::vector<std::uint32_t>& servers) {
+  std::erase_if(plan.uses, [&](const ListenPlan::Use& use) {
+    if (std::ranges::find(servers, use.server) == servers.end()) return false;
+    for (const ListenGroup::Member& member : use.group->members()) close_everywhere_(member.id);
+    use.group->unlink_path();
+    groups_.erase(use.group->address().to_string());
+    return true;
+  });
+}
+
 void Listeners::drop_surplus_later() {
   const bool lingers = std::any_of(groups_.begin(), groups_.end(),
                                    [](const auto& entry) { return entry.second->has_surplus(); });

@@ -112,6 +112,9 @@ class Listeners {
   // listeners that are in the plan no longer; the master's own descriptors of them are closed.
   Result<std::vector<std::uint32_t>> commit(const ListenPlan& plan, Millis steer_linger);
   [[nodiscard]] std::vector<const ListenGroup*> groups() const;
+  // Takes what these servers listen on out of a committed plan: nobody listens there any more. Not
+  // while another plan is open.
+  void close(ListenPlan& plan, const std::vector<std::uint32_t>& servers);
   // Follows the board's steered-around slots.
   void steer(const Board* board);
   // Before the first open(): what a predecessor had is not bound anew.

@@ -54,6 +54,7 @@ Master::Master(Parts parts)
                  }),
       predecessors_(context_, this),
       reopening_(context_.base),
+      recovery_(context_),
       watchdog_(context_, this),
       notify_(context_.base, &log_, [this] { return state_line(); }),
       planner_(context_, seats_, [this] { return current_.get(); }),
@@ -166,7 +167,7 @@ void Master::limit_descriptors(rlim_t wanted) {
   log_.warning("rlimit_nofile = {} cannot be had: {}", wanted, strerrordesc_np(errno));
 }
 
-void Master::begin_generation(Settings settings) {
+void Master::begin_generation(Settings settings, ModuleImages images) {
   if (settings.rlimit_nofile > 0) limit_descriptors(static_cast<rlim_t>(settings.rlimit_nofile));
   // A number whose board a generation of long ago still uses is passed over.
   const std::uint32_t first = next_generation_;
@@ -179,7 +180,7 @@ void Master::begin_generation(Settings settings) {
   Generation::Owner* me = this;
   coming_ = std::make_unique<Generation>(context_, seats_, listeners_, next_generation_++,
                                          std::move(settings), me);
-  if (Status validating = coming_->validate(); !validating) {
+  if (Status validating = coming_->validate(std::move(images)); !validating) {
     Generation& generation = *coming_;
     generation.abort();
     on_generation_failed(generation, validating.error().message());
@@ -225,6 +226,7 @@ void Master::on_generation_ready(Generation& generation) {
 // The generation that was being built serves; the one that did drains.
 void Master::retire_former(const std::vector<std::uint32_t>& removed_listeners) {
   std::unique_ptr<Generation> former = std::exchange(current_, std::move(coming_));
+  recovery_.on_serving(former.get(), *current_);
   if (former == nullptr) return;
   former->drain(former->settings().worker_shutdown_timeout, removed_listeners);
   leaving_.push_back(std::move(former));
@@ -255,6 +257,7 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
   }
   log_failure(log_, generation.number(), why);
   leaving_.push_back(std::move(coming_));
+  recovery_.give_up_return();
   burial_.start(context_.base, Millis{0}, this);
   answer_reload(1, fmt::format("{}\n{}", why, kGoesOn));
   if (!is_first) return;

@@ -19,6 +19,7 @@
 #include "master/passed_fds.h"
 #include "master/pid_file.h"
 #include "master/predecessors.h"
+#include "master/recovery.h"
 #include "master/reload_planner.h"
 #include "master/start_report.h"
 #include "master/succession.h"
@@ -63,7 +64,8 @@ class Master final : private Generation::Owner,
   [[nodiscard]] Reply with_report_as_json(const Reply& reply) const;
   [[nodiscard]] std::string report_reload(const Generation& to);
   void limit_descriptors(rlim_t wanted);
-  void begin_generation(Settings settings);
+  // Without images: the modules as they are on disk.
+  void begin_generation(Settings settings, ModuleImages images = nullptr);
   [[nodiscard]] bool is_board_free(std::uint32_t number) const;
   void reopen_logs(const Reply& reply);
   void drain_workers();
@@ -77,12 +79,17 @@ class Master final : private Generation::Owner,
   void on_generation_failed(Generation& generation, const std::string& why) override;
   void on_generation_steering_changed(Generation& generation) override;
   void on_logs_reopened(int pid, std::uint64_t serial) override;
+  void on_worker_lost(Generation& generation, const Child& child, int wait_status) override;
   void on_upgrade_succeeded(const std::vector<std::uint32_t>& removed) override;
   void on_upgrade_failed(const std::string& why) override;
   void on_successor_changed(pid_t pid) override;
   void on_predecessor_gone(pid_t pid, const Totals& totals) override;
   std::vector<Watchdog::Watched> watched_children() override;
   void on_silent(const std::vector<pid_t>& silent) override;
+
+  // recovery (master_recovery.cpp, with on_worker_lost)
+  void return_to_former();
+  void quarantine(const std::string& module);
 
   // succession (master_succession.cpp)
   Status find_heritage();
@@ -144,6 +151,7 @@ class Master final : private Generation::Owner,
   std::optional<Succession> succession_;
   std::unique_ptr<Upgrade> upgrade_;  // the other way round
   LogReopening reopening_;
+  Recovery recovery_;
   Watchdog watchdog_;
   Notify notify_;
   FdStore store_{notify_};

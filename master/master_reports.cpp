@@ -43,6 +43,7 @@ std::string Master::status(bool is_json) const {
   source.predecessors = predecessors_.remains();
   source.metrics = seats_.metrics();
   source.limits = context_.limits;
+  source.recovery = &recovery_;
   const StatusReport report = collect_status(source);
   return is_json ? status_json(report) : status_table(report);
 }

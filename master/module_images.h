@@ -3,6 +3,7 @@
 // processes). The master reads, it never loads.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct ModuleImage {
 
   [[nodiscard]] ModuleImageHeritage heritage() const { return {name, path, build_id, fd.get()}; }
 };
+
+// Of one generation, or of several that run the same.
+using ModuleImages = std::shared_ptr<const std::vector<ModuleImage>>;
 
 // `load` is a name in `module_dir` or a path (it has a slash).
 Result<ModuleImage> copy_module(const std::string& load, const std::string& module_dir);

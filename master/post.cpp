@@ -31,6 +31,11 @@ void Post::drain(Millis deadline, const std::vector<std::uint32_t>& removed_list
   if (is_first && child_ == nullptr) live_once_more();
 }
 
+void Post::forgive() {
+  policy_ = RestartPolicy();
+  if (refill_.is_pending(EV_TIMEOUT)) refill_.start(context_.base, Millis{0}, this);
+}
+
 // Once: one that dies whenever it drains must not keep its generation. It is there when this
 // returns, so that nobody takes the post for empty meanwhile.
 void Post::live_once_more() {

@@ -65,6 +65,8 @@ class Post final : private Child::Keeper {
   void drain(Millis deadline, const std::vector<std::uint32_t>& removed_listeners);
   // Its process goes on without the post, which gets another one at once: for a frozen acceptor.
   void replace(Millis drain_deadline);
+  // Whatever made its processes die is no more: the next one need not wait.
+  void forgive();
   // True when the process was this post's.
   bool on_exit(pid_t pid, int wait_status);
 

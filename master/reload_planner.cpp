@@ -34,7 +34,8 @@ ConfigurationView view_of(const Generation* generation) {
   static const std::vector<ModuleImage> kNoModules;
   if (generation == nullptr) return {std::nullopt, &kNothing, 0, &kNoModules};
   return {generation->number(), &generation->settings(),
-          static_cast<int>(generation->pool().workers().size()), &generation->images()};
+          static_cast<int>(generation->pool().workers().size()), &generation->images(),
+          generation->closed_servers()};
 }
 
 ReloadPlanner::ReloadPlanner(MasterContext& context, Seats& seats,

@@ -69,7 +69,10 @@ struct Sockets {
 
 std::vector<Sockets> sockets_of(const ConfigurationView& view) {
   std::vector<Sockets> all;
-  for (const ServerSettings& server : view.settings->servers) {
+  const std::vector<ServerSettings>& servers = view.settings->servers;
+  for (std::uint32_t index = 0; index < servers.size(); ++index) {
+    if (std::ranges::find(view.closed_servers, index) != view.closed_servers.end()) continue;
+    const ServerSettings& server = servers[index];
     const int count = server.accept == AcceptStrategy::kReuseport ? view.workers : 1;
     for (const ListenSettings& listen : server.listens)
       all.push_back({listen.address.to_string(), count});

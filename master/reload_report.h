@@ -18,6 +18,7 @@ struct ConfigurationView {
   const Settings* settings = nullptr;
   int workers = 0;                                    // resolved
   const std::vector<ModuleImage>* modules = nullptr;  // what is loaded
+  std::vector<std::uint32_t> closed_servers = {};     // by index: out of service, without sockets
 };
 
 enum class Change { kKept, kChanged, kAdded, kRemoved };

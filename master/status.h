@@ -11,6 +11,7 @@
 #include "master/generation.h"
 #include "master/metric_sums.h"
 #include "master/predecessors.h"
+#include "master/recovery.h"
 #include "master/socket_queues.h"
 #include "master/totals.h"
 
@@ -98,6 +99,17 @@ struct ZoneStatus {
   std::vector<std::uint32_t> generations;
 };
 
+struct ModuleStatus {
+  std::string name;
+  Recovery::Record record;
+};
+
+struct RollbackStatus {
+  Millis window_left{0};
+  std::uint32_t former = 0;      // the generation that a return leads to; 0: there is no way back
+  std::uint32_t taken_back = 0;  // the one that was taken back for the one that serves; 0: none
+};
+
 struct StatusReport {
   int pid = 0;
   Millis uptime{0};
@@ -107,6 +119,8 @@ struct StatusReport {
   std::vector<ServerStatus> servers;          // of the serving one
   std::vector<ListenerStatus> listeners;
   std::vector<ZoneStatus> zones;
+  std::vector<ModuleStatus> modules;  // that servers name
+  RollbackStatus rollback;
   std::vector<Predecessors::Remains> predecessors;
   Totals totals;
 };
@@ -121,6 +135,7 @@ struct StatusSource {
   std::vector<Predecessors::Remains> predecessors;
   MetricSums metrics;
   LimitTable* limits = nullptr;
+  const Recovery* recovery = nullptr;
 };
 [[nodiscard]] StatusReport collect_status(const StatusSource& source);
 

@@ -104,17 +104,29 @@ std::string predecessor_json(const Predecessors::Remains& predecessor) {
                      predecessor.processes, predecessor.live);
 }
 
+std::string module_json(const ModuleStatus& module) {
+  return fmt::format(R"({{"name":{},"crashes":{},"hangs":{},"quarantined":{}}})",
+                     quoted(module.name), module.record.crashes, module.record.hangs,
+                     module.record.is_quarantined);
+}
+
+std::string rollback_json(const RollbackStatus& rollback) {
+  return fmt::format(R"({{"window_left_ms":{},"former":{},"taken_back":{}}})",
+                     rollback.window_left.count(), rollback.former, rollback.taken_back);
+}
+
 }  // namespace
 
 std::string status_json(const StatusReport& report) {
   return fmt::format(
-      R"({{"pid":{},"version":"{}","uptime_ms":{},"generations":[{}],"balance":{:.3f},"servers":[{}],"listeners":[{}],"zones":[{}],"predecessors":[{}],"totals":{{{}}}}})"
+      R"({{"pid":{},"version":"{}","uptime_ms":{},"generations":[{}],"balance":{:.3f},"servers":[{}],"listeners":[{}],"zones":[{}],"modules":[{}],"rollback":{},"predecessors":[{}],"totals":{{{}}}}})"
       "\n",
       report.pid, DROVER_VERSION, report.uptime.count(),
       joined(report.generations,
              [now = report.now](const auto& each) { return generation_json(each, now); }),
       report.balance, joined(report.servers, &server_json),
       joined(report.listeners, &listener_json), joined(report.zones, &zone_json),
+      joined(report.modules, &module_json), rollback_json(report.rollback),
       joined(report.predecessors, &predecessor_json), counters_json(report.totals));
 }
 

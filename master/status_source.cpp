@@ -192,6 +192,18 @@ Totals grand_total(const StatusSource& source) {
   return totals;
 }
 
+std::vector<ModuleStatus> modules_of(const Recovery& recovery) {
+  std::vector<ModuleStatus> modules;
+  for (const auto& [name, record] : recovery.modules()) modules.push_back({name, record});
+  return modules;
+}
+
+RollbackStatus rollback_of(const Recovery& recovery) {
+  const Recovery::Former* former = recovery.former();
+  return {recovery.window_left(), former == nullptr ? 0 : former->generation,
+          recovery.taken_back()};
+}
+
 }  // namespace
 
 SeatReading read_seat(const Seat& seat, const SeatBounds& bounds) {
@@ -233,6 +245,8 @@ StatusReport collect_status(const StatusSource& source) {
   }
   report.listeners = listeners_of(*source.listeners, report.servers);
   report.zones = zones_of(source);
+  report.modules = modules_of(*source.recovery);
+  report.rollback = rollback_of(*source.recovery);
   report.predecessors = source.predecessors;
   report.totals = grand_total(source);
   return report;

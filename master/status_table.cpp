@@ -118,6 +118,25 @@ std::string metric_lines(const ServerStatus& server) {
   return lines;
 }
 
+// Of modules only those that have failed.
+std::string module_line(const ModuleStatus& module) {
+  const Recovery::Record& record = module.record;
+  if (record.crashes + record.hangs == 0) return "";
+  return fmt::format("module {}: crashes {}, hangs {}{}\n", module.name, record.crashes,
+                     record.hangs,
+                     record.is_quarantined ? ", quarantined: mend it, then reload" : "");
+}
+
+std::string rollback_lines(const RollbackStatus& rollback) {
+  std::string lines;
+  if (rollback.former != 0)
+    lines += fmt::format("rollback: to generation {} for another {} s\n", rollback.former,
+                         seconds(rollback.window_left));
+  if (rollback.taken_back != 0)
+    lines += fmt::format("rollback: generation {} was taken back\n", rollback.taken_back);
+  return lines;
+}
+
 }  // namespace
 
 std::string status_table(const StatusReport& report) {
@@ -130,7 +149,8 @@ std::string status_table(const StatusReport& report) {
     out += fmt::format("predecessor pid {}: {} processes drain {} connections\n", each.pid,
                        each.processes, each.live);
   for (const ServerStatus& server : report.servers) out += metric_lines(server);
-  return out;
+  for (const ModuleStatus& module : report.modules) out += module_line(module);
+  return out + rollback_lines(report.rollback);
 }
 
 }  // namespace drover

@@ -48,12 +48,12 @@ void Watchdog::on_tick() {
   owner_->on_silent(silent);
 }
 
-void Watchdog::kill_hung(const Child& child, Millis now) {
+void Watchdog::kill_hung(Child& child, Millis now) {
   if (!aborted_.emplace(child.pid(), now).second) return;
   const auto age = now.count() - child.seat()->heartbeat_ms.load(std::memory_order_relaxed);
   context_.log->error("{} hung: pid={} silent for {} ms, killing it", child.name(), child.pid(),
                       age);
-  child.kill(SIGABRT);
+  child.kill_as_hung();
 }
 
 void Watchdog::finish_off(const std::vector<Watched>& watched, Millis now) {

@@ -33,7 +33,7 @@ class Watchdog {
 
  private:
   void on_tick();
-  void kill_hung(const Child& child, Millis now);
+  void kill_hung(Child& child, Millis now);
   void finish_off(const std::vector<Watched>& watched, Millis now);
 
   MasterContext& context_;

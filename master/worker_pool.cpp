@@ -100,6 +100,10 @@ void WorkerPool::drain_next() {
   }
 }
 
+void WorkerPool::forgive() {
+  for (const auto& post : workers_) post->forgive();
+}
+
 void WorkerPool::abort() {
   state_ = State::kDraining;
   for (Post* post : posts()) post->close();

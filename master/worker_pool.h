@@ -40,6 +40,8 @@ class WorkerPool final : private Post::Owner {
   // The acceptor first; the workers when it has passed on all it had; the helpers when the last
   // worker has gone, for they write what it did last. Until then they are refilled.
   void drain(Millis deadline, const std::vector<std::uint32_t>& removed_listeners);
+  // Workers that wait to be started again need not: what made them die is gone.
+  void forgive();
   // Nobody is replaced any more, everybody is killed.
   void abort();
   bool on_exit(pid_t pid, int wait_status);

@@ -100,6 +100,8 @@ void Accepting::on_accepted(Accepted accepted) {
   DROVER_CHECK(!core_.table().is_full());
   const ListenerHeritage& listener = *accepted.listener;
   Server& server = *servers_[listener.server];
+  if (server.is_closed)
+    return ConnectionCore::count(core_.counters().closed);  // as `accepted` goes
   const ListenSettings& listen = server.settings.listens[listener.listen];
   PeerAddress peer;
   if (accepted.peer_size > 0) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 
+#include "worker/hook_run.h"
 #include "worker/write_gather.h"
 
 namespace drover {
@@ -13,7 +14,7 @@ namespace drover {
 // The carrier's instance has had a hook run: its on_batch_end is due.
 template <class Hook, class... Args>
 auto ChildTransport::call(Hook hook, Args... args) {
-  carrier_.server->runs_in_batch = true;
+  const HookRun run(*carrier_.server);
   return hook(carrier_.server->instance, carrier_.argument, args...);
 }
 

@@ -213,7 +213,7 @@ void Connection::end(drover_close_reason reason) {
   if (is_outgoing_ && !is_open_) tell_not_connected(word);
   if (is_open_) {
     write_access_log(reason);
-    server_->runs_in_batch = true;
+    const HookRun run(*server_);
     if (server_->module.on_close != nullptr) {
       server_->module.on_close(server_->instance, name, state(), reason);
     }

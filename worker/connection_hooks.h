@@ -8,6 +8,7 @@
 
 #include "common/check.h"
 #include "worker/connection.h"
+#include "worker/hook_run.h"
 #include "worker/server.h"
 
 namespace drover {
@@ -18,7 +19,7 @@ auto Connection::call(Hook hook, Args... args) {
     WriteGather& gather;
     ~Gathering() { gather.end(); }
   };
-  server_->runs_in_batch = true;
+  const HookRun run(*server_);
   WriteGather& gather = core().gather();
   gather.begin(handle());
   const Gathering gathering{gather};

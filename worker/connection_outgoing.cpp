@@ -65,7 +65,7 @@ std::uint64_t Connection::tag() const { return is_outgoing_ ? core().tags().at(h
 void Connection::tell_not_connected(std::uint64_t tag) {
   const int error = connect_error_ == 0 ? ECANCELED : connect_error_;  // 0: the worker ends
   if (server_->module.on_connect_failed == nullptr) return;
-  server_->runs_in_batch = true;
+  const HookRun run(*server_);
   server_->module.on_connect_failed(server_->instance, tag, error);
 }
 

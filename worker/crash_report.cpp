@@ -79,13 +79,15 @@ void install_crash_handler(CrashReport& report) {
   for (const int number : kFatalSignals) DROVER_CHECK(sigaction(number, &action, nullptr) == 0);
 }
 
-void record_module(CrashReport& report, std::string_view path, const void* symbol) {
+void record_module(CrashReport& report, std::string_view path, const char* name) {
   if (report.module_count == kCrashModules) return;
-  Search search{reinterpret_cast<std::uint64_t>(symbol), std::nullopt};
+  Search search{reinterpret_cast<std::uint64_t>(name), std::nullopt};
   dl_iterate_phdr(look_into, &search);
   if (!search.found) return;
   const std::string_view file = path.substr(path.rfind('/') + 1);
-  std::ranges::copy(file.substr(0, search.found->name.size()), search.found->name.begin());
+  const std::string_view module = name;
+  std::ranges::copy(file.substr(0, search.found->file.size()), search.found->file.begin());
+  std::ranges::copy(module.substr(0, search.found->module.size()), search.found->module.begin());
   report.modules[static_cast<std::size_t>(report.module_count++)] = *search.found;
 }
 

@@ -13,8 +13,9 @@ namespace drover {
 // before it says READY: the first backtrace loads libgcc, which a signal handler must not do.
 void install_crash_handler(CrashReport& report);
 
-// Notes where the shared object that holds `symbol` lies, so that frames in it are told as its
-// file's name and offset, which addr2line(1) takes. Beyond kCrashModules they stay bare addresses.
-void record_module(CrashReport& report, std::string_view path, const void* symbol);
+// Notes where the shared object lies that holds its module's `name`, so that frames in it are told
+// as its file's name and offset, which addr2line(1) takes, and a crash in it is the module's.
+// Beyond kCrashModules they stay bare addresses.
+void record_module(CrashReport& report, std::string_view path, const char* name);
 
 }  // namespace drover

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "worker/connection.h"
-#include "worker/server.h"
+#include "worker/hook_run.h"
 
 namespace drover {
 
@@ -62,7 +62,7 @@ void ModuleTimers::call_due() {
   while (const auto timer = by_instance_.pop_due(now)) {
     const Instance instance = instances_.extract(*timer).mapped();
     --instance.server->timers;
-    instance.server->runs_in_batch = true;
+    const HookRun run(*instance.server);
     instance.server->module.on_worker_timer(instance.server->instance, instance.tag);
   }
   arm();

@@ -54,12 +54,14 @@ struct Server {
   HelperList* helpers = nullptr;  // what modules asked for; in the validator only
   drover_context context{this};
   drover_server name{this};
+  int index = -1;              // in Settings::servers; -1: nobody asks
   void* instance = nullptr;    // worker_init's; null before it and after worker_exit
   std::string last_message;    // the module's last log line, to say why it could not start
   std::size_t timers = 0;      // of the instance, that run
   bool runs_in_batch = false;  // a hook of it has been called in this batch
   bool ran_in_turn = false;    // the same, until the turn's length is known
   bool is_starting = false;    // worker_init runs
+  bool is_closed = false;      // quarantined: no instance, no connections
   bool is_draining = false;    // connections that open from now on are told at once
 };
 

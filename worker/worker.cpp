@@ -21,6 +21,7 @@
 #include "worker/connection_core.h"
 #include "worker/crash_report.h"
 #include "worker/drain_schedule.h"
+#include "worker/hook_run.h"
 #include "worker/module_host.h"
 #include "worker/orphan.h"
 #include "worker/server.h"
@@ -52,6 +53,7 @@ class Worker final : private Channel::Listener, private ConnectionCore::Listener
   void before_receive() override { logs_.make_room(); }
   void on_drain_message(const Message& message);
   void on_close_listener(const Message& message);
+  void on_close_server(const Message& message);
 
   void begin_drain(Millis deadline, const std::vector<std::uint32_t>& removed);
   void on_drain_turn();
@@ -126,11 +128,15 @@ Status Worker::start_servers() {
     DROVER_TRY(servers_.back()->config,
                configure_module(module->directives, settings, *heritage_.settings));
     DROVER_TRY(servers_.back()->metrics, meter(module->metrics, servers_.size() - 1));
+    servers_.back()->index = static_cast<int>(servers_.size()) - 1;
     servers_.back()->heritage = &heritage_;
     servers_.back()->zones = &zones_;
     servers_.back()->all = &servers_;
   }
-  for (const auto& server : servers_) DROVER_TRY_DO(start_module(*server));
+  for (const std::uint32_t closed : heritage_.closed_servers) servers_[closed]->is_closed = true;
+  for (const auto& server : servers_) {
+    if (!server->is_closed) DROVER_TRY_DO(start_module(*server));
+  }
   logs_.adopt(heritage_.access_log_fds);
   return Done{};
 }
@@ -180,6 +186,8 @@ void Worker::on_message(Message message) {
       return on_drain_message(message);
     case MessageType::kCloseListener:
       return on_close_listener(message);
+    case MessageType::kCloseServer:
+      return on_close_server(message);
     case MessageType::kReopenLogs: {
       const auto body = message.body_as<ReopenBody>();
       DROVER_CHECK(body.ok());
@@ -203,6 +211,18 @@ void Worker::on_close_listener(const Message& message) {
   const auto body = message.body_as<CloseListenerBody>();
   DROVER_CHECK(body.ok());
   accepting_->close_listener(body.value().listener_id);
+}
+
+// Once told, nothing of it runs here any more.
+void Worker::on_close_server(const Message& message) {
+  const auto body = message.body_as<CloseServerBody>();
+  DROVER_CHECK(body.ok() && body.value().server < servers_.size());
+  Server& server = *servers_[body.value().server];
+  if (std::exchange(server.is_closed, true)) return;
+  core_.table().for_each([&server](Connection& connection) {
+    if (&connection.server() == &server) connection.end(DROVER_DRAINED);
+  });
+  stop_module(server);
 }
 
 void Worker::serve() {
@@ -272,7 +292,8 @@ bool Worker::on_batch_ending() {
   for (const auto& server : servers_) {
     if (!std::exchange(server->runs_in_batch, false)) continue;
     server->ran_in_turn = true;
-    if (server->module.on_batch_end == nullptr) continue;
+    if (server->module.on_batch_end == nullptr || server->is_closed) continue;
+    const RunningMark mark(*server);
     server->module.on_batch_end(server->instance);
     was_told = true;
   }
@@ -317,8 +338,8 @@ void Worker::on_doorbell() {
   core_.begin_batch();
   accepting_->on_doorbell();
   for (const auto& server : servers_) {
-    if (server->module.on_doorbell == nullptr) continue;
-    server->runs_in_batch = true;
+    if (server->module.on_doorbell == nullptr || server->is_closed) continue;
+    const HookRun run(*server);
     server->module.on_doorbell(server->instance);
   }
 }

@@ -133,6 +133,23 @@ ZoneStatus zone_from(const json& in) {
   return zone;
 }
 
+ModuleStatus module_from(const json& in) {
+  ModuleStatus module;
+  in.at("name").get_to(module.name);
+  in.at("crashes").get_to(module.crashes);
+  in.at("hangs").get_to(module.hangs);
+  in.at("quarantined").get_to(module.quarantined);
+  return module;
+}
+
+RollbackStatus rollback_from(const json& in) {
+  RollbackStatus rollback;
+  in.at("window_left_ms").get_to(rollback.window_left_ms);
+  in.at("former").get_to(rollback.former);
+  in.at("taken_back").get_to(rollback.taken_back);
+  return rollback;
+}
+
 DaemonStatus status_from(const json& in) {
   DaemonStatus status;
   in.at("pid").get_to(status.pid);
@@ -145,6 +162,8 @@ DaemonStatus status_from(const json& in) {
   for (const json& listener : in.at("listeners"))
     status.listeners.push_back(listener_from(listener));
   for (const json& zone : in.at("zones")) status.zones.push_back(zone_from(zone));
+  for (const json& module : in.at("modules")) status.modules.push_back(module_from(module));
+  status.rollback = rollback_from(in.at("rollback"));
   status.totals = counters_from(in.at("totals"));
   return status;
 }
@@ -170,6 +189,13 @@ const ListenerStatus& DaemonStatus::listener(std::string_view address) const {
     if (each.address == address) return each;
   }
   throw std::out_of_range("nobody listens at " + std::string(address));
+}
+
+const ModuleStatus& DaemonStatus::module(std::string_view name) const {
+  for (const ModuleStatus& each : modules) {
+    if (each.name == name) return each;
+  }
+  throw std::out_of_range("no such module");
 }
 
 std::int64_t DaemonStatus::live() const {

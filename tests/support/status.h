@@ -119,6 +119,19 @@ struct ZoneStatus {
   std::vector<std::uint32_t> generations;
 };
 
+struct ModuleStatus {
+  std::string name;
+  std::int64_t crashes = 0;
+  std::int64_t hangs = 0;
+  bool quarantined = false;
+};
+
+struct RollbackStatus {
+  std::int64_t window_left_ms = 0;
+  std::uint32_t former = 0;      // where a return leads to; 0: there is no window
+  std::uint32_t taken_back = 0;  // for the one that serves; 0: none
+};
+
 struct DaemonStatus {
   pid_t pid = 0;
   std::string version;
@@ -128,12 +141,16 @@ struct DaemonStatus {
   std::vector<ServerStatus> servers;
   std::vector<ListenerStatus> listeners;
   std::vector<ZoneStatus> zones;
+  std::vector<ModuleStatus> modules;
+  RollbackStatus rollback;
   Counters totals;  // survive respawns and reloads
 
   // Throws when the server does not count it.
   [[nodiscard]] std::int64_t metric(std::string_view server, const std::string& name) const;
   // Throws when nobody listens there.
   [[nodiscard]] const ListenerStatus& listener(std::string_view address) const;
+  // Throws when no server names it.
+  [[nodiscard]] const ModuleStatus& module(std::string_view name) const;
   // The generation that takes new connections, or null.
   [[nodiscard]] const GenerationStatus* serving() const;
   [[nodiscard]] std::int64_t live() const;  // connections over all generations

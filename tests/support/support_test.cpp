@@ -189,7 +189,9 @@ TEST(Status, ReadsTheDocumentedShape) {
       R"("listeners":[{"address":"127.0.0.1:7007","server":"a","half_open":1,"sockets":[{"id":1,"surplus":false,"queued":2,"backlog":4096}]},)"
       R"({"address":"unix:/x","server":null,"half_open":null,"sockets":[{"id":2,"surplus":true,"queued":null,"backlog":null}]}],)"
       R"("zones":[{"name":"z","size_bytes":4096,"state":"ready","owner":"kvs","layout":2,"unclean_ends":1,"generations":[2,1]},)"
-      R"({"name":"y","size_bytes":8192,"state":"fresh","owner":null,"layout":0,"unclean_ends":0,"generations":[2]}],"totals":{)" +
+      R"({"name":"y","size_bytes":8192,"state":"fresh","owner":null,"layout":0,"unclean_ends":0,"generations":[2]}],)"
+      R"("modules":[{"name":"kvs","crashes":4,"hangs":1,"quarantined":true}],)"
+      R"("rollback":{"window_left_ms":70,"former":1,"taken_back":0},"totals":{)" +
       counters + "}}";
 
   std::string why;
@@ -220,6 +222,11 @@ TEST(Status, ReadsTheDocumentedShape) {
   EXPECT_EQ(status->zones[0].owner, "kvs");
   EXPECT_EQ(status->zones[0].generations, (std::vector<std::uint32_t>{2, 1}));
   EXPECT_EQ(status->zones[1].owner, "");
+  EXPECT_EQ(status->module("kvs").crashes, 4);
+  EXPECT_EQ(status->module("kvs").hangs, 1);
+  EXPECT_TRUE(status->module("kvs").quarantined);
+  EXPECT_EQ(status->rollback.window_left_ms, 70);
+  EXPECT_EQ(status->rollback.former, 1U);
   EXPECT_FALSE(parse_status(R"({"pid":12})", &why));
 }
 

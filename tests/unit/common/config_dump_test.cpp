@@ -35,6 +35,10 @@ max_draining = 5
 steer_after = 1300ms
 steer_linger = 0
 hang_timeout = 1m
+max_crashes = 4
+max_crashes_window = 2m
+rollback_window = 5m
+rollback_crashes = 2
 [zone urls]
 size = 64m
 preallocate = on

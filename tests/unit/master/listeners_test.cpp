@@ -160,6 +160,24 @@ TEST_F(ListenersTest, ARemovedAddressIsNamedAndRefusesFromThenOn) {
   EXPECT_FALSE(connect_to(other).is_open());
 }
 
+TEST_F(ListenersTest, AServerThatIsClosedIsNamedAndRefusesAndTheOthersGoOn) {
+  const std::uint16_t other = free_port();
+  Settings two = settings_with(AcceptStrategy::kReuseport, other);
+  two.servers.push_back(settings_with(AcceptStrategy::kReuseport, port_).servers[0]);
+  ListenPlan plan = serve(two, 2);
+
+  listeners_.close(plan, {0});
+
+  EXPECT_EQ(closed_everywhere_.size(), 2U);
+  ASSERT_EQ(plan.heritage().size(), 2U);
+  EXPECT_EQ(plan.heritage()[0].server, 1);
+  EXPECT_FALSE(connect_to(other).is_open());
+  EXPECT_TRUE(connect_to(port_).is_open());
+  EXPECT_EQ(listeners_.heritage().size(), 1U);
+  const ListenPlan again = serve(two, 2);
+  EXPECT_TRUE(connect_to(other).is_open());
+}
+
 // The second address is refused when the first has its new options already.
 TEST_F(ListenersTest, ACommitThatIsRefusedLeavesTheOptionsAsTheyWere) {
   Settings before = settings_with(AcceptStrategy::kShared, port_);

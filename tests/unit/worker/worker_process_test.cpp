@@ -291,6 +291,47 @@ TEST_F(WorkerProcess, TakesNothingFromAClosingListenerBeforeItServes) {
   EXPECT_EQ(ask(client, "served after all"), "served after all");
 }
 
+// Its listener is open yet: what comes there meets a closed door.
+TEST_F(WorkerProcess, EndsWhatAServerHasAndTakesNothingForItOnceItIsClosed) {
+  serve();
+  const UniqueFd client = connect();
+  ASSERT_EQ(ask(client, "before"), "before");
+
+  channel_->send_body(MessageType::kCloseServer, CloseServerBody{0});
+
+  EXPECT_EQ(answer(client), "");
+  EXPECT_EQ(answer(connect()), "");
+  drain(Millis{5000});
+  EXPECT_EQ(exit_status(), 0);
+  EXPECT_EQ(counters().accepted.load(), 2U);
+  EXPECT_EQ(counters().closed.load(), 2U);
+}
+
+TEST_F(WorkerProcess, RunsNothingOfAServerThatWasClosedBeforeItWasBorn) {
+  heritage_.closed_servers = {0};
+  serve("dying", "test-modules");  // whose worker_init would take the worker with it
+
+  EXPECT_EQ(answer(connect()), "");
+  eventfd_write(heritage_.doorbells[0], 1);
+  drain(Millis{5000});
+  EXPECT_EQ(exit_status(), 0);
+}
+
+TEST_F(WorkerProcess, SaysWhoseHookRuns) {
+  const std::atomic<std::int32_t>& running = heritage_.my_seat().running;
+  serve("blocking", "test-modules");
+  const UniqueFd client = connect();
+  ASSERT_EQ(ask(client, "x"), "x");
+  EXPECT_EQ(running, -1);
+  const std::string question = "block 300\n";
+  ASSERT_EQ(::send(client.get(), question.data(), question.size(), MSG_NOSIGNAL), 10);
+
+  for (const Millis end = monotonic_now() + Millis{5000}; running != 0;)
+    ASSERT_LT(monotonic_now(), end) << "its hook has not been seen to run";
+
+  EXPECT_EQ(answer(client), question);
+}
+
 // TERM: the successor has the same doorbell, and both hear each ring.
 TEST_F(WorkerProcess, LeavesTheRingsOfItsDoorbellToOthers) {
   serve();

@@ -1,0 +1,72 @@
+#include "master/recovery.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace drover {
+
+void Recovery::count(const WorkerLoss& loss) {
+  if (loss.module.empty()) return;
+  Record& record = modules_[loss.module];
+  ++(loss.was_hung ? record.hangs : record.crashes);
+}
+
+// Quarantine counts in the window, too: what is not taken back is to be judged by all it did.
+Recovery::Remedy Recovery::judge(const WorkerLoss& loss, Millis now) {
+  const bool is_blamed = !loss.module.empty() && !modules_[loss.module].is_quarantined;
+  const bool is_too_often = is_blamed && quarantine_.after_failure(loss.module, now);
+  const bool is_window = rollback_.is_open(now);
+  if (is_window) return rollback_.after_crash(now) ? Remedy::kReturn : Remedy::kNone;
+  return is_too_often ? Remedy::kQuarantine : Remedy::kNone;
+}
+
+const Recovery::Former& Recovery::begin_return() {
+  is_returning_ = true;
+  return *former_;
+}
+
+void Recovery::give_up_return() {
+  if (!std::exchange(is_returning_, false)) return;
+  context_.log->error("cannot return to generation {}: the one that serves goes on",
+                      former_->generation);
+  end_window();
+}
+
+void Recovery::on_serving(const Generation* former, const Generation& current) {
+  const Settings& settings = current.settings();
+  quarantine_ = QuarantinePolicy(settings.max_crashes, settings.max_crashes_window);
+  std::map<std::string, Record> counted = std::exchange(modules_, {});
+  for (const ServerSettings& server : settings.servers) {
+    const Record& record = counted[server.protocol];
+    modules_[server.protocol] = {record.crashes, record.hangs, false};
+  }
+  const bool is_return = std::exchange(is_returning_, false);
+  taken_back_ = is_return && former != nullptr ? former->number() : 0;
+  is_return ? end_window() : watch(former, current);
+}
+
+void Recovery::watch(const Generation* former, const Generation& current) {
+  const Millis window = current.settings().rollback_window;
+  const Millis now = monotonic_now();
+  if (former != nullptr && !rollback_.is_open(now))
+    former_ = Former{former->number(), former->settings(), former->kept_images(), former->zones()};
+  if (window == Millis{0} || !former_) return end_window();
+  rollback_.open(now + window, current.settings().rollback_crashes);
+  window_.start(context_.base, window, this);
+}
+
+void Recovery::end_window() {
+  window_.stop();
+  rollback_.close();
+  former_.reset();
+}
+
+// A return that has begun needs the former until it is done.
+void Recovery::on_window_over() {
+  if (is_returning_) return;
+  context_.log->info("rollback_window is over: generation {} is kept no longer",
+                     former_->generation);
+  end_window();
+}
+
+}  // namespace drover

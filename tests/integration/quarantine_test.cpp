@@ -1,0 +1,267 @@
+// A module that crashes or hangs again and again is taken out of service, and nobody else is.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "tests/integration/strategies.h"
+#include "tests/support/peer.h"
+
+namespace drover::test {
+namespace {
+
+std::string server(const std::string& name, const std::string& strategy,
+                   const std::string& protocol, const std::string& port) {
+  return "\n[server " + name + "]\nlisten = 127.0.0.1:{" + port + "}\naccept = " + strategy +
+         "\nprotocol = " + protocol + "\n";
+}
+
+// Servers of a bad module at {port}, and at {port3} a second one; echo at {port2}.
+std::string text(const std::string& drover, const std::string& bad = "crashing",
+                 const std::string& strategy = "exclusive") {
+  return config(drover + "\nload = " + built("test-modules/" + bad + ".so"),
+                server("bad", strategy, bad, "port") + server("good", strategy, "echo", "port2") +
+                    server("worse", strategy, bad, "port3"));
+}
+
+bool is_quarantined(const DaemonStatus& now) {
+  return std::ranges::any_of(now.modules, &ModuleStatus::quarantined);
+}
+
+bool all_ready(const DaemonStatus& now) {
+  return std::ranges::all_of(now.serving()->workers,
+                             [](const WorkerStatus& worker) { return worker.state == "ready"; });
+}
+
+bool is_refused(Daemon& daemon, int port = 1) {
+  int why = 0;
+  return !Client::try_connect(Endpoint::v4(daemon.port(port)), &why) && why == ECONNREFUSED;
+}
+
+bool has_ended(Client& client) {
+  const Client::Next next = client.next();
+  return next == Client::Next::kEnd || next == Client::Next::kError;
+}
+
+// The worker that serves it dies, and has been missed when this returns.
+void crash(Daemon& daemon, Client& client) {
+  const std::int64_t before = daemon.status().module("crashing").crashes;
+  client.send_all("crash\n");
+  EXPECT_TRUE(has_ended(client));
+  ASSERT_TRUE(daemon.wait_for_status([&](const DaemonStatus& now) {
+    return now.module("crashing").crashes == before + 1 && all_ready(now);
+  }));
+}
+
+void crash(Daemon& daemon, int times) {
+  for (int i = 0; i < times; ++i) {
+    Client client(Endpoint::v4(daemon.port()));
+    crash(daemon, client);
+  }
+}
+
+std::vector<Client> connect_some(Daemon& daemon, int port, int count) {
+  std::vector<Client> clients;
+  for (int i = 0; i < count; ++i) {
+    clients.emplace_back(Endpoint::v4(daemon.port(port)));
+    EXPECT_EQ(clients.back().exchange("abc"), "abc");
+  }
+  return clients;
+}
+
+class Quarantine : public testing::TestWithParam<const char*> {};
+
+TEST_P(Quarantine, TakesTheModulesServersOutOfServiceAndNobodyElse) {
+  Daemon daemon({.config = text("workers = 3\nmax_crashes = 2", "crashing", GetParam())});
+  crash(daemon, 2);
+  EXPECT_FALSE(is_quarantined(daemon.status()));
+  std::vector<Client> good = connect_some(daemon, 2, 9);
+  std::vector<Client> worse = connect_some(daemon, 3, 6);
+  std::vector<Client> bad = connect_some(daemon, 1, 1);
+  const pid_t victim = owner_pid_of(bad[0].name(), daemon.port(), worker_pids(daemon));
+  const std::set<std::string> owned = clients_of(victim, daemon.port(2));
+
+  crash(daemon, bad[0]);
+
+  EXPECT_TRUE(daemon.wait_for_status(&is_quarantined));
+  EXPECT_TRUE(daemon.log_contains("module crashing quarantined: more than max_crashes = 2"));
+  EXPECT_TRUE(daemon.log_contains("out of service: server=bad,worse."));
+  EXPECT_TRUE(wait_until([&] { return is_refused(daemon, 1) && is_refused(daemon, 3); }));
+  for (Client& client : worse) EXPECT_TRUE(has_ended(client));
+  for (Client& client : good) {
+    if (owned.count(client.name()) != 0) continue;
+    EXPECT_EQ(client.exchange("still"), "still");
+  }
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(answer(daemon, 2), "hello");
+  EXPECT_EQ(daemon.status().serving()->number, 1) << "nobody drains for it";
+}
+
+TEST_P(Quarantine, LastsForWorkersThatAreStartedLater) {
+  Daemon daemon({.config = text("workers = 2\nmax_crashes = 1", "crashing", GetParam())});
+  crash(daemon, 2);
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+
+  for (const int slot : {0, 1}) {
+    const pid_t victim = daemon.worker_pid(slot);
+    kill_now(victim);
+    ASSERT_TRUE(wait_until(
+        [&] { return daemon.worker_pid(slot) != victim && all_ready(daemon.status()); }));
+  }
+
+  EXPECT_TRUE(is_refused(daemon));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(answer(daemon, 2), "hello");
+}
+
+TEST_P(Quarantine, EndsWithAReload) {
+  const std::string config = text("workers = 2\nmax_crashes = 1", "crashing", GetParam());
+  Daemon daemon({.config = config});
+  crash(daemon, 2);
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+  std::vector<Client> good = connect_some(daemon, 2, 4);
+
+  const CommandResult reload = daemon.reload(config);
+
+  EXPECT_EQ(reload.status, 0) << reload.both();
+  EXPECT_FALSE(is_quarantined(daemon.status()));
+  EXPECT_EQ(answer(daemon, 1), "hello");
+  EXPECT_EQ(answer(daemon, 3), "hello");
+  for (Client& client : good) EXPECT_EQ(client.exchange("still"), "still");
+  crash(daemon, 1);
+  EXPECT_FALSE(is_quarantined(daemon.status())) << "it counts anew";
+  EXPECT_EQ(daemon.status().module("crashing").crashes, 3);
+  crash(daemon, 1);
+  EXPECT_TRUE(daemon.wait_for_status(&is_quarantined));
+}
+
+INSTANTIATE_TEST_SUITE_P(Strategies, Quarantine, testing::ValuesIn(kStrategies), strategy_name);
+
+TEST(QuarantineOff, CountsAndTakesNobodyOutOfService) {
+  Daemon daemon({.config = text("workers = 2")});
+
+  crash(daemon, 5);
+
+  EXPECT_EQ(daemon.status().module("crashing").crashes, 5);
+  EXPECT_EQ(daemon.status().module("echo").crashes, 0);
+  EXPECT_FALSE(is_quarantined(daemon.status()));
+  EXPECT_EQ(answer(daemon), "hello");
+}
+
+TEST(QuarantineOfHangs, CountsWhoseHookRan) {
+  Daemon daemon({.config = text("workers = 2\nmax_crashes = 1\nsteer_after = 300ms\n"
+                                "hang_timeout = 500ms",
+                                "blocking")});
+
+  for (int hang = 1; hang <= 2; ++hang) {
+    Client client(Endpoint::v4(daemon.port()));
+    client.send_all("block 60000\n");
+    ASSERT_TRUE(daemon.wait_for_status(
+        [&](const DaemonStatus& now) { return now.module("blocking").hangs == hang; }));
+  }
+
+  EXPECT_TRUE(daemon.wait_for_status(&is_quarantined));
+  EXPECT_EQ(daemon.status().module("blocking").crashes, 0);
+  EXPECT_TRUE(wait_until([&] { return is_refused(daemon); }));
+  EXPECT_EQ(answer(daemon, 2), "hello");
+}
+
+TEST(QuarantineOfKills, BlamesNoModule) {
+  Daemon daemon({.config = text("workers = 1\nmax_crashes = 1")});
+
+  for (int i = 0; i < 3; ++i) {
+    const pid_t victim = daemon.worker_pid(0);
+    kill_now(victim);
+    ASSERT_TRUE(
+        wait_until([&] { return daemon.worker_pid(0) != victim && all_ready(daemon.status()); }));
+  }
+
+  EXPECT_EQ(daemon.status().module("crashing").crashes, 0);
+  EXPECT_EQ(answer(daemon), "hello");
+}
+
+// Which had waited for longer and longer: its cause has gone.
+TEST(QuarantineAndBackOff, TheSlotNeedNotWaitAnyMore) {
+  Daemon daemon({.config = text("workers = 1\nmax_crashes = 4")});
+
+  crash(daemon, 5);
+
+  EXPECT_TRUE(daemon.wait_for_status(&is_quarantined));
+  EXPECT_TRUE(daemon.log_contains("starting the next in 200 ms"));
+  EXPECT_FALSE(daemon.log_contains("starting the next in 400 ms"));
+  EXPECT_EQ(answer(daemon, 2), "hello");
+}
+
+// A slot that comes back over and over only to die before it is ready serves nobody.
+TEST(QuarantineOfOneThatDiesAtStart, LetsTheSlotServeTheOthers) {
+  const TempDir switches;
+  const std::string die = switches.file("die");
+  Daemon daemon({.config = text("workers = 1\nmax_crashes = 2", "dying"),
+                 .environment = {{"DYING_IF", die}}});
+  write_file(die, "");
+
+  kill_now(daemon.worker_pid(0));
+
+  EXPECT_TRUE(daemon.wait_for_status(&is_quarantined));
+  EXPECT_EQ(daemon.status().module("dying").crashes, 3);
+  EXPECT_EQ(answer(daemon, 2), "hello");
+  EXPECT_TRUE(is_refused(daemon));
+  EXPECT_NE(daemon.run_command({"-s", "reload"}).status, 0) << "it still dies at its start";
+  EXPECT_EQ(answer(daemon, 2), "hello");
+  EXPECT_TRUE(is_quarantined(daemon.status())) << "a reload that is refused changes nothing";
+}
+
+TEST(QuarantineOfStreams, RefusesThemAndTheirCarrierGoesOn) {
+  Daemon daemon({.config = config(
+                     "workers = 1\nmax_crashes = 1\nload = " + built("test-modules/crashing.so") +
+                         "\nload = " + built("test-modules/carrier.so"),
+                     "\n[server inner]\nprotocol = crashing\n"
+                     "\n[server outer]\nlisten = 127.0.0.1:{port}\nprotocol = carrier\n"
+                     "carrier.serve = inner\n" +
+                         echo_server("exclusive", "127.0.0.1:{port2}"))});
+  for (int i = 0; i < 2; ++i) {
+    const auto stream = make_stream_peer(Endpoint::v4(daemon.port()));
+    stream->send_all("crash\n");
+    ASSERT_TRUE(stream->ends());
+    ASSERT_TRUE(daemon.wait_for_status([&](const DaemonStatus& now) {
+      return now.module("crashing").crashes == i + 1 && all_ready(now);
+    }));
+  }
+  ASSERT_TRUE(is_quarantined(daemon.status()));
+
+  CarrierClient carrier(Endpoint::v4(daemon.port()));
+  for (std::uint32_t stream = 1; stream <= 3; ++stream) {
+    carrier.send(stream, CarrierClient::Type::kData, "x");
+    const CarrierClient::Frame frame = carrier.receive();
+    EXPECT_EQ(frame.type, CarrierClient::Type::kReset);
+    EXPECT_EQ(frame.stream, stream);
+  }
+  EXPECT_EQ(daemon.status().module("carrier").crashes, 0);
+  EXPECT_EQ(answer(daemon, 2), "hello");
+}
+
+TEST(QuarantineOfAUnixSocket, RemovesItsFile) {
+  Daemon daemon(
+      {.config = config(
+           "workers = 1\nmax_crashes = 1\nload = " + built("test-modules/crashing.so"),
+           server("bad", "exclusive", "crashing", "port") + "listen = unix:{dir}/bad.sock\n")});
+  ASSERT_TRUE(std::filesystem::exists(daemon.file("bad.sock")));
+
+  crash(daemon, 2);
+
+  EXPECT_TRUE(wait_until([&] { return !std::filesystem::exists(daemon.file("bad.sock")); }));
+}
+
+// The new master is started with all of them: an upgrade is a reload, too.
+TEST(QuarantineAndUpgrade, TheNewBinaryServesThemAgain) {
+  Daemon daemon({.config = text("workers = 1\nmax_crashes = 1")});
+  crash(daemon, 2);
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+
+  const CommandResult upgrade = daemon.run_command({"-s", "upgrade"});
+
+  EXPECT_EQ(upgrade.status, 0) << upgrade.both();
+  EXPECT_EQ(answer(daemon), "hello");
+  EXPECT_EQ(answer(daemon, 2), "hello");
+}
+
+}  // namespace
+}  // namespace drover::test
