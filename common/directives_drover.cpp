@@ -111,9 +111,9 @@ Rows recovery_rows() {
       duration("max_crashes_window", &Settings::max_crashes_window, {.min = 1s, .max = 24h},
                "time within which crashes and hangs count for max_crashes"),
       duration("rollback_window", &Settings::rollback_window, {.min = 0ms, .max = 24h},
-               "time after a reload in which crashes take it back, 0 for never"),
+               "time after a reload or upgrade in which crashes take it back, 0 for never"),
       number("rollback_crashes", &Settings::rollback_crashes, {.min = 0, .max = kMostCrashes},
-             "workers that may crash in rollback_window before the reload is taken back"),
+             "workers that may crash in rollback_window before it is taken back"),
   };
 }
 

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,27 @@ struct MasterHeritage {
     std::uint64_t value = 0;
   };
 
+  // A module's file as it was when it was loaded.
+  struct Module {
+    std::string name;
+    std::string path;
+    std::string build_id;
+    int fd = -1;
+  };
+  // What a successor returns to when its workers crash: what the writer served, or would itself
+  // have returned to.
+  struct Former {
+    std::uint32_t generation = 0;
+    std::string settings;  // dump_settings()
+    std::vector<Module> modules;
+  };
+  // How often workers ended in a module's code.
+  struct Failures {
+    std::string module;
+    std::uint64_t crashes = 0;
+    std::uint64_t hangs = 0;
+  };
+
   std::string version;           // of the binary that wrote it
   std::uint32_t generation = 0;  // the last number it used
   std::vector<Group> groups;
@@ -66,6 +88,8 @@ struct MasterHeritage {
   bool is_keeper = false;         // the writer stays in the foreground for its successors
   int keeper_fd = -1;             // the channel to an earlier one that does
   std::vector<Counter> counters;
+  std::optional<Former> former;  // of a master only
+  std::vector<Failures> failures;
 };
 
 // What was received. Whatever is not claimed is closed with it.

@@ -88,6 +88,7 @@ class Master final : private Generation::Owner,
   void on_silent(const std::vector<pid_t>& silent) override;
 
   // recovery (master_recovery.cpp, with on_worker_lost)
+  void inherit_former(Inheritance& inheritance);
   void return_to_former();
   void quarantine(const std::string& module);
 

@@ -20,8 +20,17 @@ void Master::on_worker_lost(Generation& generation, const Child& child, int wait
   if (remedy == Recovery::Remedy::kQuarantine) quarantine(loss.module);
 }
 
+// Only who may return to it keeps it.
+void Master::inherit_former(Inheritance& inheritance) {
+  recovery_.inherit(inheritance.heritage().failures);
+  if (!inheritance.heritage().former || first_settings_.rollback_window == Millis{0}) return;
+  Result<Former> former = take_former(inheritance, *context_.zones, options_.config.prefix);
+  if (former) return recovery_.inherit(std::move(former).value());
+  log_.warning("there will be no way back from this upgrade: {}", former.error().message());
+}
+
 void Master::return_to_former() {
-  const Recovery::Former& former = recovery_.begin_return();
+  const Former& former = recovery_.begin_return();
   log_.error(
       "generation {} taken back: {} workers crashed within rollback_window, more than "
       "rollback_crashes = {}; returning to what generation {} ran. The files on disk are still the "

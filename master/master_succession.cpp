@@ -67,6 +67,7 @@ void Master::inherit(Inheritance inheritance, UniqueFd channel, Ancestor ancesto
   ancestor_ = ancestor;
   if (ancestor == Ancestor::kMaster) {
     seats_.add_retired(left.counters);
+    inherit_former(inheritance);
     keeper_fd_ = left.is_keeper ? UniqueFd(fcntl(channel.get(), F_DUPFD_CLOEXEC, 0))
                                 : inheritance.claim(left.keeper_fd);
     is_keeper_ = is_keeper_ && !keeper_fd_.is_open();
@@ -159,10 +160,8 @@ MasterHeritage Master::heritage() const {
   mine.version = DROVER_VERSION;
   mine.generation = next_generation_ - 1;
   mine.groups = listeners_.heritage();
-  for (const auto& zone : current_->zones()) {
-    const ZoneHeritage each = zone->heritage();
-    mine.zones.push_back({each.name, each.size_bytes, each.fd});
-  }
+  for (const ZoneHeritage& zone : context_.zones->living())
+    mine.zones.push_back({zone.name, zone.size_bytes, zone.fd});
   mine.predecessors = predecessors_.heritage();
   mine.predecessors.insert(mine.predecessors.begin(), {getpid(), context_.scoreboard_fd});
   if (control_ != nullptr) mine.control = {control_->path(), control_->fd()};
@@ -171,6 +170,8 @@ MasterHeritage Master::heritage() const {
   mine.is_keeper = is_keeper_;
   mine.keeper_fd = keeper_fd_.get();
   mine.counters = seats_.metrics().counters();
+  mine.former = leave(recovery_.former() ? *recovery_.former() : former_of(*current_));
+  mine.failures = recovery_.failures();
   return mine;
 }
 

@@ -5,6 +5,16 @@
 
 namespace drover {
 
+void Recovery::inherit(const std::vector<MasterHeritage::Failures>& failures) {
+  for (const auto& each : failures) modules_[each.module] = {each.crashes, each.hangs, false};
+}
+
+std::vector<MasterHeritage::Failures> Recovery::failures() const {
+  std::vector<MasterHeritage::Failures> all;
+  for (const auto& [name, record] : modules_) all.push_back({name, record.crashes, record.hangs});
+  return all;
+}
+
 void Recovery::count(const WorkerLoss& loss) {
   if (loss.module.empty()) return;
   Record& record = modules_[loss.module];
@@ -20,7 +30,7 @@ Recovery::Remedy Recovery::judge(const WorkerLoss& loss, Millis now) {
   return is_too_often ? Remedy::kQuarantine : Remedy::kNone;
 }
 
-const Recovery::Former& Recovery::begin_return() {
+const Former& Recovery::begin_return() {
   is_returning_ = true;
   return *former_;
 }
@@ -48,8 +58,7 @@ void Recovery::on_serving(const Generation* former, const Generation& current) {
 void Recovery::watch(const Generation* former, const Generation& current) {
   const Millis window = current.settings().rollback_window;
   const Millis now = monotonic_now();
-  if (former != nullptr && !rollback_.is_open(now))
-    former_ = Former{former->number(), former->settings(), former->kept_images(), former->zones()};
+  if (former != nullptr && !rollback_.is_open(now)) former_ = former_of(*former);
   if (window == Millis{0} || !former_) return end_window();
   rollback_.open(now + window, current.settings().rollback_crashes);
   window_.start(context_.base, window, this);

@@ -11,6 +11,7 @@
 
 #include "master/context.h"
 #include "master/crash_blame.h"
+#include "master/former.h"
 #include "master/generation.h"
 #include "master/quarantine_policy.h"
 #include "master/rollback_policy.h"
@@ -20,12 +21,6 @@ namespace drover {
 class Recovery {
  public:
   enum class Remedy { kNone, kReturn, kQuarantine };
-  struct Former {
-    std::uint32_t generation;
-    Settings settings;
-    ModuleImages images;
-    ZoneSet zones;
-  };
   struct Record {
     std::uint64_t crashes = 0;
     std::uint64_t hangs = 0;
@@ -33,6 +28,11 @@ class Recovery {
   };
 
   explicit Recovery(MasterContext& context) : context_(context) {}
+
+  // Before the first generation serves: what a predecessor served, and what it counted.
+  void inherit(Former former) { former_ = std::move(former); }
+  void inherit(const std::vector<MasterHeritage::Failures>& failures);
+  [[nodiscard]] std::vector<MasterHeritage::Failures> failures() const;
 
   // Counts a worker of any generation.
   void count(const WorkerLoss& loss);
@@ -46,9 +46,9 @@ class Recovery {
   // It could not be built: there is no way back any more.
   void give_up_return();
   void quarantine(const std::string& module) { modules_[module].is_quarantined = true; }
-  // `current` serves in place of `former` (null: of nobody). Quarantine ends; a return opens no
-  // window, and one that is open when a reload comes goes over to it with the same former, for
-  // nobody knows yet whether the one between is good.
+  // `current` serves in place of `former`; null: of nobody, or of what was inherited. Quarantine
+  // ends; a return opens no window, and one that is open when a reload comes goes over to it with
+  // the same former, for nobody knows yet whether the one between is good.
   void on_serving(const Generation* former, const Generation& current);
 
   // By module, those that servers name.

@@ -199,7 +199,7 @@ std::vector<ModuleStatus> modules_of(const Recovery& recovery) {
 }
 
 RollbackStatus rollback_of(const Recovery& recovery) {
-  const Recovery::Former* former = recovery.former();
+  const Former* former = recovery.former();
   return {recovery.window_left(), former == nullptr ? 0 : former->generation,
           recovery.taken_back()};
 }

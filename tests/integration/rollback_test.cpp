@@ -1,5 +1,5 @@
-// A reload whose workers crash is taken back: the former settings and modules serve again, whatever
-// lies on the disk.
+// A reload or an upgrade whose workers crash is taken back: the former settings and modules serve
+// again, whatever lies on the disk.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -41,6 +41,13 @@ class Rollback : public testing::Test {
     ASSERT_TRUE(serves(daemon, "v2"));
   }
 
+  static void upgrade(Daemon& daemon, const std::string& config) {
+    daemon.rewrite_config(config);
+    const CommandResult upgrade = daemon.run_command({"-s", "upgrade"});
+    ASSERT_EQ(upgrade.status, 0) << upgrade.both();
+    ASSERT_TRUE(daemon.wait_for_log("predecessor gone: "));
+  }
+
   [[nodiscard]] static std::string say(Daemon& daemon, const std::string& word, int port = 1) {
     Client client(Endpoint::v4(daemon.port(port)));
     client.send_all(word + "\n");
@@ -78,12 +85,12 @@ class Rollback : public testing::Test {
     });
   }
   // So many copies of fragile.so, when what has retired is gone.
-  [[nodiscard]] static bool keeps_images(const Daemon& daemon, int count) {
+  [[nodiscard]] static bool keeps_images(Daemon& daemon, int count) {
     return wait_until([&] { return images_of(daemon) == count; });
   }
-  static int images_of(const Daemon& daemon) {
+  static int images_of(Daemon& daemon) {
     int count = 0;
-    const std::string fds = "/proc/" + std::to_string(daemon.master_pid()) + "/fd";
+    const std::string fds = "/proc/" + std::to_string(daemon.status().pid) + "/fd";
     for (const auto& fd : std::filesystem::directory_iterator(fds)) {
       std::error_code gone;
       const std::string target = std::filesystem::read_symlink(fd.path(), gone);
@@ -254,6 +261,67 @@ TEST_F(Rollback, CountsWorkersThatAreKilled) {
   kill_now(daemon.worker_pid(1));
 
   EXPECT_TRUE(was_taken_back(daemon, 2));
+}
+
+// --- upgrades ---
+
+TEST_F(Rollback, OfAnUpgradeReturnsToTheFormerModulesAndSettings) {
+  Daemon daemon({.config = with_window()});
+  ASSERT_EQ(say(daemon, "hello"), "v1 1\n");
+  install("v2");
+  upgrade(daemon, text("workers = 1\nrollback_window = 60s\nrollback_crashes = 0\n"));
+  const int master = daemon.status().pid;
+  EXPECT_EQ(daemon.status().rollback.former, 1U);
+  EXPECT_GT(daemon.status().rollback.window_left_ms, 0);
+  Client last(Endpoint::v4(daemon.port()));
+  last.send_all("hello\n");
+  const std::string answer = last.receive_some();
+  ASSERT_TRUE(answer.starts_with("v2 "));
+
+  crash(daemon, last);
+
+  ASSERT_TRUE(was_taken_back(daemon, 2));
+  EXPECT_EQ(daemon.status().serving()->workers.size(), 3U);
+  EXPECT_TRUE(serves(daemon, "v1"));
+  EXPECT_GT(lines_in(say(daemon, "hello")), lines_in(answer)) << "the zone goes on";
+  EXPECT_EQ(daemon.status().pid, master) << "the binary is the new one";
+  EXPECT_TRUE(daemon.log_contains("returning to what generation 1 ran"));
+  EXPECT_EQ(daemon.status().module("fragile").crashes, 1);
+}
+
+TEST_F(Rollback, OfAnUpgradeKeepsZonesThatOnlyTheFormerNames) {
+  Daemon daemon({.config = with_window()});
+  ASSERT_EQ(say(daemon, "hello"), "v1 1\n");
+  upgrade(daemon, config("workers = 2\nworker_shutdown_timeout = 60s\nmodule_dir = " +
+                             built("modules") + "\nrollback_window = 60s\nrollback_crashes = 0\n",
+                         echo_server("exclusive", "127.0.0.1:{port2}")));
+
+  kill_now(daemon.worker_pid(0));
+
+  ASSERT_TRUE(was_taken_back(daemon, 2));
+  EXPECT_EQ(say(daemon, "hello"), "v1 2\n");
+}
+
+TEST_F(Rollback, OfAnUpgradeWithinTheWindowGoesBackToTheOneBeforeBoth) {
+  Daemon daemon({.config = with_window()});
+  bring_the_bad_one(daemon, with_window());
+  crash(daemon, 1);
+  upgrade(daemon, with_window());
+  EXPECT_EQ(daemon.status().rollback.former, 1U);
+  EXPECT_EQ(daemon.status().module("fragile").crashes, 1) << "counted over the upgrade";
+
+  crash(daemon, 2);
+
+  ASSERT_TRUE(was_taken_back(daemon, 3));
+  EXPECT_TRUE(serves(daemon, "v1"));
+}
+
+TEST_F(Rollback, OfAnUpgradeKeepsNothingWithoutAWindow) {
+  Daemon daemon({.config = text("workers = 2\n")});
+  upgrade(daemon, text("workers = 2\n"));
+
+  EXPECT_TRUE(keeps_images(daemon, 1));
+  EXPECT_EQ(daemon.status().rollback.former, 0U);
 }
 
 }  // namespace

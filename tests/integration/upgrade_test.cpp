@@ -107,7 +107,8 @@ TEST(Upgrade, StoppingTheNewMasterEndsWhatDrainsOfTheFormer) {
   const CommandResult stop = daemon.run_command({"-s", "stop"});
 
   EXPECT_EQ(stop.status, 0) << stop.both();
-  EXPECT_TRUE(daemon.processes().empty()) << "stop answers when all are gone";
+  EXPECT_TRUE(daemon.workers().empty()) << "it answers when they are gone";
+  EXPECT_TRUE(wait_until([&] { return daemon.processes().empty(); }));
   EXPECT_FALSE(std::filesystem::exists(daemon.file("drover.pid")));
   EXPECT_FALSE(std::filesystem::exists(daemon.file("control.sock")));
 }

@@ -31,10 +31,13 @@ MasterHeritage example() {
   heritage.is_keeper = true;
   heritage.keeper_fd = 19;
   heritage.counters = {{"web", "echo", "echoed", 42}};
+  heritage.former = {6, "[drover]\nload = echo\n", {{"echo", "/modules/echo.so", "c0ffee", 20}}};
+  heritage.failures = {{"echo", 3, 1}};
   return heritage;
 }
 
-constexpr int kExampleFds = 10;
+const std::vector<MasterHeritage::Module> kNoModules;
+constexpr int kExampleFds = 11;
 
 std::vector<int> fds_from(int first, int count) {
   std::vector<int> fds(static_cast<std::size_t>(count));
@@ -59,6 +62,13 @@ std::string all_of(const MasterHeritage& heritage) {
   for (const auto& counter : heritage.counters)
     out << "\ncounter " << counter.server << ' ' << counter.module << ' ' << counter.name << ' '
         << counter.value;
+  if (heritage.former)
+    out << "\nformer " << heritage.former->generation << ' ' << heritage.former->settings;
+  for (const auto& module : heritage.former ? heritage.former->modules : kNoModules)
+    out << "\nmodule " << module.name << ' ' << module.path << ' ' << module.build_id << ' '
+        << module.fd;
+  for (const auto& each : heritage.failures)
+    out << "\nfailures " << each.module << ' ' << each.crashes << ' ' << each.hangs;
   return out.str();
 }
 
