@@ -63,7 +63,7 @@ void Connection::fail_to_connect(int error_number) {
 std::uint64_t Connection::tag() const { return is_outgoing_ ? core().tags().at(handle()) : 0; }
 
 void Connection::tell_not_connected(std::uint64_t tag) {
-  const int error = connect_error_ == 0 ? ECANCELED : connect_error_;  // 0: the worker ends
+  const int error = connect_error_ == 0 ? ECANCELED : connect_error_;  // 0: the instance ends
   if (server_->module.on_connect_failed == nullptr) return;
   const HookRun run(*server_);
   server_->module.on_connect_failed(server_->instance, tag, error);

@@ -14,6 +14,8 @@ class RunningMark {
   RunningMark(const RunningMark&) = delete;
   RunningMark& operator=(const RunningMark&) = delete;
   ~RunningMark() { running_.store(before_, std::memory_order_relaxed); }
+  // For good: the process ends of what ran.
+  void keep() { before_ = running_.load(std::memory_order_relaxed); }
 
  private:
   std::atomic<std::int32_t>& running_;

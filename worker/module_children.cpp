@@ -49,7 +49,7 @@ drover_conn module_open_child(drover_context* context, drover_conn parent,
   Server& carrier = *context->server;
   const bool is_complete = transport->size >= kLeastTransport && transport->write != nullptr &&
                            transport->close != nullptr;
-  const bool is_open = server != nullptr && !server->server->is_closed;
+  const bool is_open = server != nullptr && !server->server->is_closed && !carrier.is_closed;
   if (!is_open || !is_complete || find_connection(context, parent) == nullptr) return 0;
   StreamCarrier stream{.server = &carrier, .parent = parent, .argument = argument};
   std::memcpy(&stream.table, transport, std::min(transport->size, sizeof stream.table));

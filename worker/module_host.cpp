@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "worker/connection.h"
+#include "worker/hook_run.h"
 #include "worker/module_children.h"
 #include "worker/module_helpers.h"
 #include "worker/module_zones.h"
@@ -109,7 +110,7 @@ void cancel_timer(drover_context* context, drover_conn conn) {
 
 drover_timer start_timer(drover_context* context, int64_t after_ms, uint64_t tag) {
   Server& server = *context->server;
-  if (server.module.on_worker_timer == nullptr) return 0;
+  if (server.module.on_worker_timer == nullptr || server.is_closed) return 0;
   if (server.timers < DROVER_MOST_TIMERS)
     return server.core.timers().start(server, Millis{after_ms}, tag);
   if (server.core.may_log())
@@ -129,7 +130,7 @@ void* state_of(drover_context* context, drover_conn conn) {
 drover_conn connect(drover_context* context, const char* address, int64_t timeout_ms,
                     uint64_t tag) {
   const Result<Address> to = Address::parse(address);
-  if (!to.ok()) return 0;
+  if (!to.ok() || context->server->is_closed) return 0;
   return Connection::connect(*context->server, to.value(), Millis{timeout_ms}, tag);
 }
 
@@ -251,10 +252,12 @@ Connection* find_connection(drover_context* context, drover_conn conn) {
 Status start_module(Server& server) {
   server.instance = &server;  // anything but null, for a module that needs no instance
   if (server.module.worker_init == nullptr) return Done{};
+  RunningMark mark(server);
   server.is_starting = true;
   server.instance = server.module.worker_init(&module_host(), &server.context);
   server.is_starting = false;
   if (server.instance != nullptr) return Done{};
+  mark.keep();  // the worker ends of it
   return module_refusal(server, "to start");
 }
 

@@ -43,7 +43,8 @@ struct drover_module {
    * instance passed to all other hooks; null: the worker cannot start (write why with host->log).
    * `host` and `context` live until worker_exit returns.*/
   void* (*worker_init)(const struct drover_host* host, drover_context* context);
-  /* The worker is about to exit; no connection is left. */
+  /* The instance is no more needed, and no connection is left: the worker is about to exit, or goes
+   * on without this server, which is out of service. */
   void (*worker_exit)(void* instance);
 
   /* A connection was accepted (after PROXY header, access list and limits). May write and close. */
@@ -71,7 +72,7 @@ struct drover_module {
    * after a batch that had one; again if what it writes leads to another. May write. */
   void (*on_batch_end)(void* instance);
   /* An outgoing connection was not established: error is an errno, ETIMEDOUT after its time,
-   * ECANCELED when the module closed it or the worker ends. Its handle is stale; on_open was not
+   * ECANCELED when the module closed it or the instance ends. Its handle is stale; on_open was not
    * and on_close will not be called. */
   void (*on_connect_failed)(void* instance, uint64_t tag, int error);
 

@@ -190,12 +190,52 @@ TEST(QuarantineAndBackOff, TheSlotNeedNotWaitAnyMore) {
   EXPECT_EQ(answer(daemon, 2), "hello");
 }
 
+// What it asks for while it is being stopped would come when it is no more.
+TEST(QuarantineOfAStubbornModule, LeavesNothingThatCouldCallIt) {
+  Daemon daemon(
+      {.config = config("workers = 2\nmax_crashes = 1\nload = " + built("test-modules/stubborn.so"),
+                        server("bad", "acceptor balance=round-robin", "stubborn", "port") +
+                            "stubborn.to = 127.0.0.1:{port3}\n" +
+                            server("good", "acceptor balance=round-robin", "echo", "port2"))});
+  const auto crash_one = [&](Client client, int before) {
+    client.send_all("crash\n");
+    EXPECT_TRUE(has_ended(client));
+    return daemon.wait_for_status([&](const DaemonStatus& now) {
+      return now.module("stubborn").crashes == before + 1 && all_ready(now);
+    });
+  };
+  ASSERT_TRUE(crash_one(Client(Endpoint::v4(daemon.port())), 0));
+  std::vector<Client> bad;
+  for (int i = 0; i < 6; ++i) {
+    bad.emplace_back(Endpoint::v4(daemon.port()));
+    ASSERT_EQ(bad.back().exchange("abc\n"), "abc\n");
+  }
+  std::vector<Client> good = connect_some(daemon, 2, 6);
+  const pid_t victim = owner_pid_of(bad.back().name(), daemon.port(), worker_pids(daemon));
+  const std::set<std::string> owned = clients_of(victim, daemon.port(2));
+
+  ASSERT_TRUE(crash_one(std::move(bad.back()), 1));
+
+  bad.pop_back();
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+  for (Client& client : bad) EXPECT_TRUE(has_ended(client));
+  std::erase_if(good, [&](const Client& client) { return owned.count(client.name()) != 0; });
+  ASSERT_GE(good.size(), 3U) << "those of the other worker";
+  const auto until = Clock::now() + Millis{300};  // its timer would have rung, its calls failed
+  while (Clock::now() < until) {
+    for (Client& client : good) ASSERT_EQ(client.exchange("still"), "still");
+  }
+  EXPECT_EQ(daemon.status().module("stubborn").crashes, 2);
+}
+
 // A slot that comes back over and over only to die before it is ready serves nobody.
-TEST(QuarantineOfOneThatDiesAtStart, LetsTheSlotServeTheOthers) {
+class QuarantineOfOneThatDiesAtStart : public testing::TestWithParam<const char*> {};
+
+TEST_P(QuarantineOfOneThatDiesAtStart, LetsTheSlotServeTheOthers) {
   const TempDir switches;
   const std::string die = switches.file("die");
   Daemon daemon({.config = text("workers = 1\nmax_crashes = 2", "dying"),
-                 .environment = {{"DYING_IF", die}}});
+                 .environment = {{"DYING_IF", die}, {"DYING", GetParam()}}});
   write_file(die, "");
 
   kill_now(daemon.worker_pid(0));
@@ -207,6 +247,31 @@ TEST(QuarantineOfOneThatDiesAtStart, LetsTheSlotServeTheOthers) {
   EXPECT_NE(daemon.run_command({"-s", "reload"}).status, 0) << "it still dies at its start";
   EXPECT_EQ(answer(daemon, 2), "hello");
   EXPECT_TRUE(is_quarantined(daemon.status())) << "a reload that is refused changes nothing";
+}
+
+INSTANTIATE_TEST_SUITE_P(All, QuarantineOfOneThatDiesAtStart,
+                         testing::Values("abort", "exit", "refuse"),
+                         [](const auto& each) { return std::string(each.param); });
+
+// The slot that has died most often waits longest, perhaps for the one that is to blame.
+TEST(QuarantineOfOneThatDies, StartsTheSlotsThatWaited) {
+  const TempDir switches;
+  const std::string die = switches.file("die");
+  Daemon daemon({.config = text("workers = 2\nmax_crashes = 7", "dying"),
+                 .environment = {{"DYING_IF", die}}});
+  write_file(die, "");
+  kill_now(daemon.worker_pid(0));
+  ASSERT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) {
+    const WorkerStatus& worker = now.serving()->workers.at(0);
+    return worker.state == "backoff" && worker.restarts == 6;  // for 3.2 s
+  }));
+
+  kill_now(daemon.worker_pid(1));
+
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+  const auto asked = Clock::now();
+  EXPECT_TRUE(daemon.wait_for_status(&all_ready));
+  EXPECT_LT(Clock::now() - asked, Millis{2'000});
 }
 
 TEST(QuarantineOfStreams, RefusesThemAndTheirCarrierGoesOn) {

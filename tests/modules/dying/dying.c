@@ -1,5 +1,6 @@
-/* Takes the worker with it while it starts: abort() by default, exit(3) when DYING=exit is in the
- * environment. With DYING_IF it does so only while the file of that name exists. */
+/* Takes the worker with it while it starts: abort() by default; with DYING=exit in the environment
+ * it calls exit(3), with DYING=refuse it gives no instance. With DYING_IF it does so only while the
+ * file of that name exists. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ static void* init(const struct drover_host* host, drover_context* context) {
   (void)context;
   if (file != NULL && access(file, F_OK) != 0) return &state;
   if (how != NULL && strcmp(how, "exit") == 0) exit(3);
+  if (how != NULL && strcmp(how, "refuse") == 0) return NULL;
   abort();
 }
 
