@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <sstream>
 
 namespace drover {
 namespace {
@@ -62,6 +63,11 @@ std::string timestamp() {
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", parts.tm_year + 1900,
                      parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
                      now.tv_nsec / 1'000'000);
+}
+
+void Log::error_lines(std::string_view prefix, const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) error("{}{}", prefix, line);
 }
 
 void Log::write(LogLevel level, std::string_view message) {

@@ -35,6 +35,8 @@ class Log {
   void error(fmt::format_string<Args...> text, Args&&... args) {
     write(LogLevel::kError, fmt::format(text, std::forward<Args>(args)...));
   }
+  // Many things may be wrong at once: each line of `text` is a record of its own.
+  void error_lines(std::string_view prefix, const std::string& text);
   template <class... Args>
   void warning(fmt::format_string<Args...> text, Args&&... args) {
     write(LogLevel::kWarning, fmt::format(text, std::forward<Args>(args)...));

@@ -167,9 +167,9 @@ void Child::close_server(std::uint32_t server) {
   channel_.send_body(MessageType::kCloseServer, CloseServerBody{server});
 }
 
-void Child::kill_as_hung() {
+void Child::kill_as_hung(int signal_number) {
   was_hung_ = true;
-  kill(SIGABRT);
+  kill(signal_number);
 }
 
 void Child::kill(int signal_number) const { ::kill(pid_, signal_number); }

@@ -59,7 +59,7 @@ class Child final : private Channel::Listener {
   void close_server(std::uint32_t server);
   void kill(int signal_number) const;
   // Its heart has stopped: SIGABRT, for a backtrace.
-  void kill_as_hung();
+  void kill_as_hung(int signal_number);
   [[nodiscard]] bool was_hung() const { return was_hung_; }
   // After it was reaped: what it still had to say, for example why it failed.
   void hear_last_words() { channel_.read_pending(); }

@@ -265,18 +265,14 @@ void Generation::close_servers(const std::vector<std::uint32_t>& servers) {
   pool_->forgive();
 }
 
-// Before the slot is filled again: the successor is to see what was counted and what was done.
-void Generation::note_unclean_end(pid_t pid, int wait_status) {
-  if (is_clean_end(wait_status)) return;
-  const std::vector<Child*> children = pool_->children();
-  const auto child = std::ranges::find(children, pid, &Child::pid);
-  if (child == children.end() || (*child)->role() == Role::kAcceptor) return;
+// The successor is to see what was counted and what was done.
+void Generation::on_child_lost(const Child& child, int wait_status) {
+  if (child.role() == Role::kAcceptor) return;
   for (const auto& zone : zones_) zone->count_unclean_end();
-  if ((*child)->role() == Role::kWorker) owner_->on_worker_lost(*this, **child, wait_status);
+  if (child.role() == Role::kWorker) owner_->on_worker_lost(*this, child, wait_status);
 }
 
 bool Generation::on_exit(pid_t pid, int wait_status) {
-  note_unclean_end(pid, wait_status);
   return validation_.on_exit(pid, wait_status) || pool_->on_exit(pid, wait_status);
 }
 

@@ -90,6 +90,7 @@ class Generation final : private WorkerPool::Owner {
   void on_all_ready() override;
   void on_start_failed(const std::string& why) override;
   void on_steering_changed() override { owner_->on_generation_steering_changed(*this); }
+  void on_child_lost(const Child& child, int wait_status) override;
   void on_logs_reopened(int pid, std::uint64_t serial) override {
     owner_->on_logs_reopened(pid, serial);
   }
@@ -104,7 +105,6 @@ class Generation final : private WorkerPool::Owner {
   Status make_passing_pairs();
   [[nodiscard]] MetricLayout lay_out_metrics() const;
   void settle_worker_connections();
-  void note_unclean_end(pid_t pid, int wait_status);
   [[nodiscard]] bool has_acceptor() const;
 
   MasterContext& context_;

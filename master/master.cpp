@@ -7,30 +7,11 @@
 
 #include <algorithm>
 #include <csignal>
-#include <sstream>
 
-#include "common/control.h"
 #include "common/fault.h"
 #include "common/process.h"
-#include "master/configuration.h"
 
 namespace drover {
-namespace {
-
-constexpr Millis kFastStop{1'000};  // what -s stop gives the workers to leave
-
-const std::string kGoesOn = "reload refused: the running configuration goes on\n";
-const Reply kNobody = [](int, const std::string&) {};
-
-// A validator may find many things wrong: each is a line of its own in the log, too.
-void log_failure(Log& log, std::uint32_t generation, const std::string& why) {
-  std::istringstream lines(why);
-  for (std::string line; std::getline(lines, line);) {
-    log.error("generation {} failed: {}", generation, line);
-  }
-}
-
-}  // namespace
 
 Master::Master(Parts parts)
     : options_(std::move(parts.options)),
@@ -54,7 +35,7 @@ Master::Master(Parts parts)
                  }),
       predecessors_(context_, this),
       reopening_(context_.base),
-      recovery_(context_),
+      recovery_(context_, [this] { update_store(); }),
       watchdog_(context_, this),
       notify_(context_.base, &log_, [this] { return state_line(); }),
       planner_(context_, seats_, [this] { return current_.get(); }),
@@ -96,68 +77,6 @@ Status Master::prepare() {
   return Done{};
 }
 
-void Master::on_signal(int number) {
-  if (is_for_successor(number)) return;
-  switch (number) {
-    case SIGCHLD:
-      return reap();
-    case SIGHUP:
-      return reload(kNobody);
-    case SIGUSR1:
-      return reopen_logs(kNobody);
-    case SIGUSR2:
-      return upgrade(kNobody);
-    case SIGWINCH:
-      return options_.is_foreground ? void() : drain_workers();
-    case SIGQUIT:
-      return stop(current_ ? current_->settings().worker_shutdown_timeout : kFastStop, kNobody);
-    default:
-      return stop(Millis{0}, kNobody);
-  }
-}
-
-void Master::on_command(const std::string& command, const Reply& reply) {
-  if (life_ == Life::kHandedOver) return reply(1, "another master has taken over: ask again\n");
-  if (command == "reload") return reload(reply);
-  if (command == "reload --json") return reload(with_report_as_json(reply));
-  if (command == "reload --plan") return plan(ReloadPlanner::Format::kTable, reply);
-  if (command == "reload --plan --json") return plan(ReloadPlanner::Format::kJson, reply);
-  if (command == "reopen") return reopen_logs(reply);
-  if (command == "upgrade") return upgrade(reply);
-  if (command == kAdoptCommand) return reply(1, fmt::format("already running, pid {}\n", getpid()));
-  if (command == "stop") return stop(Millis{0}, reply);
-  if (command == "quit") {
-    return stop(current_ ? current_->settings().worker_shutdown_timeout : kFastStop, reply);
-  }
-  if (command == "status") return reply(0, status(false));
-  if (command == "status --json") return reply(0, status(true));
-  reply(1, fmt::format("unknown command \"{}\"\n", command.substr(0, 64)));
-}
-
-// A reload that comes while one is under way is done after it, with what the files say then.
-void Master::reload(const Reply& reply) {
-  if (life_ == Life::kStopping) return reply(1, "not reloaded: the daemon is stopping\n");
-  if (is_busy()) return next_reload_askers_.push_back(reply);
-  reload_askers_.push_back(reply);
-  notify_.reloading();
-  ConfigResult config = load_settings(options_);
-  for (const std::string& warning : config.warnings) log_.warning("{}", warning);
-  if (!config.ok()) {
-    std::string text;
-    for (const std::string& error : config.errors) {
-      log_.error("{}", error);
-      text += error + "\n";
-    }
-    log_.error("reload refused: the configuration is not valid, the running one goes on");
-    return answer_reload(1, text + kGoesOn);
-  }
-  if (Status opened = error_log_.take(config.settings); !opened) {
-    log_.error("reload refused: {}", opened.error().message());
-    return answer_reload(1, opened.error().message() + "\n" + kGoesOn);
-  }
-  begin_generation(std::move(config.settings));
-}
-
 // The hard limit is only ever raised: once lowered, no later reload could have more.
 void Master::limit_descriptors(rlim_t wanted) {
   rlimit limit{};
@@ -175,7 +94,7 @@ void Master::begin_generation(Settings settings, ModuleImages images) {
     if (++next_generation_ - first < kBoards) continue;
     error_log_.put_back();
     log_.error("reload refused: {} generations still drain", leaving_.size());
-    return answer_reload(1, "too many generations still drain\n" + kGoesOn);
+    return answer_reload(1, std::string("too many generations still drain\n") + kGoesOn);
   }
   Generation::Owner* me = this;
   coming_ = std::make_unique<Generation>(context_, seats_, listeners_, next_generation_++,
@@ -255,9 +174,9 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
   if (current_ != nullptr && current_->settings().rlimit_nofile > 0) {
     limit_descriptors(static_cast<rlim_t>(current_->settings().rlimit_nofile));
   }
-  log_failure(log_, generation.number(), why);
+  log_.error_lines(fmt::format("generation {} failed: ", generation.number()), why);
   leaving_.push_back(std::move(coming_));
-  recovery_.give_up_return();
+  recovery_.on_return_failed();
   burial_.start(context_.base, Millis{0}, this);
   answer_reload(1, fmt::format("{}\n{}", why, kGoesOn));
   if (!is_first) return;
@@ -267,72 +186,14 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
   leave_when_empty();
 }
 
-void Master::answer_reload(int status, const std::string& text) {
-  notify_.reloaded(status == 0 ? "" : text);
-  for (const Reply& reply : std::exchange(reload_askers_, {})) reply(status, text);
-  for (const Reply& reply : std::exchange(reopen_askers_, {})) reopen_logs(reply);
-  std::vector<Reply> next = std::exchange(next_reload_askers_, {});
-  if (life_ == Life::kStopping) {
-    for (const Reply& reply : next) reply(1, "not reloaded: the daemon is stopping\n");
-    return;
-  }
-  std::vector<Reply> upgrades = std::exchange(next_upgrade_askers_, {});
-  if (next.empty()) {
-    for (const Reply& reply : upgrades) upgrade(reply);
-    return;
-  }
-  next_upgrade_askers_ = std::move(upgrades);
-  reload_askers_.assign(next.begin() + 1, next.end());
-  reload(next.front());
-}
-
 void Master::on_generation_steering_changed(Generation& generation) {
   if (&generation != current_.get()) return;
   listeners_.steer(&generation.board());
   generation.ring_all();
 }
 
-// Not while a generation is being built: if that fails, the log that it named goes and the former
-// one is back, as it was opened.
-void Master::reopen_logs(const Reply& reply) {
-  if (is_busy()) return reopen_askers_.push_back(reply);
-  reopening_.begin(error_log_, all_generations(), reply);
-}
-
 void Master::on_logs_reopened(int pid, std::uint64_t serial) {
   reopening_.on_reopened(pid, serial);
-}
-
-void Master::drain_workers() {
-  if (current_ == nullptr) return;
-  if (upgrade_ != nullptr) return log_.warning("not drained: an upgrade is under way");
-  log_.notice("draining: generation={}, reload to serve again", current_->number());
-  current_->drain(current_->settings().worker_shutdown_timeout, {});
-  leaving_.push_back(std::move(current_));
-}
-
-// A second, faster stop shortens the first.
-void Master::stop(Millis timeout, const Reply& reply) {
-  log_.notice("stopping: within {} ms", timeout.count());
-  stop_predecessors(timeout);
-  life_ = Life::kStopping;
-  notify_.stopping();
-  stop_askers_.push_back(reply);
-  if (upgrade_ != nullptr) upgrade_->abort("the daemon is stopping");
-  if (coming_ != nullptr) {
-    coming_->abort();
-    leaving_.push_back(std::move(coming_));
-  }
-  answer_reload(1, "not reloaded: the daemon is stopping\n");
-  for (const Reply& each : std::exchange(next_upgrade_askers_, {}))
-    each(1, "not upgraded: the daemon is stopping\n");
-  if (current_ != nullptr) leaving_.push_back(std::move(current_));
-  const std::vector<std::uint32_t> closed = listeners_.close_all();
-  update_store();
-  for (const auto& generation : leaving_) {
-    if (generation->state() != Generation::State::kFailed) generation->drain(timeout, closed);
-  }
-  leave_when_empty();
 }
 
 void Master::reap() {

@@ -54,24 +54,31 @@ class Master final : private Generation::Owner,
 
  private:
   enum class Life { kStarting, kRunning, kHandedOver, kStopping };
+  static constexpr Millis kFastStop{1'000};  // what -s stop gives the workers to leave
+  static constexpr const char* kGoesOn = "reload refused: the running configuration goes on\n";
 
-  // requests
   Status prepare();
+
+  // requests (master_requests.cpp)
   void on_signal(int number);
   void on_command(const std::string& command, const Reply& reply);
   void reload(const Reply& reply);
   void plan(ReloadPlanner::Format format, const Reply& reply);
   [[nodiscard]] Reply with_report_as_json(const Reply& reply) const;
   [[nodiscard]] std::string report_reload(const Generation& to);
-  void limit_descriptors(rlim_t wanted);
-  // Without images: the modules as they are on disk.
-  void begin_generation(Settings settings, ModuleImages images = nullptr);
-  [[nodiscard]] bool is_board_free(std::uint32_t number) const;
   void reopen_logs(const Reply& reply);
   void drain_workers();
   void upgrade(const Reply& reply);
   void stop(Millis timeout, const Reply& reply);
   [[nodiscard]] std::string status(bool is_json) const;
+  void answer_reload(int status, const std::string& text);
+  void begin_what_waits();
+
+  // generations
+  void limit_descriptors(rlim_t wanted);
+  // Without images: the modules as they are on disk.
+  void begin_generation(Settings settings, ModuleImages images = nullptr);
+  [[nodiscard]] bool is_board_free(std::uint32_t number) const;
 
   // what generations and children tell
   void on_generation_validated(Generation& generation) override;
@@ -90,6 +97,7 @@ class Master final : private Generation::Owner,
   // recovery (master_recovery.cpp, with on_worker_lost)
   void inherit_former(Inheritance& inheritance);
   void return_to_former();
+  void cancel_return();
   void quarantine(const std::string& module);
 
   // succession (master_succession.cpp)
@@ -123,7 +131,6 @@ class Master final : private Generation::Owner,
   void reap();
   void retire_former(const std::vector<std::uint32_t>& removed_listeners);
   void cut_oldest_beyond_limit();
-  void answer_reload(int status, const std::string& text);
   void bury_the_dead();
   void leave_when_empty();
   [[nodiscard]] std::vector<Generation*> all_generations() const;

@@ -42,7 +42,16 @@ void Master::return_to_former() {
   } else {
     begin_generation(former.settings, former.images);
   }
-  if (coming_ == nullptr) recovery_.give_up_return();
+  if (coming_ == nullptr) recovery_.on_return_failed();
+}
+
+void Master::cancel_return() {
+  coming_->abort();
+  leaving_.push_back(std::move(coming_));
+  error_log_.put_back();
+  recovery_.on_return_failed();
+  burial_.start(context_.base, Millis{0}, this);
+  begin_what_waits();
 }
 
 void Master::quarantine(const std::string& module) {

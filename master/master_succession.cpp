@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <sstream>
 
 #include "common/fault.h"
 #include "common/process.h"
@@ -194,14 +193,13 @@ void Master::upgrade(const Reply& reply) {
 void Master::on_upgrade_failed(const std::string& why) {
   upgrade_.reset();
   context_.scoreboard->head.heir_pid = 0;
-  std::istringstream lines(why);
-  for (std::string line; std::getline(lines, line);) log_.error("upgrade failed: {}", line);
+  log_.error_lines("upgrade failed: ", why);
   answer_upgrade(1, fmt::format("{}\nupgrade refused: the running binary goes on\n", why));
   predecessors_.resume();
   if (life_ == Life::kStopping) return leave_when_empty();
   if (pid_file_) static_cast<void>(pid_file_->take_over());  // it may have written its own already
   listeners_.put_back();
-  answer_reload(1, "");  // nobody waits for one; those who came meanwhile are next
+  begin_what_waits();
 }
 
 void Master::answer_upgrade(int status, const std::string& text) {

@@ -10,6 +10,7 @@
 #include "master/process_end.h"
 
 namespace drover {
+
 Status Post::fill() {
   Result<std::unique_ptr<Child>> child = owner_->spawn_for(*this, this);
   if (!child) return std::move(child).error();
@@ -102,9 +103,11 @@ void Post::on_unexpected_end(const Child& child, int wait_status) {
                         describe_end(wait_status),
                         report};
   }
-  if (!log_rate_.allow(monotonic_now())) return;
-  log_end(child, wait_status);
-  if (report) log_crash(*context_.log, child.name(), *report);
+  if (log_rate_.allow(monotonic_now())) {
+    log_end(child, wait_status);
+    if (report) log_crash(*context_.log, child.name(), *report);
+  }
+  owner_->on_child_lost(child, wait_status);
 }
 
 void Post::log_end(const Child& child, int wait_status) {
@@ -128,7 +131,7 @@ void Post::on_not_ready_in_time() {
   if (child_ == nullptr || child_->state() != Child::State::kStarting) return;
   context_.log->error("{} not ready: pid={} after {} ms, killing it", child_->name(), child_->pid(),
                       ready_timeout_.count());
-  child_->kill(SIGKILL);
+  child_->kill_as_hung(SIGKILL);
 }
 
 void Post::on_child_ready(Child& child) {

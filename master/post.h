@@ -34,6 +34,8 @@ class Post final : private Child::Keeper {
     // The process ended, or could not be started. `why` is for people.
     virtual void on_post_vacated(Post& post, const std::string& why) = 0;
     virtual void on_logs_reopened(int pid, std::uint64_t serial) = 0;
+    // One ended otherwise than in order. It has been logged; its post is not filled again yet.
+    virtual void on_child_lost(const Child& child, int wait_status) = 0;
 
    protected:
     ~Owner() = default;

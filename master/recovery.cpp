@@ -16,9 +16,9 @@ std::vector<MasterHeritage::Failures> Recovery::failures() const {
 }
 
 void Recovery::count(const WorkerLoss& loss) {
-  if (loss.module.empty()) return;
-  Record& record = modules_[loss.module];
-  ++(loss.was_hung ? record.hangs : record.crashes);
+  const auto record = modules_.find(loss.module);
+  if (record == modules_.end()) return;
+  ++(loss.was_hung ? record->second.hangs : record->second.crashes);
 }
 
 // Quarantine counts in the window, too: what is not taken back is to be judged by all it did.
@@ -35,11 +35,13 @@ const Former& Recovery::begin_return() {
   return *former_;
 }
 
-void Recovery::give_up_return() {
+// The window may have ended meanwhile.
+void Recovery::on_return_failed() {
   if (!std::exchange(is_returning_, false)) return;
-  context_.log->error("cannot return to generation {}: the one that serves goes on",
-                      former_->generation);
-  end_window();
+  const bool is_last = rollback_.after_failed_return() || !rollback_.is_open(monotonic_now());
+  context_.log->error("cannot return to generation {}: {}", former_->generation,
+                      is_last ? "there is no way back any more" : "the way back stays open");
+  if (is_last) let_go();
 }
 
 void Recovery::on_serving(const Generation* former, const Generation& current) {
@@ -75,7 +77,12 @@ void Recovery::on_window_over() {
   if (is_returning_) return;
   context_.log->info("rollback_window is over: generation {} is kept no longer",
                      former_->generation);
+  let_go();
+}
+
+void Recovery::let_go() {
   end_window();
+  on_kept_no_longer_();
 }
 
 }  // namespace drover

@@ -5,9 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "master/context.h"
 #include "master/crash_blame.h"
@@ -27,7 +30,9 @@ class Recovery {
     bool is_quarantined = false;
   };
 
-  explicit Recovery(MasterContext& context) : context_(context) {}
+  // `on_kept_no_longer`: the former's images and zones have been let go.
+  Recovery(MasterContext& context, std::function<void()> on_kept_no_longer)
+      : context_(context), on_kept_no_longer_(std::move(on_kept_no_longer)) {}
 
   // Before the first generation serves: what a predecessor served, and what it counted.
   void inherit(Former former) { former_ = std::move(former); }
@@ -43,8 +48,9 @@ class Recovery {
 
   // The way back is taken: what to build.
   const Former& begin_return();
-  // It could not be built: there is no way back any more.
-  void give_up_return();
+  // It could not be built, or is not wanted any more; nothing, when none was under way.
+  void on_return_failed();
+  [[nodiscard]] bool is_returning() const { return is_returning_; }
   void quarantine(const std::string& module) { modules_[module].is_quarantined = true; }
   // `current` serves in place of `former`; null: of nobody, or of what was inherited. Quarantine
   // ends; a return opens no window, and one that is open when a reload comes goes over to it with
@@ -63,9 +69,11 @@ class Recovery {
  private:
   void watch(const Generation* former, const Generation& current);
   void end_window();
+  void let_go();
   void on_window_over();
 
   MasterContext& context_;
+  std::function<void()> on_kept_no_longer_;
   std::map<std::string, Record> modules_;
   QuarantinePolicy quarantine_;
   RollbackPolicy rollback_;

@@ -169,16 +169,20 @@ ZoneStatus zone_of(const Zone& zone) {
 std::vector<ZoneStatus> zones_of(const StatusSource& source) {
   std::vector<ZoneStatus> zones;
   std::vector<const Zone*> seen;
-  for (const Generation* generation : source.generations) {
-    for (const auto& zone : generation->zones()) {
+  const auto add = [&](std::uint32_t generation, const ZoneSet& set) {
+    for (const auto& zone : set) {
       const auto at = std::ranges::find(seen, zone.get()) - seen.begin();
       if (at == std::ssize(seen)) {
         seen.push_back(zone.get());
         zones.push_back(zone_of(*zone));
       }
-      zones[static_cast<std::size_t>(at)].generations.push_back(generation->number());
+      std::vector<std::uint32_t>& users = zones[static_cast<std::size_t>(at)].generations;
+      if (std::ranges::find(users, generation) == users.end()) users.push_back(generation);
     }
-  }
+  };
+  for (const Generation* generation : source.generations)
+    add(generation->number(), generation->zones());
+  if (const Former* former = source.recovery->former()) add(former->generation, former->zones);
   return zones;
 }
 

@@ -45,21 +45,13 @@ bool Validation::on_exit(pid_t pid, int wait_status) {
   if (child_ == nullptr || child_->pid() != pid) return false;
   child_->hear_last_words();
   if (why_not_.empty() && !(said_yes_ && is_clean_end(wait_status)))
-    why_not_ = describe_end(wait_status);
+    why_not_ = "the validator " + describe_end(wait_status) + doing();
   metrics_ = child_->metrics();
   child_.reset();
   timeout_.stop();
   const OnDone on_done = std::exchange(on_done_, [](const std::string&) {});
   on_done(why_not_);
   return true;
-}
-
-std::string Validation::describe_end(int wait_status) const {
-  const std::string how = WIFSIGNALED(wait_status)
-                              ? fmt::format("was killed by signal {} ({})", WTERMSIG(wait_status),
-                                            strsignal(WTERMSIG(wait_status)))
-                              : fmt::format("exited with status {}", WEXITSTATUS(wait_status));
-  return "the validator " + how + doing();
 }
 
 // Modules run code while they are loaded and in `validate`; what happens then is theirs.

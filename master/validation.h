@@ -51,7 +51,6 @@ class Validation final : private Child::Keeper {
   void on_child_reopened_logs(Child& /*child*/, std::uint64_t /*serial*/) override {}
   void on_child_wants_helper(Child& child, const Message& message) override;
   void on_timeout();
-  [[nodiscard]] std::string describe_end(int wait_status) const;
   [[nodiscard]] std::string doing() const;
 
   MasterContext& context_;

@@ -53,7 +53,7 @@ void Watchdog::kill_hung(Child& child, Millis now) {
   const auto age = now.count() - child.seat()->heartbeat_ms.load(std::memory_order_relaxed);
   context_.log->error("{} hung: pid={} silent for {} ms, killing it", child.name(), child.pid(),
                       age);
-  child.kill_as_hung();
+  child.kill_as_hung(SIGABRT);
 }
 
 void Watchdog::finish_off(const std::vector<Watched>& watched, Millis now) {

@@ -149,6 +149,10 @@ void WorkerPool::on_logs_reopened(int pid, std::uint64_t serial) {
   owner_->on_logs_reopened(pid, serial);
 }
 
+void WorkerPool::on_child_lost(const Child& child, int wait_status) {
+  owner_->on_child_lost(child, wait_status);
+}
+
 bool WorkerPool::is_silent(const Child& child) const {
   return std::find(silent_.begin(), silent_.end(), child.pid()) != silent_.end();
 }

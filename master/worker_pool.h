@@ -23,6 +23,8 @@ class WorkerPool final : private Post::Owner {
     // Whom to steer around has changed on the board.
     virtual void on_steering_changed() = 0;
     virtual void on_logs_reopened(int pid, std::uint64_t serial) = 0;
+    // As Post::Owner has it.
+    virtual void on_child_lost(const Child& child, int wait_status) = 0;
     // The last worker has gone; the helpers have been told to drain, or there are none.
     virtual void on_helpers_told() = 0;
 
@@ -64,6 +66,7 @@ class WorkerPool final : private Post::Owner {
   void on_post_ready(Post& post) override;
   void on_post_vacated(Post& post, const std::string& why) override;
   void on_logs_reopened(int pid, std::uint64_t serial) override;
+  void on_child_lost(const Child& child, int wait_status) override;
 
   std::unique_ptr<Post> make_post(Post::Place place);
   [[nodiscard]] std::vector<Post*> posts() const;

@@ -16,7 +16,7 @@ Status check_size(const ZoneSettings& wanted, const Zone& living) {
   if (wanted.size_bytes == has.size_bytes) return Done{};
   return Error(fmt::format(
       "{}: {} differs from {}, which the zone has since {}; a zone keeps its size as long as a "
-      "generation uses it",
+      "generation uses it, or rollback_window keeps one that did",
       where(wanted), format_size(wanted.size_bytes), format_size(has.size_bytes),
       has.source.to_string()));
 }

@@ -123,7 +123,7 @@ std::vector<BadLines> bad_lines() {
        {"{conf}:8: server web: module configured refused its configuration: blue is never loud\n"}},
       {"crash",
        "configured.lines = 1\nconfigured.greeting = crash\n",
-       {"the validator was killed by signal 6 (Aborted) while module configured checked server "
+       {"the validator was killed by signal 6 (SIGABRT) while module configured checked server "
         "web\n"}},
   };
 }

@@ -225,31 +225,118 @@ TEST_F(Rollback, ComesBeforeQuarantineAndQuarantineAfterTheWindow) {
   EXPECT_TRUE(daemon.status().module("fragile").quarantined);
 }
 
-TEST_F(Rollback, WhenItCannotBeDoneTheNewOneGoesOn) {
-  const TempDir faults;
-  const std::string rules = faults.file("rules");
-  write_file(rules, "");
-  Daemon daemon({.config = with_window("ready_timeout = 1s\nmax_crashes = 3\n"),
-                 .faulty = true,
-                 .environment = {{"DROVER_FAULT", "@" + rules}}});
-  bring_the_bad_one(daemon, with_window("ready_timeout = 1s\nmax_crashes = 3\n"));
-  crash(daemon, 1);
-  ASSERT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) {
-    return std::ranges::all_of(now.serving()->workers,
-                               [](const WorkerStatus& each) { return each.state == "ready"; });
-  }));
-  write_file(rules, "ready:timeout");
+TEST_F(Rollback, CountsTowardsAQuarantineThatComesAfterTheWindow) {
+  const std::string config =
+      text("workers = 3\nmax_crashes = 2\nrollback_window = 1500ms\nrollback_crashes = 9\n");
+  Daemon daemon({.config = config});
+  bring_the_bad_one(daemon, config);
+  crash(daemon, 2);
+  ASSERT_TRUE(daemon.wait_for_log("rollback_window is over: "));
+  EXPECT_FALSE(daemon.status().module("fragile").quarantined);
 
   crash(daemon, 1);
 
-  EXPECT_TRUE(daemon.wait_for_log("cannot return to generation 1: the one that serves goes on"));
-  write_file(rules, "");
+  EXPECT_TRUE(daemon.status().module("fragile").quarantined);
+}
+
+// --- returns that do not come about ---
+
+// With a return under way: "ready:timeout" makes one that does not get on, "eventfd" one that
+// fails at once.
+class Returning : public Rollback {
+ protected:
+  Returning() : rules_(faults_.file("rules")) { write_file(rules_, ""); }
+
+  [[nodiscard]] DaemonOptions options(const std::string& more) const {
+    return {.config = with_window(more),
+            .faulty = true,
+            .environment = {{"DROVER_FAULT", "@" + rules_}}};
+  }
+  // Generation 3 is being built, and is generation 1 again.
+  void begin(Daemon& daemon, const std::string& more, const std::string& rule = "ready:timeout") {
+    bring_the_bad_one(daemon, with_window(more));
+    crash(daemon, 1);
+    begin_another(daemon, rule);
+  }
+  void begin_another(Daemon& daemon, const std::string& rule) {
+    ASSERT_TRUE(all_ready(daemon));
+    write_file(rules_, rule);
+    crash(daemon, 1);
+  }
+  void let_it_come() const { write_file(rules_, ""); }
+  [[nodiscard]] static bool all_ready(Daemon& daemon) {
+    return daemon.wait_for_status([](const DaemonStatus& now) {
+      return std::ranges::all_of(now.serving()->workers,
+                                 [](const WorkerStatus& each) { return each.state == "ready"; });
+    });
+  }
+
+  TempDir faults_;
+  std::string rules_;
+};
+
+TEST_F(Returning, FailsTheNewOneGoesOnAndItIsTriedOnceMore) {
+  const std::string more = "max_crashes = 5\n";
+  Daemon daemon(options(more));
+  begin(daemon, more, "eventfd");
+
+  ASSERT_TRUE(daemon.wait_for_log("cannot return to generation 1: the way back stays open"));
+  let_it_come();
   EXPECT_EQ(daemon.status().serving()->number, 2U);
-  EXPECT_EQ(daemon.status().rollback.former, 0U);
+  EXPECT_EQ(daemon.status().rollback.former, 1U);
   EXPECT_TRUE(serves(daemon, "v2"));
   EXPECT_EQ(answer(daemon, 2), "hello");
+  ASSERT_TRUE(all_ready(daemon));
+  crash(daemon, 1);
+  begin_another(daemon, "eventfd");
+  ASSERT_TRUE(daemon.wait_for_log("cannot return to generation 1: there is no way back any more"));
+  let_it_come();
+  EXPECT_EQ(daemon.status().rollback.former, 0U);
+  ASSERT_TRUE(all_ready(daemon));
   crash(daemon, 2);
   EXPECT_TRUE(daemon.status().module("fragile").quarantined) << "as after any window";
+}
+
+TEST_F(Returning, IsGivenUpForADrain) {
+  const std::string more = "ready_timeout = 60s\n";
+  DaemonOptions daemonized = options(more);
+  daemonized.daemonize = true;  // there WINCH is a drain
+  Daemon daemon(daemonized);
+  begin(daemon, more);
+
+  daemon.signal_master(SIGWINCH);
+  let_it_come();
+
+  EXPECT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) {
+    return now.generations.empty();
+  })) << "nobody serves";
+  EXPECT_EQ(daemon.run_command({"-s", "reload"}).status, 0);
+  EXPECT_TRUE(serves(daemon, "v2")) << "the files' code";
+}
+
+TEST_F(Returning, IsEndedByAStop) {
+  const std::string more = "ready_timeout = 60s\n";
+  Daemon daemon(options(more));
+  begin(daemon, more);
+
+  EXPECT_EQ(daemon.stop(SIGTERM), 0);
+}
+
+TEST_F(Returning, IsFollowedByAReloadAndAnUpgradeThatCameMeanwhile) {
+  const std::string more = "ready_timeout = 1s\n";
+  Daemon daemon(options(more));
+  begin(daemon, more);
+  install("v1");
+
+  daemon.signal_master(SIGHUP);
+  daemon.signal_master(SIGUSR2);
+  let_it_come();
+
+  EXPECT_TRUE(daemon.wait_for_status(
+      [](const DaemonStatus& now) { return now.serving() && now.serving()->number == 5; }));
+  EXPECT_TRUE(daemon.log_contains("cannot return to generation 1: "));
+  EXPECT_TRUE(daemon.log_contains("serving: generation=4"));
+  EXPECT_TRUE(serves(daemon, "v1"));
 }
 
 // It counts workers that end badly, whoever is to blame.
@@ -295,6 +382,9 @@ TEST_F(Rollback, OfAnUpgradeKeepsZonesThatOnlyTheFormerNames) {
   upgrade(daemon, config("workers = 2\nworker_shutdown_timeout = 60s\nmodule_dir = " +
                              built("modules") + "\nrollback_window = 60s\nrollback_crashes = 0\n",
                          echo_server("exclusive", "127.0.0.1:{port2}")));
+
+  ASSERT_EQ(daemon.status().zones.size(), 1U);
+  EXPECT_EQ(daemon.status().zones[0].generations, std::vector<std::uint32_t>{1});
 
   kill_now(daemon.worker_pid(0));
 

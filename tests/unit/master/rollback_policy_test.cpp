@@ -45,5 +45,17 @@ TEST(RollbackPolicy, CountsAnewForAReloadWithinTheWindow) {
   EXPECT_TRUE(policy.after_crash(Millis{1'999}));
 }
 
+TEST(RollbackPolicy, TriesAReturnThatFailedOnceMore) {
+  RollbackPolicy policy;
+  policy.open(Millis{1'000}, 1);
+  static_cast<void>(policy.after_crash(Millis{0}));
+  ASSERT_TRUE(policy.after_crash(Millis{0}));
+
+  EXPECT_FALSE(policy.after_failed_return());
+  EXPECT_FALSE(policy.after_crash(Millis{10}));
+  EXPECT_TRUE(policy.after_crash(Millis{10}));
+  EXPECT_TRUE(policy.after_failed_return());
+}
+
 }  // namespace
 }  // namespace drover

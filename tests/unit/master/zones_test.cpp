@@ -57,7 +57,8 @@ TEST(Zones, RefuseAnotherSizeWithBothAndWhereTheyStand) {
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().message(),
             "drover.conf:9: [zone urls] size: 16k differs from 8k, which the zone has since "
-            "drover.conf:4; a zone keeps its size as long as a generation uses it");
+            "drover.conf:4; a zone keeps its size as long as a generation uses it, or "
+            "rollback_window keeps one that did");
 }
 
 TEST(Zones, OfARefusedConfigurationAreGivenUp) {
