@@ -160,5 +160,20 @@ TEST(Adoption, OfNobodyIsAStartBesideOrphansThatDrain) {
   EXPECT_EQ(held.exchange("two"), "two");
 }
 
+TEST(Adoption, TellsAlsoThoseWhoDrainedWhenTheirMasterDied) {
+  Daemon daemon({.config = text("exclusive")});
+  Client held(Endpoint::v4(daemon.port()));
+  ASSERT_EQ(held.exchange("one"), "one");
+  ASSERT_EQ(daemon.run_command({"-s", "reload"}).status, 0);
+  kill_master(daemon);
+  daemon.start_again();
+  ASSERT_EQ(held.exchange("two"), "two");
+
+  EXPECT_EQ(daemon.run_command({"-s", "stop"}).status, 0);
+
+  EXPECT_LE(daemon.processes().size(), 1U) << "nobody is left but the master who has answered";
+  EXPECT_FALSE(daemon.log_contains("orphan overdue"));
+}
+
 }  // namespace
 }  // namespace drover::test
