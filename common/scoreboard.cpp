@@ -81,6 +81,11 @@ Result<HeadMapping> map_scoreboard_head(int fd) {
 }
 
 void ScoreboardUnmap::operator()(Scoreboard* board) const { munmap(board, sizeof(Scoreboard)); }
+void tell_to_leave(ScoreboardHead& head, Millis deadline) {
+  std::atomic<std::int64_t>& word = head.leave_by_ms;
+  if (word.load() == 0 || word.load() > deadline.count()) word = deadline.count();
+}
+
 
 void HeadUnmap::operator()(ScoreboardHead* head) const { munmap(head, kScoreboardHead); }
 

@@ -163,8 +163,9 @@ MasterHeritage Master::heritage() const {
     const ZoneHeritage each = zone->heritage();
     mine.zones.push_back({each.name, each.size_bytes, each.fd});
   }
-  mine.predecessors = predecessors_.heritage();
-  mine.predecessors.insert(mine.predecessors.begin(), {getpid(), context_.scoreboard_fd});
+  mine.predecessors.push_back({getpid(), context_.scoreboard_fd});
+  for (const PredecessorHeritage& each : context_.predecessors)
+    mine.predecessors.push_back({each.pid, each.scoreboard_fd});
   if (control_ != nullptr) mine.control = {control_->path(), control_->fd()};
   if (pid_file_) mine.pid_file = {pid_file_->path(), pid_file_->fd()};
   mine.watchdog_us = notify_.watchdog_us();

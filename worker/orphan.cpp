@@ -48,6 +48,11 @@ std::vector<MasterHeritage::Group> groups_of(const Heritage& heritage) {
 
 MasterHeritage heritage_for_master(const Heritage& mine) {
   MasterHeritage heritage;
+bool is_counted(const PredecessorHeritage& predecessor) {
+  const auto head = map_scoreboard_head(predecessor.scoreboard_fd);
+  return !head.ok() || head.value()->is_counted;
+}
+
   heritage.version = DROVER_VERSION;
   heritage.generation = mine.generation;
   heritage.groups = groups_of(mine);
@@ -56,6 +61,9 @@ MasterHeritage heritage_for_master(const Heritage& mine) {
   heritage.predecessors.push_back({mine.scoreboard->head.master_pid.load(), mine.scoreboard_fd});
   heritage.control = {mine.control_path, mine.control_fd};
   return heritage;
+  for (const PredecessorHeritage& each : mine.predecessors) {
+    if (!is_counted(each)) heritage.predecessors.push_back({each.pid, each.scoreboard_fd});
+  }
 }
 
 void send_answer(int session, std::string_view text, std::span<const int> fds = {}) {
@@ -165,9 +173,14 @@ void Orphan::answer(int status, std::string_view text) {
   send_answer(session_.get(), fmt::format("{}\n{}", status, text));
 }
 
-// The workers see it at their next heartbeat.
+// The workers see it at their next heartbeat, and so does whoever was master before.
 void Orphan::tell_all_to_leave(Millis timeout) {
-  heritage_.scoreboard->head.leave_by_ms = (monotonic_now() + timeout).count();
+  const Millis deadline = monotonic_now() + timeout;
+  tell_to_leave(heritage_.scoreboard->head, deadline);
+  for (const PredecessorHeritage& each : heritage_.predecessors) {
+    const auto head = map_scoreboard_head(each.scoreboard_fd);
+    if (head.ok()) tell_to_leave(*head.value(), deadline);
+  }
   answer(0, "the master is gone; its workers have been told to leave\n");
 }
 

@@ -160,6 +160,67 @@ TEST(Adoption, OfNobodyIsAStartBesideOrphansThatDrain) {
   EXPECT_EQ(held.exchange("two"), "two");
 }
 
+// --- a master that drains still, and whose successor is dead ---
+
+class AdoptionAfterAnUpgrade : public ::testing::TestWithParam<bool> {
+ protected:
+  AdoptionAfterAnUpgrade()
+      : daemon_({.config = config("workers = 2\nworker_shutdown_timeout = 60s\n"
+                                  "error_log = {dir}/stderr.log\n",
+                                  echo_server("exclusive")),
+                 .daemonize = GetParam()}),
+        first_(daemon_.master_pid()) {}
+  void upgrade() { ASSERT_EQ(daemon_.run_command({"-s", "upgrade"}).status, 0); }
+
+  Daemon daemon_;
+  pid_t first_;
+};
+
+TEST_P(AdoptionAfterAnUpgrade, LeadsWhoDrainsOfTheMasterBefore) {
+  Client held(Endpoint::v4(daemon_.port()));
+  ASSERT_EQ(held.exchange("one"), "one");
+  upgrade();
+  kill_master(daemon_);
+
+  daemon_.start_again();
+
+  EXPECT_EQ(held.exchange("two"), "two");
+  EXPECT_EQ(daemon_.status().totals.accepted, 1);
+  const CommandResult status = daemon_.run_command({"-s", "status"});
+  EXPECT_NE(status.output.find("predecessor pid " + std::to_string(first_) + ": "),
+            std::string::npos)
+      << status.both();
+  EXPECT_EQ(daemon_.run_command({"-s", "stop"}).status, 0);
+  EXPECT_LE(daemon_.processes().size(), 1U) << "nobody is left but the master who has answered";
+  EXPECT_FALSE(daemon_.log_contains("orphan overdue")) << "they leave when they are told";
+}
+
+TEST_P(AdoptionAfterAnUpgrade, CountsOnceWhoHasGoneBefore) {
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(answer(daemon_), "hello");
+  upgrade();
+  ASSERT_TRUE(daemon_.wait_for_log("predecessor gone: pid=" + std::to_string(first_)));
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(answer(daemon_), "hello");
+  kill_master(daemon_);
+
+  daemon_.start_again();
+
+  EXPECT_EQ(daemon_.status().totals.accepted, 5);
+}
+
+TEST_P(AdoptionAfterAnUpgrade, OfNobodyEndsWithAStopForWhoDrainsToo) {
+  Client held(Endpoint::v4(daemon_.port()));
+  ASSERT_EQ(held.exchange("one"), "one");
+  upgrade();
+  kill_master(daemon_);
+
+  EXPECT_EQ(daemon_.run_command({"-s", "stop"}).status, 0);
+
+  EXPECT_TRUE(daemon_.wait_gone());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, AdoptionAfterAnUpgrade, ::testing::Bool(),
+                         [](const auto& row) { return row.param ? "Daemon" : "Foreground"; });
+
 TEST(Adoption, TellsAlsoThoseWhoDrainedWhenTheirMasterDied) {
   Daemon daemon({.config = text("exclusive")});
   Client held(Endpoint::v4(daemon.port()));
