@@ -15,6 +15,8 @@
 #include "common/process.h"
 #include "master/adoption.h"
 #include "master/master.h"
+#include "master/configuration.h"
+#include "master/descriptor_limit.h"
 
 namespace drover {
 namespace {
@@ -46,11 +48,13 @@ Status Master::find_heritage() {
   }
   if (first_settings_.control.empty()) return use_passed_fds();
   Result<std::optional<Adoption>> found = ask_for_heritage(first_settings_.control);
+  RaisedDescriptorLimit limit;
   if (!found) return std::move(found).error().in("control socket " + first_settings_.control);
   if (!found->has_value()) return use_passed_fds();
   close_passed_fds();
   Adoption& adoption = **found;
   inherit(std::move(adoption.inheritance), std::move(adoption.channel), Ancestor::kOrphan);
+  limit.make_room(adoption.inheritance.descriptors());
   return Done{};
 }
 

@@ -1,5 +1,6 @@
 // The master is killed: its workers serve on, and whoever starts next takes over from them.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <csignal>
 #include <thread>
@@ -234,6 +235,63 @@ TEST(Adoption, TellsAlsoThoseWhoDrainedWhenTheirMasterDied) {
 
   EXPECT_LE(daemon.processes().size(), 1U) << "nobody is left but the master who has answered";
   EXPECT_FALSE(daemon.log_contains("orphan overdue"));
+}
+
+// --- descriptors ---
+
+rlimit descriptor_limit_of(pid_t pid) {
+  rlimit limit{};
+  EXPECT_EQ(prlimit(pid, RLIMIT_NOFILE, nullptr, &limit), 0);
+  return limit;
+}
+
+// What is started meanwhile has a lower limit than what runs already.
+class LowerLimit {
+ public:
+  explicit LowerLimit(rlim_t soft) : before_(descriptor_limit_of(0)) {
+    const rlimit lower{soft, before_.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &lower);
+  }
+  LowerLimit(const LowerLimit&) = delete;
+  LowerLimit& operator=(const LowerLimit&) = delete;
+  ~LowerLimit() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_;
+};
+
+std::string with_listeners(int count, const std::string& drover) {
+  std::string servers = echo_server("exclusive");
+  for (int i = 0; i < count; ++i) servers += "listen = unix:{dir}/" + std::to_string(i) + ".sock\n";
+  return config("workers = 2\n" + drover, servers);
+}
+
+TEST(Adoption, OfMoreDescriptorsThanAProcessMayOpenMakesRoomForThem) {
+  Daemon daemon({.config = with_listeners(300, "")});
+  kill_master(daemon);
+
+  {
+    const LowerLimit lower(200);
+    daemon.start_again();
+  }
+
+  EXPECT_EQ(answer(daemon), "hello");
+  EXPECT_EQ(Client(Endpoint::unix_path(daemon.file("299.sock"))).exchange("hello"), "hello");
+  EXPECT_GE(descriptor_limit_of(daemon.master_pid()).rlim_cur, 600U);
+  EXPECT_LT(descriptor_limit_of(daemon.master_pid()).rlim_cur, 700U);
+}
+
+TEST(Adoption, OfMoreDescriptorsThanAProcessMayOpenLeavesWhatIsConfigured) {
+  Daemon daemon({.config = with_listeners(300, "rlimit_nofile = 1000\n")});
+  kill_master(daemon);
+
+  {
+    const LowerLimit lower(200);
+    daemon.start_again();
+  }
+
+  EXPECT_EQ(answer(daemon), "hello");
+  EXPECT_EQ(descriptor_limit_of(daemon.master_pid()).rlim_cur, 1000U);
 }
 
 }  // namespace
