@@ -10,6 +10,8 @@
 namespace drover::test {
 namespace {
 
+constexpr Millis kWatch{1000};  // of CPU time
+
 std::string text(const std::string& strategy) {
   return config("workers = 2\nworker_shutdown_timeout = 60s\n", echo_server(strategy));
 }
@@ -18,6 +20,21 @@ void kill_master(Daemon& daemon) {
   daemon.signal_master(SIGKILL);
   ASSERT_TRUE(wait_until([&] { return daemon.master_pid() == 0; }));
   ASSERT_TRUE(daemon.wait_for_log("serving on"));
+}
+
+// The one that has begun to answer last.
+pid_t answering_orphan(const Daemon& daemon) {
+  EXPECT_TRUE(daemon.wait_for_log("answering the control socket in place of the master"));
+  const std::string log = daemon.log();
+  pid_t answering = 0;
+  std::size_t last = 0;
+  for (const pid_t pid : worker_pids(daemon)) {
+    const std::size_t found = log.rfind("[" + std::to_string(pid) + "]: answering");
+    if (found == std::string::npos || found < last) continue;
+    last = found;
+    answering = pid;
+  }
+  return answering;
 }
 
 class OrphansTest : public ::testing::TestWithParam<const char*> {};
@@ -73,13 +90,7 @@ TEST(Orphans, LeaveWhenTheyAreTold) {
 TEST(Orphans, AnswerThroughAnotherWhenTheOneThatAnsweredIsStopped) {
   Daemon daemon({.config = text("exclusive")});
   kill_master(daemon);
-  ASSERT_TRUE(daemon.wait_for_log("answering the control socket in place of the master"));
-  pid_t answering = 0;
-  for (const WorkerProcess& worker : daemon.workers()) {
-    const std::string line = "worker " + std::to_string(worker.slot) + " gen 1[" +
-                             std::to_string(worker.pid) + "]: answering";
-    if (daemon.log_contains(line)) answering = worker.pid;
-  }
+  const pid_t answering = answering_orphan(daemon);
   ASSERT_NE(answering, 0);
   kill(answering, SIGSTOP);
 
@@ -292,6 +303,46 @@ TEST(Adoption, OfMoreDescriptorsThanAProcessMayOpenLeavesWhatIsConfigured) {
 
   EXPECT_EQ(answer(daemon), "hello");
   EXPECT_EQ(descriptor_limit_of(daemon.master_pid()).rlim_cur, 1000U);
+}
+
+// The worker of that pid cannot open another descriptor.
+void leave_no_descriptors(pid_t pid) {
+  rlimit none = descriptor_limit_of(pid);
+  none.rlim_cur = 0;
+  ASSERT_EQ(prlimit(pid, RLIMIT_NOFILE, &none, nullptr), 0);
+}
+
+TEST(Orphans, WithoutDescriptorsLeaveTheAnswerToAnother) {
+  Daemon daemon({.config = text("exclusive")});
+  kill_master(daemon);
+  const pid_t first = answering_orphan(daemon);
+  leave_no_descriptors(first);
+
+  EXPECT_TRUE(wait_until([&] {
+    const CommandResult status = daemon.run_command({"-s", "status"});
+    return status.errors.find("the master is gone") != std::string::npos;
+  }));
+
+  EXPECT_NE(answering_orphan(daemon), first);
+  daemon.start_again();
+  EXPECT_EQ(answer(daemon), "hello");
+}
+
+TEST(Orphans, WithoutDescriptorsDoNotSpin) {
+  Daemon daemon({.config = text("exclusive")});
+  kill_master(daemon);
+  ASSERT_NE(answering_orphan(daemon), 0);
+  const std::vector<pid_t> orphans = worker_pids(daemon);
+  for (const pid_t pid : orphans) leave_no_descriptors(pid);
+  const Client asker(Endpoint::unix_path(daemon.file("control.sock")));
+  ASSERT_TRUE(daemon.wait_for_log("cannot answer the control socket: Too many open files"));
+
+  std::int64_t used = 0;
+  for (const pid_t pid : orphans) used -= cpu_ns(pid);
+  std::this_thread::sleep_for(kWatch);
+  for (const pid_t pid : orphans) used += cpu_ns(pid);
+
+  EXPECT_LT(used, std::chrono::nanoseconds(kWatch).count() / 4) << "a spin takes it all";
 }
 
 }  // namespace
