@@ -8,15 +8,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <sstream>
 
 #include "common/fault.h"
 #include "common/process.h"
 #include "master/adoption.h"
-#include "master/master.h"
 #include "master/configuration.h"
 #include "master/descriptor_limit.h"
+#include "master/master.h"
 
 namespace drover {
 namespace {
@@ -47,14 +48,14 @@ Status Master::find_heritage() {
     return Done{};
   }
   if (first_settings_.control.empty()) return use_passed_fds();
-  Result<std::optional<Adoption>> found = ask_for_heritage(first_settings_.control);
   RaisedDescriptorLimit limit;
+  Result<std::optional<Adoption>> found = ask_for_heritage(first_settings_.control);
   if (!found) return std::move(found).error().in("control socket " + first_settings_.control);
   if (!found->has_value()) return use_passed_fds();
   close_passed_fds();
   Adoption& adoption = **found;
-  inherit(std::move(adoption.inheritance), std::move(adoption.channel), Ancestor::kOrphan);
   limit.make_room(adoption.inheritance.descriptors());
+  inherit(std::move(adoption.inheritance), std::move(adoption.channel), Ancestor::kOrphan);
   return Done{};
 }
 
@@ -179,6 +180,15 @@ MasterHeritage Master::heritage() const {
   return mine;
 }
 
+// The new binary reads the files that are there now. One that this binary cannot read may be for
+// the new one alone.
+Millis Master::upgrade_patience() const {
+  const ConfigResult coming = load_settings(options_);
+  const Millis mine = current_->settings().ready_timeout;
+  const Millis longest = coming.ok() ? std::max(mine, coming.settings.ready_timeout) : mine;
+  return 2 * longest + kUpgradeGrace;
+}
+
 // One that comes while a generation is built begins when that is done.
 void Master::upgrade(const Reply& reply) {
   if (coming_ != nullptr && life_ != Life::kStopping) return next_upgrade_askers_.push_back(reply);
@@ -188,9 +198,8 @@ void Master::upgrade(const Reply& reply) {
   if (upgrade_ != nullptr) return;
   log_.notice("upgrading: binary={}", launch_.binary);
   predecessors_.pause();
-  const Millis patience = 2 * current_->settings().ready_timeout + kUpgradeGrace;
   Upgrade::Owner* me = this;
-  auto started = Upgrade::start(context_, launch_, heritage(), patience, me);
+  auto started = Upgrade::start(context_, launch_, heritage(), upgrade_patience(), me);
   if (!started) return on_upgrade_failed(started.error().message());
   upgrade_ = std::move(started).value();
 }

@@ -327,6 +327,34 @@ TEST_P(BadBinaryTest, IsRefusedAndLeavesTheRunningOneAsItWas) {
 INSTANTIATE_TEST_SUITE_P(All, BadBinaryTest, ::testing::ValuesIn(bad_binaries()),
                          [](const auto& row) { return std::string(row.param.name); });
 
+struct Patience {
+  const char* name;
+  std::string running;
+  std::string on_disk;
+  std::string why;
+};
+
+class UpgradePatienceTest : public ::testing::TestWithParam<Patience> {};
+
+TEST_P(UpgradePatienceTest, IsForTheLongerOfWhatRunsAndWhatIsOnDisk) {
+  Daemon daemon(
+      {.config = text("ready_timeout = " + GetParam().running + "\n"), .binary = "{dir}/bin"});
+  replace_binary(daemon, "#!/bin/sh\nexec sleep 1000\n");
+  daemon.rewrite_config(text("ready_timeout = " + GetParam().on_disk + "\n"));
+
+  const CommandResult upgrade = run_command(
+      {built("drover"), "-c", daemon.config_path(), "-p", daemon.dir(), "-s", "upgrade"});
+
+  EXPECT_NE(upgrade.errors.find(GetParam().why), std::string::npos) << upgrade.both();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, UpgradePatienceTest,
+    ::testing::Values(Patience{"longer_on_disk", "100ms", "400ms", "within 3800 ms"},
+                      Patience{"shorter_on_disk", "400ms", "100ms", "within 3800 ms"},
+                      Patience{"unreadable_on_disk", "300ms", "long", "within 3600 ms"}),
+    [](const auto& row) { return std::string(row.param.name); });
+
 // --- new binaries that would serve, were it not for ... ---
 
 struct Refusal {
