@@ -290,8 +290,9 @@ std::vector<BadBinary> bad_binaries() {
       {"dies_of_a_signal_without_a_name", "#!/bin/sh\nkill -40 $$\n",
        "the new binary was killed by signal 40 (SIGRT"},
       {"hangs", "#!/bin/sh\nexec sleep 1000\n", "the new binary did not serve within 3600 ms"},
-      {"is_an_older_drover", "#!/bin/sh\necho unknown option >&2\nexit 2\n",
-       "the new binary exited with status 2 before it served"},
+      {"does_not_know_of_upgrades",
+       "#!/bin/sh\nunset DROVER_HERITAGE\nexec " + built("drover") + " \"$@\"\n",
+       "the new binary exited with status 1 before it served"},
   };
 }
 
