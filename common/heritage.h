@@ -3,6 +3,8 @@
 // them; the descriptors named here are the only ones it has beside 0, 1 and 2.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -62,6 +64,12 @@ struct ZoneHeritage {
   bool preallocate = false;
 };
 
+// A master before this one, of whose processes some drained still when this one was born.
+struct PredecessorHeritage {
+  pid_t pid = 0;
+  int scoreboard_fd = -1;
+};
+
 struct Heritage {
   Role role = Role::kWorker;
   int slot = 0;   // the worker's number; a helper's index in `helpers`; 0 for other roles
@@ -74,7 +82,8 @@ struct Heritage {
   int scoreboard_fd = -1;
   int control_fd = -1;  // the control socket, listening
   std::string control_path;
-  ino_t scoreboard_inode = 0;  // every child's
+  std::vector<PredecessorHeritage> predecessors;  // newest first
+  ino_t scoreboard_inode = 0;                     // every child's
   // Of the scoreboard of whoever this master has the place of: it says whether it really has. Null:
   // of nobody, or they are gone.
   const ScoreboardHead* predecessor = nullptr;

@@ -100,6 +100,7 @@ class Inheritance {
       : heritage_(std::move(heritage)), fds_(std::move(fds)) {}
 
   [[nodiscard]] const MasterHeritage& heritage() const { return heritage_; }
+  [[nodiscard]] std::size_t descriptors() const { return fds_.size(); }
   // Once for each descriptor; a closed one for -1.
   [[nodiscard]] UniqueFd claim(int fd);
 

@@ -125,9 +125,8 @@ bool is_running(pid_t pid) {
   return line[end + 2] != 'Z' && line[end + 2] != 'X';
 }
 
-// "BEGIN-END PERMISSIONS OFFSET DEVICE INODE PATH" (proc(5)).
+// "BEGIN-END PERMISSIONS OFFSET DEVICE INODE PATH" (proc(5)); of a zombie there is nothing to read.
 bool has_mapped(pid_t pid, ino_t inode) {
-  if (!is_running(pid)) return false;
   std::ifstream maps(fmt::format("/proc/{}/maps", pid));
   std::string range, permissions, offset, device, rest;
   std::uint64_t number = 0;

@@ -21,11 +21,11 @@ constexpr std::uint32_t kVersion = 2;
 constexpr std::uint32_t kLayout = kVersion << 24U | static_cast<std::uint32_t>(sizeof(Scoreboard));
 static_assert(sizeof(Scoreboard) < (1U << 24U));
 
-Result<ScoreboardMapping> map_shared(int fd) {
-  void* memory =
-      mmap(nullptr, sizeof(Scoreboard), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+template <class Mapping>
+Result<Mapping> map_shared(int fd, std::size_t size) {
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
   if (memory == MAP_FAILED) return Error::from_errno("mmap of the scoreboard");
-  return ScoreboardMapping(static_cast<Scoreboard*>(memory));
+  return Mapping(static_cast<typename Mapping::pointer>(memory));
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ SharedScoreboard make_scoreboard() {
   const int fd = shared.fd.get();
   DROVER_CHECK(ftruncate(fd, sizeof(Scoreboard)) == 0);
   DROVER_CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0);
-  Result<ScoreboardMapping> mapping = map_shared(fd);
+  auto mapping = map_shared<ScoreboardMapping>(fd, sizeof(Scoreboard));
   DROVER_CHECK(mapping.ok());
   shared.mapping = std::move(mapping).value();
   new (shared.mapping.get()) Scoreboard;
@@ -63,7 +63,7 @@ Result<ScoreboardMapping> map_scoreboard(int fd) {
   DROVER_TRY(const off_t size, size_of_scoreboard(fd));
   if (size != static_cast<off_t>(sizeof(Scoreboard)))
     return Error(fmt::format("the scoreboard has {} bytes, not {}", size, sizeof(Scoreboard)));
-  DROVER_TRY(ScoreboardMapping mapping, map_shared(fd));
+  DROVER_TRY(ScoreboardMapping mapping, map_shared<ScoreboardMapping>(fd, sizeof(Scoreboard)));
   if (mapping->head.magic != ScoreboardHead{}.magic || mapping->head.layout != kLayout)
     return Error("the scoreboard has another layout");
   return mapping;
@@ -72,10 +72,7 @@ Result<ScoreboardMapping> map_scoreboard(int fd) {
 Result<HeadMapping> map_scoreboard_head(int fd) {
   DROVER_TRY(const off_t size, size_of_scoreboard(fd));
   if (size < static_cast<off_t>(kScoreboardHead)) return Error("it is no scoreboard");
-  void* memory =
-      mmap(nullptr, kScoreboardHead, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-  if (memory == MAP_FAILED) return Error::from_errno("mmap of the scoreboard");
-  HeadMapping head(static_cast<ScoreboardHead*>(memory));
+  DROVER_TRY(HeadMapping head, map_shared<HeadMapping>(fd, kScoreboardHead));
   if (head->magic != ScoreboardHead{}.magic) return Error("it is no scoreboard");
   return head;
 }
@@ -83,6 +80,11 @@ Result<HeadMapping> map_scoreboard_head(int fd) {
 void ScoreboardUnmap::operator()(Scoreboard* board) const { munmap(board, sizeof(Scoreboard)); }
 
 void HeadUnmap::operator()(ScoreboardHead* head) const { munmap(head, kScoreboardHead); }
+
+void tell_to_leave(ScoreboardHead& head, Millis deadline) {
+  std::atomic<std::int64_t>& word = head.leave_by_ms;
+  if (word.load() == 0 || word.load() > deadline.count()) word = deadline.count();
+}
 
 ino_t inode_of_scoreboard(int fd) {
   struct stat status {};

@@ -139,6 +139,9 @@ struct ScoreboardHead {
   // Counters of processes that are gone, and of all that was before this master; in the order of
   // master/totals.h. Written by the master for its successor, and never read by itself.
   std::array<std::atomic<std::uint64_t>, kMostRetired> retired{};
+  // Written by a successor when nobody is left and it has added what was counted here to its own
+  // `retired`: who comes after that one does not count it again.
+  std::atomic<bool> is_counted{false};
 };
 static_assert(sizeof(ScoreboardHead) <= kScoreboardHead);
 
@@ -172,6 +175,9 @@ struct HeadUnmap {
 };
 using HeadMapping = std::unique_ptr<ScoreboardHead, HeadUnmap>;
 [[nodiscard]] Result<HeadMapping> map_scoreboard_head(int fd);
+
+// Tells the processes of a scoreboard to be gone by then. A later call may only shorten the time.
+void tell_to_leave(ScoreboardHead& head, Millis deadline);
 
 // By which its processes are known (has_mapped()).
 [[nodiscard]] ino_t inode_of_scoreboard(int fd);

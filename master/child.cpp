@@ -100,6 +100,7 @@ Result<std::unique_ptr<Child>> Child::spawn(MasterContext& context, Seats& seats
   heritage.scoreboard = context.scoreboard;
   if (serves) heritage.scoreboard_fd = context.scoreboard_fd;
   if (serves) heritage.control_fd = context.control_fd;
+  if (serves) heritage.predecessors = context.predecessors;
   heritage.control_path = context.control_path;
   heritage.scoreboard_inode = context.scoreboard_inode;
   heritage.predecessor = context.predecessor;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/event.h"
 #include "common/heritage.h"
@@ -30,7 +31,8 @@ struct MasterContext {
   Zones* zones = nullptr;
   int scoreboard_fd = -1;
   ino_t scoreboard_inode = 0;
-  const ScoreboardHead* predecessor = nullptr;  // as Heritage::predecessor
+  const ScoreboardHead* predecessor = nullptr;         // as Heritage::predecessor
+  std::vector<PredecessorHeritage> predecessors = {};  // for workers, as Heritage's
   std::string control_path = {};
   int control_fd = -1;  // the listening control socket, which orphans answer; -1: none
 };

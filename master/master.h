@@ -109,6 +109,7 @@ class Master final : private Generation::Owner,
   void stop_predecessors(Millis timeout);
   void take_over(const std::vector<std::uint32_t>& removed);
   [[nodiscard]] MasterHeritage heritage() const;
+  [[nodiscard]] Millis upgrade_patience() const;
   void answer_upgrade(int status, const std::string& text);
   void pass_on_requests(pid_t successor);
   void follow_successor();

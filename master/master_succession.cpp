@@ -8,11 +8,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "common/fault.h"
 #include "common/process.h"
 #include "master/adoption.h"
+#include "master/configuration.h"
+#include "master/descriptor_limit.h"
 #include "master/master.h"
 
 namespace drover {
@@ -44,11 +47,13 @@ Status Master::find_heritage() {
     return Done{};
   }
   if (first_settings_.control.empty()) return use_passed_fds();
+  RaisedDescriptorLimit limit;
   Result<std::optional<Adoption>> found = ask_for_heritage(first_settings_.control);
   if (!found) return std::move(found).error().in("control socket " + first_settings_.control);
   if (!found->has_value()) return use_passed_fds();
   close_passed_fds();
   Adoption& adoption = **found;
+  limit.make_room(adoption.inheritance.descriptors());
   inherit(std::move(adoption.inheritance), std::move(adoption.channel), Ancestor::kOrphan);
   return Done{};
 }
@@ -161,8 +166,9 @@ MasterHeritage Master::heritage() const {
   mine.groups = listeners_.heritage();
   for (const ZoneHeritage& zone : context_.zones->living())
     mine.zones.push_back({zone.name, zone.size_bytes, zone.fd});
-  mine.predecessors = predecessors_.heritage();
-  mine.predecessors.insert(mine.predecessors.begin(), {getpid(), context_.scoreboard_fd});
+  mine.predecessors.push_back({getpid(), context_.scoreboard_fd});
+  for (const PredecessorHeritage& each : context_.predecessors)
+    mine.predecessors.push_back({each.pid, each.scoreboard_fd});
   if (control_ != nullptr) mine.control = {control_->path(), control_->fd()};
   if (pid_file_) mine.pid_file = {pid_file_->path(), pid_file_->fd()};
   mine.watchdog_us = notify_.watchdog_us();
@@ -174,6 +180,15 @@ MasterHeritage Master::heritage() const {
   return mine;
 }
 
+// The new binary reads the files that are there now. One that this binary cannot read may be for
+// the new one alone.
+Millis Master::upgrade_patience() const {
+  const ConfigResult coming = load_settings(options_);
+  const Millis mine = current_->settings().ready_timeout;
+  const Millis longest = coming.ok() ? std::max(mine, coming.settings.ready_timeout) : mine;
+  return 2 * longest + kUpgradeGrace;
+}
+
 // One that comes while a generation is built begins when that is done.
 void Master::upgrade(const Reply& reply) {
   if (coming_ != nullptr && life_ != Life::kStopping) return next_upgrade_askers_.push_back(reply);
@@ -183,9 +198,8 @@ void Master::upgrade(const Reply& reply) {
   if (upgrade_ != nullptr) return;
   log_.notice("upgrading: binary={}", launch_.binary);
   predecessors_.pause();
-  const Millis patience = 2 * current_->settings().ready_timeout + kUpgradeGrace;
   Upgrade::Owner* me = this;
-  auto started = Upgrade::start(context_, launch_, heritage(), patience, me);
+  auto started = Upgrade::start(context_, launch_, heritage(), upgrade_patience(), me);
   if (!started) return on_upgrade_failed(started.error().message());
   upgrade_ = std::move(started).value();
 }

@@ -49,6 +49,19 @@ void Predecessors::add(pid_t pid, UniqueFd scoreboard_fd) {
   all_.back().inode = inode_of_scoreboard(all_.back().fd.get());
   if (all_.size() == 1)
     context_.predecessor = all_.front().head.get();  // the last one is the judge
+  tell_the_unborn();
+}
+
+void Predecessors::let_go() {
+  pause();
+  all_.clear();
+  tell_the_unborn();
+}
+
+// Children know those who were there at their fork, and by `is_counted` who has gone since.
+void Predecessors::tell_the_unborn() {
+  context_.predecessors.clear();
+  for (const One& one : all_) context_.predecessors.push_back({one.pid, one.fd.get()});
 }
 
 void Predecessors::start(Millis orphans_timeout) {
@@ -68,7 +81,9 @@ void Predecessors::on_tick() {
       continue;
     }
     const auto [pid, totals] = std::pair(one->pid, totals_of(*one));
+    one->head->is_counted = true;
     one = all_.erase(one);
+    tell_the_unborn();
     owner_->on_predecessor_gone(pid, totals);
   }
   if (all_.empty()) tick_.stop();
@@ -96,8 +111,7 @@ void Predecessors::leave_by(Millis deadline, std::size_t spared) {
       --spared;
       continue;
     }
-    std::atomic<std::int64_t>& word = one.head->leave_by_ms;
-    if (word.load() == 0 || word.load() > deadline.count()) word = deadline.count();
+    tell_to_leave(*one.head, deadline);
   }
 }
 
@@ -116,12 +130,6 @@ std::vector<Predecessors::Remains> Predecessors::remains() const {
       if (seat->slot >= 0) all.back().live += seat->live.load(std::memory_order_relaxed);
     }
   }
-  return all;
-}
-
-std::vector<MasterHeritage::Predecessor> Predecessors::heritage() const {
-  std::vector<MasterHeritage::Predecessor> all;
-  for (const One& one : all_) all.push_back({one.pid, one.fd.get()});
   return all;
 }
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "common/event.h"
-#include "common/master_heritage.h"
 #include "common/scoreboard.h"
 #include "master/context.h"
 #include "master/totals.h"
@@ -42,14 +41,13 @@ class Predecessors {
   void pause() { tick_.stop(); }
   void resume() { start(orphans_timeout_); }
   // They are somebody else's now.
-  void let_go() { pause(), all_.clear(); }
+  void let_go();
   // A later call may only shorten the time. The newest `spared` are left alone.
   void leave_by(Millis deadline, std::size_t spared = 0);
 
   [[nodiscard]] bool is_empty() const { return all_.empty(); }
   [[nodiscard]] Totals totals() const;
   [[nodiscard]] std::vector<Remains> remains() const;
-  [[nodiscard]] std::vector<MasterHeritage::Predecessor> heritage() const;
 
  private:
   struct One {
@@ -62,6 +60,7 @@ class Predecessors {
   [[nodiscard]] static bool has_master(const One& one);
   [[nodiscard]] static std::vector<const Seat*> living(const One& one);
   [[nodiscard]] static Totals totals_of(const One& one);
+  void tell_the_unborn();
   void on_tick();
   void kill_all(const One& one);
   void see_off(One& one, Millis now);

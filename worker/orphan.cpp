@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 
 #include "common/control.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr Millis kOrphanLease{2'000};  // a holder that lives renews it eight times in it
 constexpr Millis kAskTimeout{5'000};
 constexpr Millis kFastLeave{0};
+constexpr Millis kExhaustedPause{1'000};  // four heartbeats of each of the others
 
 bool listens(int fd) {
   int value = 0;
@@ -46,6 +48,11 @@ std::vector<MasterHeritage::Group> groups_of(const Heritage& heritage) {
   return all;
 }
 
+bool is_counted(const PredecessorHeritage& predecessor) {
+  const auto head = map_scoreboard_head(predecessor.scoreboard_fd);
+  return !head.ok() || head.value()->is_counted;
+}
+
 MasterHeritage heritage_for_master(const Heritage& mine) {
   MasterHeritage heritage;
   heritage.version = DROVER_VERSION;
@@ -54,6 +61,9 @@ MasterHeritage heritage_for_master(const Heritage& mine) {
   for (const ZoneHeritage& zone : mine.zones)
     heritage.zones.push_back({zone.name, zone.size_bytes, zone.fd});
   heritage.predecessors.push_back({mine.scoreboard->head.master_pid.load(), mine.scoreboard_fd});
+  for (const PredecessorHeritage& each : mine.predecessors) {
+    if (!is_counted(each)) heritage.predecessors.push_back({each.pid, each.scoreboard_fd});
+  }
   heritage.control = {mine.control_path, mine.control_fd};
   return heritage;
 }
@@ -92,6 +102,7 @@ Orphan::Orphan(event_base* base, const Heritage& heritage) : base_(base), herita
 
 void Orphan::on_heartbeat(Millis now) {
   if (session_.is_open() && now >= session_deadline_) end_session();
+  if (now < abstains_until_) return;
   std::atomic<std::uint64_t>& word = heritage_.scoreboard->head.orphan_lease;
   std::uint64_t seen = word.load();
   const Lease lease = Lease::unpack(seen);
@@ -125,12 +136,24 @@ const std::vector<std::uint32_t>& Orphan::removed() {
 void Orphan::on_control_readable() {
   if (heritage_.scoreboard->head.leave_by_ms.load() != 0) return control_readable_.stop();
   UniqueFd session(accept4(heritage_.control_fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!session.is_open() && errno != EAGAIN) return on_exhausted(errno);
   if (!session.is_open() || !may_control(peer_of(session.get()))) return;
   session_ = std::move(session);
   line_.clear();
   session_deadline_ = monotonic_now() + kAskTimeout;
   control_readable_.stop();
   session_event_.start(base_, session_.get(), EV_READ, this);
+}
+
+// Who asks is still in the queue, and would wake this one again and again: it leaves the lease to
+// another, who may have descriptors left.
+void Orphan::on_exhausted(int error_number) {
+  if (exhaustion_log_.allow(monotonic_now())) {
+    heritage_.log->warning("cannot answer the control socket: {}; leaving it to another for {} ms",
+                           strerrordesc_np(error_number), kExhaustedPause.count());
+  }
+  abstains_until_ = monotonic_now() + kExhaustedPause;
+  retire();
 }
 
 void Orphan::on_session() {
@@ -165,9 +188,14 @@ void Orphan::answer(int status, std::string_view text) {
   send_answer(session_.get(), fmt::format("{}\n{}", status, text));
 }
 
-// The workers see it at their next heartbeat.
+// The workers see it at their next heartbeat, and so does whoever was master before.
 void Orphan::tell_all_to_leave(Millis timeout) {
-  heritage_.scoreboard->head.leave_by_ms = (monotonic_now() + timeout).count();
+  const Millis deadline = monotonic_now() + timeout;
+  tell_to_leave(heritage_.scoreboard->head, deadline);
+  for (const PredecessorHeritage& each : heritage_.predecessors) {
+    const auto head = map_scoreboard_head(each.scoreboard_fd);
+    if (head.ok()) tell_to_leave(*head.value(), deadline);
+  }
   answer(0, "the master is gone; its workers have been told to leave\n");
 }
 

@@ -40,6 +40,7 @@ class Orphan final : private Channel::Listener {
 
  private:
   void on_control_readable();
+  void on_exhausted(int error_number);
   void on_session();
   void on_command(const std::string& command);
   void answer(int status, std::string_view text);
@@ -52,6 +53,8 @@ class Orphan final : private Channel::Listener {
   event_base* base_;
   const Heritage& heritage_;
   bool has_lease_ = false;
+  Millis abstains_until_{0};
+  RateLimit exhaustion_log_{1, Millis{10'000}};
   UniqueFd session_;  // one at a time; the others wait in the socket's queue
   std::string line_;  // what it has said
   Millis session_deadline_{0};

@@ -231,12 +231,13 @@ void Worker::serve() {
   accepting_->begin();
 }
 
-// Who serves goes on without a master, until a new one takes over (orphan.h).
+// Who serves goes on without a master, until a new one takes over (orphan.h). Who drains has from
+// now on its orders from the scoreboard, too.
 void Worker::on_channel_closed() {
   core_.begin_batch();
+  orphan_.emplace(base_.get(), heritage_);
   if (is_serving_ && !drain_) {
     heritage_.log->warning("master has gone: serving on connections={}", core_.table().size());
-    orphan_.emplace(base_.get(), heritage_);
     return;
   }
   heritage_.log->warning("master has gone: draining connections={}", core_.table().size());

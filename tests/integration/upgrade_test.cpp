@@ -108,7 +108,7 @@ TEST(Upgrade, StoppingTheNewMasterEndsWhatDrainsOfTheFormer) {
 
   EXPECT_EQ(stop.status, 0) << stop.both();
   EXPECT_TRUE(daemon.workers().empty()) << "it answers when they are gone";
-  EXPECT_TRUE(wait_until([&] { return daemon.processes().empty(); }));
+  EXPECT_TRUE(daemon.wait_gone());
   EXPECT_FALSE(std::filesystem::exists(daemon.file("drover.pid")));
   EXPECT_FALSE(std::filesystem::exists(daemon.file("control.sock")));
 }
@@ -291,8 +291,9 @@ std::vector<BadBinary> bad_binaries() {
       {"dies_of_a_signal_without_a_name", "#!/bin/sh\nkill -40 $$\n",
        "the new binary was killed by signal 40 (SIGRT"},
       {"hangs", "#!/bin/sh\nexec sleep 1000\n", "the new binary did not serve within 3600 ms"},
-      {"is_an_older_drover", "#!/bin/sh\necho unknown option >&2\nexit 2\n",
-       "the new binary exited with status 2 before it served"},
+      {"does_not_know_of_upgrades",
+       "#!/bin/sh\nunset DROVER_HERITAGE\nexec " + built("drover") + " \"$@\"\n",
+       "the new binary exited with status 1 before it served"},
   };
 }
 
@@ -327,6 +328,34 @@ TEST_P(BadBinaryTest, IsRefusedAndLeavesTheRunningOneAsItWas) {
 
 INSTANTIATE_TEST_SUITE_P(All, BadBinaryTest, ::testing::ValuesIn(bad_binaries()),
                          [](const auto& row) { return std::string(row.param.name); });
+
+struct Patience {
+  const char* name;
+  std::string running;
+  std::string on_disk;
+  std::string why;
+};
+
+class UpgradePatienceTest : public ::testing::TestWithParam<Patience> {};
+
+TEST_P(UpgradePatienceTest, IsForTheLongerOfWhatRunsAndWhatIsOnDisk) {
+  Daemon daemon(
+      {.config = text("ready_timeout = " + GetParam().running + "\n"), .binary = "{dir}/bin"});
+  replace_binary(daemon, "#!/bin/sh\nexec sleep 1000\n");
+  daemon.rewrite_config(text("ready_timeout = " + GetParam().on_disk + "\n"));
+
+  const CommandResult upgrade = run_command(
+      {built("drover"), "-c", daemon.config_path(), "-p", daemon.dir(), "-s", "upgrade"});
+
+  EXPECT_NE(upgrade.errors.find(GetParam().why), std::string::npos) << upgrade.both();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, UpgradePatienceTest,
+    ::testing::Values(Patience{"longer_on_disk", "100ms", "400ms", "within 3800 ms"},
+                      Patience{"shorter_on_disk", "400ms", "100ms", "within 3800 ms"},
+                      Patience{"unreadable_on_disk", "300ms", "long", "within 3600 ms"}),
+    [](const auto& row) { return std::string(row.param.name); });
 
 // --- new binaries that would serve, were it not for ... ---
 
