@@ -112,6 +112,30 @@ TEST_P(Quarantine, LastsForWorkersThatAreStartedLater) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(answer(daemon, 2), "hello");
 }
 
+// Full of the others' connections, it could not take what waits for the servers that go.
+TEST_P(Quarantine, RefusesAtOnceWhereAWorkerIsFullAndLetsAReloadListenAgain) {
+  const std::string config =
+      text("workers = 2\nworker_connections = 4\nmax_crashes = 1", "crashing", GetParam());
+  Daemon daemon({.config = config});
+  crash(daemon, 1);
+  std::vector<Client> bad = connect_some(daemon, 1, 1);
+  std::vector<Client> good;
+  for (int i = 0; i < 40; ++i) good.emplace_back(Endpoint::v4(daemon.port(2)));
+  ASSERT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) {
+    return std::ranges::all_of(now.serving()->workers,
+                               [](const WorkerStatus& worker) { return worker.live == 4; });
+  }));
+
+  crash(daemon, bad[0]);
+
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+  EXPECT_TRUE(wait_until([&] { return is_refused(daemon, 1) && is_refused(daemon, 3); }));
+  const CommandResult reload = daemon.reload(config);
+  EXPECT_EQ(reload.status, 0) << reload.both();
+  good.clear();
+  EXPECT_EQ(answer(daemon, 1), "hello");
+}
+
 TEST_P(Quarantine, EndsWithAReload) {
   const std::string config = text("workers = 2\nmax_crashes = 1", "crashing", GetParam());
   Daemon daemon({.config = config});
