@@ -238,25 +238,29 @@ Result<std::vector<std::uint32_t>> Listeners::commit(const ListenPlan& plan, Mil
     kept.insert(use.group->address().to_string());
   }
   std::vector<std::uint32_t> removed;
-  std::erase_if(groups_, [&](const auto& entry) {
-    if (kept.count(entry.first) != 0) return false;
-    for (const ListenGroup::Member& member : entry.second->members()) removed.push_back(member.id);
-    entry.second->unlink_path();
-    return true;
-  });
+  for (const auto& [address, group] : std::map(groups_)) {
+    if (kept.count(address) != 0) continue;
+    for (const ListenGroup::Member& member : group->members()) removed.push_back(member.id);
+    drop(*group);
+  }
   steer_linger_ = steer_linger;
   drop_surplus_later();
   return removed;
 }
 
 void Listeners::close(ListenPlan& plan, const std::vector<std::uint32_t>& servers) {
-  std::erase_if(plan.uses, [&](const ListenPlan::Use& use) {
-    if (std::ranges::find(servers, use.server) == servers.end()) return false;
-    for (const ListenGroup::Member& member : use.group->members()) close_everywhere_(member.id);
-    use.group->unlink_path();
-    groups_.erase(use.group->address().to_string());
-    return true;
-  });
+  const auto is_closed = [&servers](const ListenPlan::Use& use) {
+    return std::ranges::find(servers, use.server) != servers.end();
+  };
+  for (const ListenPlan::Use& use : plan.uses) {
+    if (is_closed(use)) drop(*use.group);
+  }
+  std::erase_if(plan.uses, is_closed);
+}
+
+void Listeners::drop(ListenGroup& group) {
+  group.unlink_path();
+  groups_.erase(group.address().to_string());
 }
 
 void Listeners::drop_surplus_later() {

@@ -112,8 +112,8 @@ class Listeners {
   // listeners that are in the plan no longer; the master's own descriptors of them are closed.
   Result<std::vector<std::uint32_t>> commit(const ListenPlan& plan, Millis steer_linger);
   [[nodiscard]] std::vector<const ListenGroup*> groups() const;
-  // Takes what these servers listen on out of a committed plan: nobody listens there any more. Not
-  // while another plan is open.
+  // Takes what these servers listen on out of a committed plan, and closes it as commit() does. The
+  // children close theirs by themselves. Not while another plan is open.
   void close(ListenPlan& plan, const std::vector<std::uint32_t>& servers);
   // Follows the board's steered-around slots.
   void steer(const Board* board);
@@ -132,6 +132,7 @@ class Listeners {
 
  private:
   static Status listen_all(const ListenPlan& plan);
+  void drop(ListenGroup& group);
   void drop_surplus_later();
   void drop_surplus();
 
