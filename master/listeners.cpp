@@ -258,7 +258,9 @@ void Listeners::close(ListenPlan& plan, const std::vector<std::uint32_t>& server
   std::erase_if(plan.uses, is_closed);
 }
 
+// systemd listens on at what it has lent, so whoever bound there anew would find the address taken.
 void Listeners::drop(ListenGroup& group) {
+  if (group.is_lent()) return;
   group.unlink_path();
   groups_.erase(group.address().to_string());
 }

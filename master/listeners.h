@@ -37,6 +37,8 @@ class ListenGroup {
 
   [[nodiscard]] const std::vector<Member>& members() const { return members_; }
   [[nodiscard]] const Address& address() const { return address_; }
+  // One is systemd's own: the group stays, with nobody to serve it, when no server has it any more.
+  [[nodiscard]] bool is_lent() const;
   // How many members, from the first, get new connections.
   [[nodiscard]] int active() const { return active_; }
 
@@ -71,7 +73,6 @@ class ListenGroup {
 
  private:
   [[nodiscard]] Status set_up(const Member& member, const ListenSettings& settings) const;
-  [[nodiscard]] bool is_lent() const;
 
   MasterContext& context_;
   Address address_;
@@ -109,7 +110,8 @@ class Listeners {
   // Gives up a plan that was not committed.
   void abandon(const ListenPlan& plan);
   // Lets the plan's sockets listen; an error leaves the old ones as they were. Returns the ids of
-  // listeners that are in the plan no longer; the master's own descriptors of them are closed.
+  // listeners that are in the plan no longer; the master's own descriptors of them are closed, but
+  // not of those that systemd lends.
   Result<std::vector<std::uint32_t>> commit(const ListenPlan& plan, Millis steer_linger);
   [[nodiscard]] std::vector<const ListenGroup*> groups() const;
   // Takes what these servers listen on out of a committed plan, and closes it as commit() does. The
