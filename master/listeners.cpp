@@ -56,6 +56,12 @@ void ListenGroup::inherit(const MasterHeritage::Group& group, Inheritance& inher
   path_inode_ = inode_of(address_);
 }
 
+void ListenGroup::lend(UniqueFd fd, std::uint32_t& next_id) {
+  if (!members_.empty()) return void(members_.front().is_lent = true);
+  members_.push_back({next_id++, std::move(fd), true, true});
+  active_ = 1;
+}
+
 MasterHeritage::Group ListenGroup::heritage() const {
   MasterHeritage::Group group{address_.to_string(), active_, is_steered_, {}};
   for (const Member& member : members_) {
@@ -297,6 +303,16 @@ void Listeners::inherit(Inheritance& inheritance, bool from_orphans) {
     mine = std::make_shared<ListenGroup>(context_, address.value());
     mine->inherit(group, inheritance, from_orphans);
     if (mine->members().empty()) groups_.erase(address.value().to_string());
+  }
+}
+
+void Listeners::inherit_lent(Inheritance& lent) {
+  for (const MasterHeritage::Group& group : lent.heritage().groups) {
+    const Result<Address> address = Address::parse(group.address);
+    if (!address || group.members.empty()) continue;
+    auto& mine = groups_[address.value().to_string()];
+    if (mine == nullptr) mine = std::make_shared<ListenGroup>(context_, address.value());
+    mine->lend(lent.claim(group.members.front().fd), next_id_);
   }
 }
 

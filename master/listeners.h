@@ -42,6 +42,8 @@ class ListenGroup {
   // How many members, from the first, get new connections.
   [[nodiscard]] int active() const { return active_; }
 
+  // A socket of systemd's: one that is here already, or a new member.
+  void lend(UniqueFd fd, std::uint32_t& next_id);
   // Members that a predecessor, or systemd, has opened.
   void inherit(const MasterHeritage::Group& group, Inheritance& inheritance, bool from_orphans);
   // For a successor: what a generation that served has.
@@ -122,6 +124,9 @@ class Listeners {
   // Before the first open(): what a predecessor had is not bound anew.
   // What orphans give is a worker's word: only what listens at its address is taken.
   void inherit(Inheritance& inheritance, bool from_orphans);
+  // After that, when orphans left it: what systemd lends. They do not know what is lent, and have
+  // no more what none of them served.
+  void inherit_lent(Inheritance& lent);
   [[nodiscard]] std::vector<MasterHeritage::Group> heritage() const;
   [[nodiscard]] std::vector<StoredFd> stored() const;
   // A successor has them now.

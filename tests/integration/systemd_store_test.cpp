@@ -263,6 +263,34 @@ TEST(SocketUnit, OfAnAddressThatAReloadDropsIsThereForTheNextThatNamesIt) {
   EXPECT_EQ(unit.answer(), "hello");
 }
 
+// Orphans do not know what is systemd's, and have nothing of what nobody serves.
+TEST(SocketUnit, IsKnownAsOneByAMasterThatAdopts) {
+  DroverUnit unit({.echo_listen = "unix:{dir}/echo.sock"});
+  ASSERT_EQ(listen(unit, "ListenStream=" + unit.file("echo.sock")).status, 0);
+  const auto answer = [&] {
+    return Client(Endpoint::unix_path(unit.file("echo.sock"))).exchange("hello");
+  };
+  ASSERT_EQ(answer(), "hello");
+  const auto adopt = [&](int restarts) {
+    unit.kill_main("KILL");
+    ASSERT_TRUE(unit.wait_for_restart(restarts));
+  };
+  adopt(1);
+  unit.options().echo_listen = "127.0.0.1:7007";
+  unit.write_config();
+  ASSERT_EQ(unit.command("reload").status, 0);
+  EXPECT_EQ(unit.answer(), "hello");
+  EXPECT_TRUE(std::filesystem::exists(unit.file("echo.sock")));
+  adopt(2);
+
+  unit.options().echo_listen = "unix:{dir}/echo.sock";
+  unit.write_config();
+  const CommandResult reload = unit.command("reload");
+
+  EXPECT_EQ(reload.status, 0) << reload.both();
+  EXPECT_EQ(answer(), "hello");
+}
+
 TEST(SocketUnit, OfAServerThatIsQuarantinedIsThereForTheNextReload) {
   DroverUnit unit(
       {.drover = "max_crashes = 1\nload = " + built("test-modules/crashing.so") + "\n"});
