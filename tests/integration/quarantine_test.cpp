@@ -69,6 +69,27 @@ std::vector<Client> connect_some(Daemon& daemon, int port, int count) {
   return clients;
 }
 
+// How often the bad module was started in a worker.
+std::size_t instances(const Daemon& daemon) {
+  const std::string log = daemon.log();
+  std::size_t count = 0;
+  for (std::size_t at = 0; (at = log.find("an instance was started", at)) != std::string::npos;
+       ++at)
+    ++count;
+  return count;
+}
+
+// Returns when another serves its slot.
+void end_worker(Daemon& daemon, int slot, int signal) {
+  const pid_t victim = daemon.worker_pid(slot);
+  kill(victim, signal);
+  ASSERT_TRUE(wait_until([&] {
+    const auto now = daemon.try_status();
+    return now && now->serving()->workers[static_cast<std::size_t>(slot)].pid != victim &&
+           all_ready(*now);
+  }));
+}
+
 class Quarantine : public testing::TestWithParam<const char*> {};
 
 TEST_P(Quarantine, TakesTheModulesServersOutOfServiceAndNobodyElse) {
@@ -100,14 +121,12 @@ TEST_P(Quarantine, LastsForWorkersThatAreStartedLater) {
   Daemon daemon({.config = text("workers = 2\nmax_crashes = 1", "crashing", GetParam())});
   crash(daemon, 2);
   ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+  const std::size_t before = instances(daemon);
+  EXPECT_EQ(before, 6U) << "of two servers, in two workers and the first successor";
 
-  for (const int slot : {0, 1}) {
-    const pid_t victim = daemon.worker_pid(slot);
-    kill_now(victim);
-    ASSERT_TRUE(wait_until(
-        [&] { return daemon.worker_pid(slot) != victim && all_ready(daemon.status()); }));
-  }
+  for (const int slot : {0, 1}) end_worker(daemon, slot, SIGKILL);
 
+  EXPECT_EQ(instances(daemon), before);
   EXPECT_TRUE(is_refused(daemon));
   for (int i = 0; i < 20; ++i) EXPECT_EQ(answer(daemon, 2), "hello");
 }
