@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "common/process.h"
 #include "tests/integration/strategies.h"
 #include "tests/support/peer.h"
 
@@ -131,6 +132,24 @@ TEST_P(Quarantine, LastsForWorkersThatAreStartedLater) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(answer(daemon, 2), "hello");
 }
 
+// Which drains by itself, with what it has of the others.
+TEST_P(Quarantine, LetsAWorkerLeaveInOrder) {
+  Daemon daemon({.config = text("workers = 2\nmax_crashes = 1", "crashing", GetParam())});
+  crash(daemon, 2);
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+  std::vector<Client> good = connect_some(daemon, 2, 6);
+  const std::vector<pid_t> former = worker_pids(daemon);
+
+  for (const int slot : {0, 1}) end_worker(daemon, slot, SIGTERM);
+
+  EXPECT_TRUE(is_refused(daemon));
+  for (Client& client : good) EXPECT_EQ(client.exchange("still"), "still");
+  good.clear();
+  for (const pid_t pid : former) EXPECT_TRUE(wait_until([&] { return !is_running(pid); }));
+  EXPECT_EQ(daemon.status().module("crashing").crashes, 2);
+  EXPECT_EQ(answer(daemon, 2), "hello");
+}
+
 // Full of the others' connections, it could not take what waits for the servers that go.
 TEST_P(Quarantine, RefusesAtOnceWhereAWorkerIsFullAndLetsAReloadListenAgain) {
   const std::string config =
@@ -155,6 +174,24 @@ TEST_P(Quarantine, RefusesAtOnceWhereAWorkerIsFullAndLetsAReloadListenAgain) {
   EXPECT_EQ(answer(daemon, 1), "hello");
 }
 
+// The new master is started with all of them.
+TEST_P(Quarantine, EndsWithTheMasterThatHasDecidedIt) {
+  Daemon daemon({.config = text("workers = 2\nmax_crashes = 1", "crashing", GetParam())});
+  crash(daemon, 2);
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+  std::vector<Client> good = connect_some(daemon, 2, 4);
+
+  daemon.signal_master(SIGKILL);
+  ASSERT_TRUE(wait_until([&] { return daemon.master_pid() == 0; }));
+  EXPECT_TRUE(is_refused(daemon));
+  EXPECT_EQ(answer(daemon, 2), "hello");
+  daemon.start_again();
+
+  EXPECT_EQ(answer(daemon, 1), "hello");
+  EXPECT_EQ(answer(daemon, 3), "hello");
+  for (Client& client : good) EXPECT_EQ(client.exchange("still"), "still");
+}
+
 TEST_P(Quarantine, EndsWithAReload) {
   const std::string config = text("workers = 2\nmax_crashes = 1", "crashing", GetParam());
   Daemon daemon({.config = config});
@@ -177,6 +214,23 @@ TEST_P(Quarantine, EndsWithAReload) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Strategies, Quarantine, testing::ValuesIn(kStrategies), strategy_name);
+
+TEST(QuarantineAndTheAcceptor, LastsForOneThatIsStartedLater) {
+  Daemon daemon({.config = text("workers = 2\nmax_crashes = 1", "crashing", "acceptor")});
+  crash(daemon, 2);
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+  const pid_t victim = daemon.acceptor_pid();
+
+  kill_now(victim);
+
+  ASSERT_TRUE(daemon.wait_for_status([&](const DaemonStatus& now) {
+    const auto& acceptor = now.serving()->acceptor;
+    return acceptor && acceptor->pid != victim && acceptor->state == "ready";
+  }));
+  EXPECT_TRUE(is_refused(daemon));
+  EXPECT_TRUE(is_refused(daemon, 3));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(answer(daemon, 2), "hello");
+}
 
 TEST(QuarantineOff, CountsAndTakesNobodyOutOfService) {
   Daemon daemon({.config = text("workers = 2")});
