@@ -29,7 +29,7 @@ enum class MessageType : std::uint16_t {
   kReopenLogs = 34,  // body: ReopenBody; descriptors: error log, then one for each server with an
                      // access log, in order
   kCloseListener = 35,  // body: CloseListenerBody
-  kCloseServer = 36,    // to workers. Body: CloseServerBody
+  kCloseServer = 36,    // to workers and the acceptor. Body: CloseServerBody
 
   // Between a master, or an orphan in its place, and its successor, which may be of another
   // version:
@@ -60,8 +60,8 @@ struct CloseListenerBody {
   std::uint32_t listener_id;
 };
 
-// The server's module is quarantined: its connections end, its instance does, and no connection is
-// given to it any more. Its listeners are closed by kCloseListener.
+// The server's module is quarantined: its listeners are closed with what waits at them, its
+// connections end, its instance does, and no connection is given to it any more.
 struct CloseServerBody {
   std::uint32_t server;  // index in Settings::servers
 };

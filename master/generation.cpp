@@ -254,11 +254,10 @@ void Generation::abort() {
   plan_.uses.clear();
 }
 
-// The servers first: what waits in the queues that go is closed and not served.
 void Generation::close_servers(const std::vector<std::uint32_t>& servers) {
   closed_servers_.insert(closed_servers_.end(), servers.begin(), servers.end());
   for (Child* child : pool_->children()) {
-    if (child->role() != Role::kWorker) continue;
+    if (child->role() == Role::kHelper) continue;
     for (const std::uint32_t server : servers) child->close_server(server);
   }
   listeners_.close(plan_, servers);

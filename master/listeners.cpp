@@ -56,6 +56,12 @@ void ListenGroup::inherit(const MasterHeritage::Group& group, Inheritance& inher
   path_inode_ = inode_of(address_);
 }
 
+void ListenGroup::lend(UniqueFd fd, std::uint32_t& next_id) {
+  if (!members_.empty()) return void(members_.front().is_lent = true);
+  members_.push_back({next_id++, std::move(fd), true, true});
+  active_ = 1;
+}
+
 MasterHeritage::Group ListenGroup::heritage() const {
   MasterHeritage::Group group{address_.to_string(), active_, is_steered_, {}};
   for (const Member& member : members_) {
@@ -238,25 +244,31 @@ Result<std::vector<std::uint32_t>> Listeners::commit(const ListenPlan& plan, Mil
     kept.insert(use.group->address().to_string());
   }
   std::vector<std::uint32_t> removed;
-  std::erase_if(groups_, [&](const auto& entry) {
-    if (kept.count(entry.first) != 0) return false;
-    for (const ListenGroup::Member& member : entry.second->members()) removed.push_back(member.id);
-    entry.second->unlink_path();
-    return true;
-  });
+  for (const auto& [address, group] : std::map(groups_)) {
+    if (kept.count(address) != 0) continue;
+    for (const ListenGroup::Member& member : group->members()) removed.push_back(member.id);
+    drop(*group);
+  }
   steer_linger_ = steer_linger;
   drop_surplus_later();
   return removed;
 }
 
 void Listeners::close(ListenPlan& plan, const std::vector<std::uint32_t>& servers) {
-  std::erase_if(plan.uses, [&](const ListenPlan::Use& use) {
-    if (std::ranges::find(servers, use.server) == servers.end()) return false;
-    for (const ListenGroup::Member& member : use.group->members()) close_everywhere_(member.id);
-    use.group->unlink_path();
-    groups_.erase(use.group->address().to_string());
-    return true;
-  });
+  const auto is_closed = [&servers](const ListenPlan::Use& use) {
+    return std::ranges::find(servers, use.server) != servers.end();
+  };
+  for (const ListenPlan::Use& use : plan.uses) {
+    if (is_closed(use)) drop(*use.group);
+  }
+  std::erase_if(plan.uses, is_closed);
+}
+
+// systemd listens on at what it has lent, so whoever bound there anew would find the address taken.
+void Listeners::drop(ListenGroup& group) {
+  if (group.is_lent()) return;
+  group.unlink_path();
+  groups_.erase(group.address().to_string());
 }
 
 void Listeners::drop_surplus_later() {
@@ -291,6 +303,16 @@ void Listeners::inherit(Inheritance& inheritance, bool from_orphans) {
     mine = std::make_shared<ListenGroup>(context_, address.value());
     mine->inherit(group, inheritance, from_orphans);
     if (mine->members().empty()) groups_.erase(address.value().to_string());
+  }
+}
+
+void Listeners::inherit_lent(Inheritance& lent) {
+  for (const MasterHeritage::Group& group : lent.heritage().groups) {
+    const Result<Address> address = Address::parse(group.address);
+    if (!address || group.members.empty()) continue;
+    auto& mine = groups_[address.value().to_string()];
+    if (mine == nullptr) mine = std::make_shared<ListenGroup>(context_, address.value());
+    mine->lend(lent.claim(group.members.front().fd), next_id_);
   }
 }
 

@@ -37,9 +37,13 @@ class ListenGroup {
 
   [[nodiscard]] const std::vector<Member>& members() const { return members_; }
   [[nodiscard]] const Address& address() const { return address_; }
+  // One is systemd's own: the group stays, with nobody to serve it, when no server has it any more.
+  [[nodiscard]] bool is_lent() const;
   // How many members, from the first, get new connections.
   [[nodiscard]] int active() const { return active_; }
 
+  // A socket of systemd's: one that is here already, or a new member.
+  void lend(UniqueFd fd, std::uint32_t& next_id);
   // Members that a predecessor, or systemd, has opened.
   void inherit(const MasterHeritage::Group& group, Inheritance& inheritance, bool from_orphans);
   // For a successor: what a generation that served has.
@@ -71,7 +75,6 @@ class ListenGroup {
 
  private:
   [[nodiscard]] Status set_up(const Member& member, const ListenSettings& settings) const;
-  [[nodiscard]] bool is_lent() const;
 
   MasterContext& context_;
   Address address_;
@@ -109,17 +112,21 @@ class Listeners {
   // Gives up a plan that was not committed.
   void abandon(const ListenPlan& plan);
   // Lets the plan's sockets listen; an error leaves the old ones as they were. Returns the ids of
-  // listeners that are in the plan no longer; the master's own descriptors of them are closed.
+  // listeners that are in the plan no longer; the master's own descriptors of them are closed, but
+  // not of those that systemd lends.
   Result<std::vector<std::uint32_t>> commit(const ListenPlan& plan, Millis steer_linger);
   [[nodiscard]] std::vector<const ListenGroup*> groups() const;
-  // Takes what these servers listen on out of a committed plan: nobody listens there any more. Not
-  // while another plan is open.
+  // Takes what these servers listen on out of a committed plan, and closes it as commit() does. The
+  // children close theirs by themselves. Not while another plan is open.
   void close(ListenPlan& plan, const std::vector<std::uint32_t>& servers);
   // Follows the board's steered-around slots.
   void steer(const Board* board);
   // Before the first open(): what a predecessor had is not bound anew.
   // What orphans give is a worker's word: only what listens at its address is taken.
   void inherit(Inheritance& inheritance, bool from_orphans);
+  // After that, when orphans left it: what systemd lends. They do not know what is lent, and have
+  // no more what none of them served.
+  void inherit_lent(Inheritance& lent);
   [[nodiscard]] std::vector<MasterHeritage::Group> heritage() const;
   [[nodiscard]] std::vector<StoredFd> stored() const;
   // A successor has them now.
@@ -132,6 +139,7 @@ class Listeners {
 
  private:
   static Status listen_all(const ListenPlan& plan);
+  void drop(ListenGroup& group);
   void drop_surplus_later();
   void drop_surplus();
 

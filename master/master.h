@@ -125,7 +125,7 @@ class Master final : private Generation::Owner,
   [[nodiscard]] std::string state_line() const;
   void begin_to_speak();
   Status use_passed_fds();
-  void close_passed_fds();
+  Status use_lent_fds();
   [[nodiscard]] std::vector<StoredFd> to_be_stored() const;
   void update_store();
 

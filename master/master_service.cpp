@@ -15,9 +15,12 @@ std::uint64_t connections_on(const Scoreboard& scoreboard) {
   return all;
 }
 
+bool is_stored(const PassedFd& passed) {
+  return parse_stored_listener(passed.name).has_value() || is_stored_zone(passed.name);
+}
+
 void know_if_stored(const PassedFd& passed, FdStore& store) {
-  if (parse_stored_listener(passed.name) || is_stored_zone(passed.name))
-    store.know({passed.name, passed.fd.get()});
+  if (is_stored(passed)) store.know({passed.name, passed.fd.get()});
 }
 
 }  // namespace
@@ -53,10 +56,14 @@ Status Master::use_passed_fds() {
   return Done{};
 }
 
-// Orphans have the same, and more.
-void Master::close_passed_fds() {
+// Of what is stored orphans have the same, and more.
+Status Master::use_lent_fds() {
   for (const PassedFd& each : passed_) know_if_stored(each, store_);
-  passed_.clear();
+  std::erase_if(passed_, [](const PassedFd& each) { return is_stored(each); });
+  DROVER_TRY(SortedFds sorted, sort_passed_fds(std::exchange(passed_, {}), first_settings_));
+  for (const std::string& warning : sorted.warnings) log_.warning("{}", warning);
+  listeners_.inherit_lent(sorted.inheritance);
+  return Done{};
 }
 
 std::vector<StoredFd> Master::to_be_stored() const {

@@ -51,11 +51,10 @@ Status Master::find_heritage() {
   Result<std::optional<Adoption>> found = ask_for_heritage(first_settings_.control);
   if (!found) return std::move(found).error().in("control socket " + first_settings_.control);
   if (!found->has_value()) return use_passed_fds();
-  close_passed_fds();
   Adoption& adoption = **found;
   limit.make_room(adoption.inheritance.descriptors());
   inherit(std::move(adoption.inheritance), std::move(adoption.channel), Ancestor::kOrphan);
-  return Done{};
+  return use_lent_fds();
 }
 
 void Master::inherit(Inheritance inheritance, UniqueFd channel, Ancestor ancestor) {

@@ -102,8 +102,12 @@ Status Sorter::add_socket(PassedFd passed) {
   DROVER_TRY_DO(check_kind(fd, passed.name));
   const Address address = bound_address(fd);
   const auto stored = parse_stored_listener(passed.name);
-  if (find_listen(address) == nullptr)
+  const bool is_wanted = find_listen(address) != nullptr;
+  if (!is_wanted && stored)
     return drop(passed, fmt::format("no server listens on {}", address.to_string())), Done{};
+  if (!is_wanted)
+    warnings_.push_back(fmt::format("{}, passed by systemd, waits for a server: none listens on {}",
+                                    passed.name, address.to_string()));
   if (stored && address.is_unix() && !leads_to(address, stored->path_inode))
     return drop(passed, fmt::format("{} is not its file any more", address.path())), Done{};
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);

@@ -22,7 +22,7 @@ struct PassedFd {
 
 struct SortedFds {
   Inheritance inheritance;
-  std::vector<std::string> warnings;  // of what is of no use, and closed
+  std::vector<std::string> warnings;  // of what is closed, or waits, because it is of no use
   std::vector<std::string> useless;   // stored listeners among that, by name
 };
 // An error: a socket unit that cannot be meant for a stream server, or a zone with keep = required

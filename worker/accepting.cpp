@@ -41,6 +41,11 @@ void Accepting::close_listener(std::uint32_t listener_id) {
   finish();
 }
 
+void Accepting::close_listeners_of(std::size_t server) {
+  strategies_[server]->close_listeners();
+  finish();
+}
+
 // What finds no room now is taken when a connection has ended. A generation that does not serve yet
 // may never do so, and would take what it accepts with it.
 void Accepting::finish() {

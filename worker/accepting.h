@@ -25,6 +25,8 @@ class Accepting final : public AcceptHost {
   // all.
   void end(const std::vector<std::uint32_t>& removed);
   void close_listener(std::uint32_t listener_id);
+  // All that the server listens on, at once; `server` is its index.
+  void close_listeners_of(std::size_t server);
   // Nothing waits at a listener that goes away.
   [[nodiscard]] bool is_finished() const { return is_finished_; }
 

@@ -219,6 +219,7 @@ void Worker::on_close_server(const Message& message) {
   DROVER_CHECK(body.ok() && body.value().server < servers_.size());
   Server& server = *servers_[body.value().server];
   if (std::exchange(server.is_closed, true)) return;
+  accepting_->close_listeners_of(body.value().server);
   core_.table().for_each([&server](Connection& connection) {
     if (&connection.server() == &server) connection.end(DROVER_DRAINED);
   });

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "common/process.h"
 #include "tests/integration/strategies.h"
 #include "tests/support/peer.h"
 
@@ -69,6 +70,27 @@ std::vector<Client> connect_some(Daemon& daemon, int port, int count) {
   return clients;
 }
 
+// How often the bad module was started in a worker.
+std::size_t instances(const Daemon& daemon) {
+  const std::string log = daemon.log();
+  std::size_t count = 0;
+  for (std::size_t at = 0; (at = log.find("an instance was started", at)) != std::string::npos;
+       ++at)
+    ++count;
+  return count;
+}
+
+// Returns when another serves its slot.
+void end_worker(Daemon& daemon, int slot, int signal) {
+  const pid_t victim = daemon.worker_pid(slot);
+  kill(victim, signal);
+  ASSERT_TRUE(wait_until([&] {
+    const auto now = daemon.try_status();
+    return now && now->serving()->workers[static_cast<std::size_t>(slot)].pid != victim &&
+           all_ready(*now);
+  }));
+}
+
 class Quarantine : public testing::TestWithParam<const char*> {};
 
 TEST_P(Quarantine, TakesTheModulesServersOutOfServiceAndNobodyElse) {
@@ -100,16 +122,74 @@ TEST_P(Quarantine, LastsForWorkersThatAreStartedLater) {
   Daemon daemon({.config = text("workers = 2\nmax_crashes = 1", "crashing", GetParam())});
   crash(daemon, 2);
   ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+  const std::size_t before = instances(daemon);
+  EXPECT_EQ(before, 6U) << "of two servers, in two workers and the first successor";
 
-  for (const int slot : {0, 1}) {
-    const pid_t victim = daemon.worker_pid(slot);
-    kill_now(victim);
-    ASSERT_TRUE(wait_until(
-        [&] { return daemon.worker_pid(slot) != victim && all_ready(daemon.status()); }));
-  }
+  for (const int slot : {0, 1}) end_worker(daemon, slot, SIGKILL);
 
+  EXPECT_EQ(instances(daemon), before);
   EXPECT_TRUE(is_refused(daemon));
   for (int i = 0; i < 20; ++i) EXPECT_EQ(answer(daemon, 2), "hello");
+}
+
+// Which drains by itself, with what it has of the others.
+TEST_P(Quarantine, LetsAWorkerLeaveInOrder) {
+  Daemon daemon({.config = text("workers = 2\nmax_crashes = 1", "crashing", GetParam())});
+  crash(daemon, 2);
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+  std::vector<Client> good = connect_some(daemon, 2, 6);
+  const std::vector<pid_t> former = worker_pids(daemon);
+
+  for (const int slot : {0, 1}) end_worker(daemon, slot, SIGTERM);
+
+  EXPECT_TRUE(is_refused(daemon));
+  for (Client& client : good) EXPECT_EQ(client.exchange("still"), "still");
+  good.clear();
+  for (const pid_t pid : former) EXPECT_TRUE(wait_until([&] { return !is_running(pid); }));
+  EXPECT_EQ(daemon.status().module("crashing").crashes, 2);
+  EXPECT_EQ(answer(daemon, 2), "hello");
+}
+
+// Full of the others' connections, it could not take what waits for the servers that go.
+TEST_P(Quarantine, RefusesAtOnceWhereAWorkerIsFullAndLetsAReloadListenAgain) {
+  const std::string config =
+      text("workers = 2\nworker_connections = 4\nmax_crashes = 1", "crashing", GetParam());
+  Daemon daemon({.config = config});
+  crash(daemon, 1);
+  std::vector<Client> bad = connect_some(daemon, 1, 1);
+  std::vector<Client> good;
+  for (int i = 0; i < 40; ++i) good.emplace_back(Endpoint::v4(daemon.port(2)));
+  ASSERT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) {
+    return std::ranges::all_of(now.serving()->workers,
+                               [](const WorkerStatus& worker) { return worker.live == 4; });
+  }));
+
+  crash(daemon, bad[0]);
+
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+  EXPECT_TRUE(wait_until([&] { return is_refused(daemon, 1) && is_refused(daemon, 3); }));
+  const CommandResult reload = daemon.reload(config);
+  EXPECT_EQ(reload.status, 0) << reload.both();
+  good.clear();
+  EXPECT_EQ(answer(daemon, 1), "hello");
+}
+
+// The new master is started with all of them.
+TEST_P(Quarantine, EndsWithTheMasterThatHasDecidedIt) {
+  Daemon daemon({.config = text("workers = 2\nmax_crashes = 1", "crashing", GetParam())});
+  crash(daemon, 2);
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+  std::vector<Client> good = connect_some(daemon, 2, 4);
+
+  daemon.signal_master(SIGKILL);
+  ASSERT_TRUE(wait_until([&] { return daemon.master_pid() == 0; }));
+  EXPECT_TRUE(is_refused(daemon));
+  EXPECT_EQ(answer(daemon, 2), "hello");
+  daemon.start_again();
+
+  EXPECT_EQ(answer(daemon, 1), "hello");
+  EXPECT_EQ(answer(daemon, 3), "hello");
+  for (Client& client : good) EXPECT_EQ(client.exchange("still"), "still");
 }
 
 TEST_P(Quarantine, EndsWithAReload) {
@@ -134,6 +214,23 @@ TEST_P(Quarantine, EndsWithAReload) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Strategies, Quarantine, testing::ValuesIn(kStrategies), strategy_name);
+
+TEST(QuarantineAndTheAcceptor, LastsForOneThatIsStartedLater) {
+  Daemon daemon({.config = text("workers = 2\nmax_crashes = 1", "crashing", "acceptor")});
+  crash(daemon, 2);
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+  const pid_t victim = daemon.acceptor_pid();
+
+  kill_now(victim);
+
+  ASSERT_TRUE(daemon.wait_for_status([&](const DaemonStatus& now) {
+    const auto& acceptor = now.serving()->acceptor;
+    return acceptor && acceptor->pid != victim && acceptor->state == "ready";
+  }));
+  EXPECT_TRUE(is_refused(daemon));
+  EXPECT_TRUE(is_refused(daemon, 3));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(answer(daemon, 2), "hello");
+}
 
 TEST(QuarantineOff, CountsAndTakesNobodyOutOfService) {
   Daemon daemon({.config = text("workers = 2")});

@@ -239,14 +239,93 @@ TEST(SocketUnit, KeepsTheFileAndTheModeOfAUnixSocket) {
   EXPECT_EQ(answer(), "hello");
 }
 
-TEST(SocketUnit, ThatNobodyListensOnIsClosedWithAWarning) {
-  DroverUnit unit;
-  ASSERT_EQ(listen(unit, "ListenStream=127.0.0.1:7001\n").status, 0);
+// The workers let go of it, systemd does not: whoever comes waits in its queue.
+TEST(SocketUnit, OfAnAddressThatAReloadDropsIsThereForTheNextThatNamesIt) {
+  DroverUnit unit({.accept = "reuseport"});
+  ASSERT_EQ(listen(unit, "ListenStream=127.0.0.1:7007\n").status, 0);
+  EXPECT_EQ(unit.answer(), "hello");
+  unit.options().echo_listen = "127.0.0.1:7017";
+  unit.write_config();
+  ASSERT_EQ(unit.command("reload").status, 0);
+  ASSERT_EQ(unit.command("upgrade").status, 0);
+  std::vector<Client> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(unit.machine().connect(kEchoPort));
+    clients.back().send_all("hello");
+  }
 
+  unit.options().echo_listen = "127.0.0.1:7007";
+  unit.write_config();
+  const CommandResult reload = unit.command("reload");
+
+  EXPECT_EQ(reload.status, 0) << reload.both();
+  for (Client& client : clients) EXPECT_EQ(client.receive(5), "hello");
+  EXPECT_EQ(unit.answer(), "hello");
+}
+
+// Orphans do not know what is systemd's, and have nothing of what nobody serves.
+TEST(SocketUnit, IsKnownAsOneByAMasterThatAdopts) {
+  DroverUnit unit({.echo_listen = "unix:{dir}/echo.sock"});
+  ASSERT_EQ(listen(unit, "ListenStream=" + unit.file("echo.sock")).status, 0);
+  const auto answer = [&] {
+    return Client(Endpoint::unix_path(unit.file("echo.sock"))).exchange("hello");
+  };
+  ASSERT_EQ(answer(), "hello");
+  const auto adopt = [&](int restarts) {
+    unit.kill_main("KILL");
+    ASSERT_TRUE(unit.wait_for_restart(restarts));
+  };
+  adopt(1);
+  unit.options().echo_listen = "127.0.0.1:7007";
+  unit.write_config();
+  ASSERT_EQ(unit.command("reload").status, 0);
+  EXPECT_EQ(unit.answer(), "hello");
+  EXPECT_TRUE(std::filesystem::exists(unit.file("echo.sock")));
+  adopt(2);
+
+  unit.options().echo_listen = "unix:{dir}/echo.sock";
+  unit.write_config();
+  const CommandResult reload = unit.command("reload");
+
+  EXPECT_EQ(reload.status, 0) << reload.both();
+  EXPECT_EQ(answer(), "hello");
+}
+
+TEST(SocketUnit, OfAServerThatIsQuarantinedIsThereForTheNextReload) {
+  DroverUnit unit(
+      {.drover = "max_crashes = 1\nload = " + built("test-modules/crashing.so") + "\n"});
+  unit.write_config("\n[server bad]\nlisten = unix:{dir}/bad.sock\nprotocol = crashing\n");
+  ASSERT_EQ(listen(unit, "ListenStream=" + unit.file("bad.sock")).status, 0);
+  const Endpoint bad = Endpoint::unix_path(unit.file("bad.sock"));
+  for (int i = 0; i < 2; ++i) {
+    Client client(bad);
+    client.send_all("crash\n");
+    EXPECT_NE(client.next(), Client::Next::kBytes);
+  }
+  ASSERT_TRUE(wait_until([&] { return unit.log_has("module crashing quarantined"); }));
+  EXPECT_EQ(unit.answer(), "hello");
+
+  Client client(bad);
+  client.send_all("hello");
+  const CommandResult reload = unit.command("reload");
+
+  EXPECT_EQ(reload.status, 0) << reload.both();
+  EXPECT_EQ(client.receive(5), "hello");
+}
+
+TEST(SocketUnit, ThatNobodyListensOnWaitsForAServerWithAWarning) {
+  DroverUnit unit({.echo_listen = "127.0.0.1:7017"});
+  ASSERT_EQ(listen(unit, "ListenStream=127.0.0.1:7007\n").status, 0);
   ASSERT_EQ(unit.start().status, 0);
-
   EXPECT_TRUE(unit.log_has(
-      "drover.socket, passed by systemd, is closed: no server listens on 127.0.0.1:7001"));
+      "drover.socket, passed by systemd, waits for a server: none listens on 127.0.0.1:7007"));
+
+  unit.options().echo_listen = "127.0.0.1:7007";
+  unit.write_config();
+  const CommandResult reload = unit.command("reload");
+
+  EXPECT_EQ(reload.status, 0) << reload.both();
+  EXPECT_EQ(unit.answer(), "hello");
 }
 
 TEST(SocketUnit, OfAnotherKindIsRefusedWithAdvice) {

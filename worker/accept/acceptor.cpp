@@ -48,6 +48,7 @@ class AcceptorStrategy final : public QueueStrategy {
   bool read_all_pairs();
   Reading read_pair(int slot);
   void take_over(Passed passed);
+  void on_unknown_listener(std::uint32_t id);
   [[nodiscard]] const ListenerHeritage* find_listener(std::uint32_t id) const;
   [[nodiscard]] int pair_of(int slot) const {
     return heritage().passing[static_cast<std::size_t>(slot)].receive_fd;
@@ -149,16 +150,22 @@ AcceptorStrategy::Reading AcceptorStrategy::read_pair(int slot) {
 // address the access list could not be asked.
 void AcceptorStrategy::take_over(Passed passed) {
   const ListenerHeritage* listener = find_listener(passed.listener_id);
-  if (listener == nullptr) {
-    return heritage().log->error("connection passed for an unknown listener: id={}",
-                                 passed.listener_id);
-  }
+  if (listener == nullptr) return on_unknown_listener(passed.listener_id);
   Accepted connection{std::move(passed.fd), {}, sizeof(sockaddr_storage), listener};
   auto* peer = reinterpret_cast<sockaddr*>(&connection.peer);
   if (getpeername(connection.fd.get(), peer, &connection.peer_size) != 0) return;
   if (connection.peer_size <= sizeof(sa_family_t)) connection.peer_size = 0;
   heritage().my_seat().counters.accepted.fetch_add(1, std::memory_order_relaxed);
   host_.on_accepted(std::move(connection));
+}
+
+// A worker that was born after a quarantine knows those servers' listeners no more, for which the
+// acceptor may have accepted before it.
+void AcceptorStrategy::on_unknown_listener(std::uint32_t id) {
+  if (heritage().closed_servers.empty())
+    return heritage().log->error("connection passed for an unknown listener: id={}", id);
+  heritage().my_seat().counters.accepted.fetch_add(1, std::memory_order_relaxed);
+  heritage().my_seat().counters.closed.fetch_add(1, std::memory_order_relaxed);
 }
 
 const ListenerHeritage* AcceptorStrategy::find_listener(std::uint32_t id) const {

@@ -59,6 +59,7 @@ class AcceptorProcess final : public AcceptHost,
   void finish_when_flushed();
   void reopen_logs(Message message);
   void close_listener(std::uint32_t id);
+  void close_server(std::uint32_t server);
   void update_watching();
   void beat();
 
@@ -156,6 +157,11 @@ void AcceptorProcess::on_message(Message message) {
       DROVER_CHECK(body.ok());
       return close_listener(body->listener_id);
     }
+    case MessageType::kCloseServer: {
+      auto body = message.body_as<CloseServerBody>();
+      DROVER_CHECK(body.ok());
+      return close_server(body->server);
+    }
     default:
       DROVER_CHECK(message.type == MessageType::kServe);  // nothing else is sent to an acceptor
       serve();
@@ -231,6 +237,12 @@ void AcceptorProcess::reopen_logs(Message message) {
 
 void AcceptorProcess::close_listener(std::uint32_t id) {
   std::erase_if(queues_, [id](const auto& queue) { return queue->listener().id == id; });
+}
+
+// What it has accepted it still passes on, to be closed there.
+void AcceptorProcess::close_server(std::uint32_t server) {
+  std::erase_if(queues_,
+                [server](const auto& queue) { return queue->listener().server == server; });
 }
 
 // Waits at the listeners only while somebody can take what comes: the kernel's queue is the better

@@ -42,6 +42,11 @@ void QueueStrategy::close_listener(std::uint32_t listener_id) {
   queues_.erase(found);
 }
 
+void QueueStrategy::close_listeners() {
+  queues_.clear();
+  closing_.clear();
+}
+
 void QueueStrategy::drain(const std::vector<std::uint32_t>& removed) {
   pause();
   for (const std::uint32_t id : removed) close_listener(id);

@@ -22,6 +22,7 @@ class QueueStrategy : public Strategy, protected AcceptQueue::Watcher {
   void pause() override;
   void take_stranded() override;
   void close_listener(std::uint32_t listener_id) override;
+  void close_listeners() override;
   void drain(const std::vector<std::uint32_t>& removed) override;
   bool finish() override;
 

@@ -67,11 +67,15 @@ class Strategy {
   // The listener is going away (it is surplus): wait at it no longer, and close it when finish()
   // has seen its queue empty.
   virtual void close_listener(std::uint32_t listener_id) = 0;
+  // The server is out of service: all of its listeners are closed at once, also those that hold
+  // somebody, whom nobody will serve.
+  virtual void close_listeners() = 0;
   // Draining: take nothing new. Listeners in `removed` go away as by close_listener(), the others
   // have other workers and are closed at once.
   virtual void drain(const std::vector<std::uint32_t>& removed) = 0;
   // Takes what listeners that go away hold, as far as there is room, and closes those that are
-  // empty. True: nothing is left to be taken. Called after the two above, and again as room comes.
+  // empty. True: nothing is left to be taken. Called after the three above, and again as room
+  // comes.
   [[nodiscard]] virtual bool finish() = 0;
 };
 

@@ -1,4 +1,4 @@
-// Echoes, but dies of SIGSEGV on "crash\n".
+// Echoes, but dies of SIGSEGV on "crash\n". Says in the log that it was started.
 #include "modules/sdk/module.hpp"
 
 namespace {
@@ -11,7 +11,9 @@ void crash() {
 
 class Crashing {
  public:
-  explicit Crashing(drover::Host host) : host_(host) {}
+  explicit Crashing(drover::Host host) : host_(host) {
+    host_.log(DROVER_LOG_INFO, "an instance was started");
+  }
 
   void on_data(drover_conn conn, std::string_view bytes) {
     if (bytes == "crash\n") crash();

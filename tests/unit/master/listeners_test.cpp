@@ -52,6 +52,24 @@ class ListenersTest : public ::testing::Test {
     return std::move(plan).value();
   }
 
+  // A socket unit's, which stays open elsewhere: what is returned.
+  UniqueFd lend(std::uint16_t port) {
+    const Address address = Address::parse("127.0.0.1:" + std::to_string(port)).value();
+    UniqueFd mine(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    setsockopt(mine.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    EXPECT_EQ(bind(mine.get(), address.get(), address.size()), 0);
+    EXPECT_EQ(listen(mine.get(), 128), 0);
+    UniqueFd systemds(dup(mine.get()));
+    MasterHeritage left;
+    left.groups.push_back({address.to_string(), 1, false, {{7, mine.get(), true}}});
+    std::vector<UniqueFd> fds;
+    fds.push_back(std::move(mine));
+    Inheritance inheritance(std::move(left), std::move(fds));
+    listeners_.inherit(inheritance, false);
+    return systemds;
+  }
+
   UniqueFd connect_to(std::uint16_t port) {
     UniqueFd client(socket(AF_INET, SOCK_STREAM, 0));
     sockaddr_in address{};
@@ -168,7 +186,7 @@ TEST_F(ListenersTest, AServerThatIsClosedIsNamedAndRefusesAndTheOthersGoOn) {
 
   listeners_.close(plan, {0});
 
-  EXPECT_EQ(closed_everywhere_.size(), 2U);
+  EXPECT_TRUE(closed_everywhere_.empty()) << "its workers know what is the server's";
   ASSERT_EQ(plan.heritage().size(), 2U);
   EXPECT_EQ(plan.heritage()[0].server, 1);
   EXPECT_FALSE(connect_to(other).is_open());
@@ -176,6 +194,25 @@ TEST_F(ListenersTest, AServerThatIsClosedIsNamedAndRefusesAndTheOthersGoOn) {
   EXPECT_EQ(listeners_.heritage().size(), 1U);
   const ListenPlan again = serve(two, 2);
   EXPECT_TRUE(connect_to(other).is_open());
+}
+
+// systemd listens on, and whoever bound there anew would find the address taken.
+TEST_F(ListenersTest, WhatSystemdLendsStaysForWhomeverNamesItNext) {
+  const UniqueFd systemds = lend(port_);
+  Settings settings = settings_with(AcceptStrategy::kReuseport, port_);
+  const Settings other = settings_with(AcceptStrategy::kShared, free_port());
+  ListenPlan plan = serve(settings, 2);
+
+  listeners_.close(plan, {0});
+  EXPECT_TRUE(plan.heritage().empty());
+  plan = serve(settings, 2);
+  EXPECT_EQ(plan.heritage().size(), 2U);
+  plan.uses.clear();
+  serve(other, 1);
+
+  EXPECT_EQ(removed_.size(), 2U) << "the workers are to let go of it";
+  EXPECT_EQ(listeners_.heritage().size(), 2U) << "for a successor";
+  EXPECT_EQ(serve(settings, 2).heritage().size(), 2U);
 }
 
 // The second address is refused when the first has its new options already.

@@ -96,15 +96,28 @@ TEST_F(PassedFdsTest, StoredMembersOfAGroupComeInTheOrderInWhichTheyJoined) {
   EXPECT_EQ(group.active, 3);
 }
 
-TEST_F(PassedFdsTest, WhatNobodyListensOnIsClosedWithAWarning) {
-  pass("web.socket", tcp_socket());
+TEST_F(PassedFdsTest, AStoredListenerThatNobodyListensOnIsClosedWithAWarning) {
+  pass("listen-3", tcp_socket());
 
   auto sorted = sort();
 
   ASSERT_TRUE(sorted.ok());
   EXPECT_THAT(sorted->inheritance.heritage().groups, IsEmpty());
-  EXPECT_THAT(sorted->warnings, ElementsAre(HasSubstr("web.socket, passed by systemd, is closed: "
+  EXPECT_THAT(sorted->warnings, ElementsAre(HasSubstr("listen-3, passed by systemd, is closed: "
                                                       "no server listens on 127.0.0.1:")));
+}
+
+// systemd has it anyway, and a reload may name it.
+TEST_F(PassedFdsTest, ASocketUnitsThatNobodyListensOnIsKeptWithAWarning) {
+  pass("web.socket", tcp_socket());
+
+  auto sorted = sort();
+
+  ASSERT_TRUE(sorted.ok());
+  ASSERT_EQ(sorted->inheritance.heritage().groups.size(), 1U);
+  EXPECT_TRUE(sorted->inheritance.heritage().groups[0].members.at(0).is_lent);
+  EXPECT_THAT(sorted->warnings, ElementsAre(HasSubstr("web.socket, passed by systemd, waits for a "
+                                                      "server: none listens on 127.0.0.1:")));
 }
 
 TEST_F(PassedFdsTest, ADatagramSocketIsRefusedWithAdvice) {

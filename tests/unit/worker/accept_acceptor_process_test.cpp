@@ -29,7 +29,9 @@ class AcceptorProcessTest : public testing::Test {
     DROVER_CHECK(pid_ >= 0);
     if (pid_ == 0) {
       channel_.first.reset();
-      _exit(acceptor_main(heritage()));
+      const Heritage mine = heritage();
+      world_.close_listeners();  // it has its own
+      _exit(acceptor_main(mine));
     }
     channel_.second.reset();
   }
@@ -188,6 +190,25 @@ TEST_F(AcceptorProcessTest, LeavesTheQueuesOfListenersThatStayToTheNextGeneratio
   next_generation.strategy().close_listener(100);
   EXPECT_TRUE(next_generation.strategy().finish());
   EXPECT_EQ(next_generation.held(), 3U);
+}
+
+TEST_F(AcceptorProcessTest, ListensNoMoreForAServerThatIsOutOfService) {
+  serve();
+  connect(1);
+  ASSERT_GE(next_slot(), 0);
+  world_.close_listeners();
+  const CloseServerBody other{1};
+  send(MessageType::kCloseServer, {reinterpret_cast<const char*>(&other), sizeof other});
+  send(MessageType::kReopenLogs, std::string(sizeof(ReopenBody), '\0'));
+  expect(MessageType::kLogsReopened);
+  EXPECT_EQ(try_connect(port_), 0);
+
+  const CloseServerBody mine{0};
+  send(MessageType::kCloseServer, {reinterpret_cast<const char*>(&mine), sizeof mine});
+  send(MessageType::kReopenLogs, std::string(sizeof(ReopenBody), '\0'));
+  expect(MessageType::kLogsReopened);
+
+  EXPECT_EQ(try_connect(port_), ECONNREFUSED);
 }
 
 TEST_F(AcceptorProcessTest, LeavesOnSigtermAndSaysSo) {

@@ -70,6 +70,27 @@ TEST_F(AcceptorStrategyTest, ClosesConnectionsOfUnknownListeners) {
   EXPECT_EQ(worker.held(), 1U);
   char byte = 0;
   EXPECT_EQ(read(clients_[0].get(), &byte, 1), 0);
+  EXPECT_NE(world_.logged().find("unknown listener: id=4711"), std::string::npos);
+}
+
+// The acceptor had accepted it before the server was closed, the worker was born after.
+TEST_F(AcceptorStrategyTest, ClosesConnectionsOfAServerThatIsOutOfServiceWithoutAWord) {
+  world_.closed_servers = {1};
+  FakeWorker worker(world_, 0);
+  worker.strategy().resume();
+  pass(0, 2, 4711);
+  pass(0, 1);
+
+  worker.turn();
+  worker.turn();
+
+  EXPECT_EQ(worker.held(), 1U);
+  char byte = 0;
+  for (const int client : {0, 1})
+    EXPECT_EQ(read(clients_[static_cast<std::size_t>(client)].get(), &byte, 1), 0);
+  EXPECT_EQ(world_.logged(), "");
+  EXPECT_EQ(worker.counters().accepted, 3U);
+  EXPECT_EQ(worker.counters().closed, 2U);
 }
 
 TEST_F(AcceptorStrategyTest, LeavesABatchInThePairUntilThereIsRoomForAllOfIt) {

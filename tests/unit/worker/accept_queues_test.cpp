@@ -117,6 +117,27 @@ TEST_P(EveryStrategy, ClosesOneListenerAndKeepsTheOthers) {
   EXPECT_EQ(try_connect(closed), ECONNREFUSED);
 }
 
+// Without room nothing that is to be emptied would ever be.
+TEST_P(EveryStrategy, ClosesAllListenersOfAServerThatIsOutOfServiceWhoeverWaits) {
+  AcceptWorld world(GetParam(), 1);
+  world.seat(0).capacity = 0;
+  const std::uint16_t open = world.add_listener();
+  const std::uint16_t closing = world.add_listener(1, 1);
+  const UniqueFd first = connect_to(open);
+  const UniqueFd second = connect_to(closing);
+  FakeWorker worker(world, 0);
+  worker.strategy().resume();
+  world.close_listeners();
+  worker.strategy().close_listener(101);
+  ASSERT_FALSE(worker.strategy().finish());
+
+  worker.strategy().close_listeners();
+
+  EXPECT_TRUE(worker.strategy().finish());
+  EXPECT_EQ(worker.held(), 0U);
+  for (const std::uint16_t port : {open, closing}) EXPECT_EQ(try_connect(port), ECONNREFUSED);
+}
+
 INSTANTIATE_TEST_SUITE_P(Accept, EveryStrategy,
                          testing::Values(AcceptStrategy::kShared, AcceptStrategy::kExclusive,
                                          AcceptStrategy::kMutex, AcceptStrategy::kAcceptor,

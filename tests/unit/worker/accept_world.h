@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include <csignal>
 #include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "worker/accept/strategy.h"
@@ -94,6 +96,7 @@ class AcceptWorld {
     heritage.scoreboard = scoreboard_.get();
     heritage.log = &log_;
     heritage.listeners = descriptions_;
+    heritage.closed_servers = closed_servers;
     for (std::size_t i = 0; i < listeners_.size(); ++i) {
       heritage.listeners[i].fd = fcntl(listeners_[i].get(), F_DUPFD_CLOEXEC, 0);
     }
@@ -111,6 +114,14 @@ class AcceptWorld {
   int send_end(int slot) const { return pairs_[static_cast<std::size_t>(slot)].send.get(); }
   int receive_end(int slot) const { return pairs_[static_cast<std::size_t>(slot)].receive.get(); }
   [[nodiscard]] int slots() const { return slots_; }
+  // What has been logged.
+  [[nodiscard]] std::string logged() const {
+    std::string text(4096, '\0');
+    const ssize_t size = pread(log_fd_, text.data(), text.size(), 0);
+    return text.substr(0, size < 0 ? 0 : static_cast<std::size_t>(size));
+  }
+
+  std::vector<std::uint32_t> closed_servers;
 
  private:
   struct Pair {
@@ -120,7 +131,8 @@ class AcceptWorld {
   int slots_;
   Settings settings_;
   ScoreboardMapping scoreboard_ = make_scoreboard().mapping;
-  Log log_{UniqueFd(open("/dev/null", O_WRONLY | O_CLOEXEC)), Log::Style::kPlain, LogLevel::kError};
+  int log_fd_ = memfd_create("log", MFD_CLOEXEC);
+  Log log_{UniqueFd(log_fd_), Log::Style::kPlain, LogLevel::kError};
   std::vector<UniqueFd> listeners_;
   std::vector<ListenerHeritage> descriptions_;
   std::vector<UniqueFd> doorbells_;
