@@ -53,6 +53,7 @@ int Master::run() {
   }
   begin_generation(std::move(first_settings_));
   event_base_dispatch(context_.base);
+  seats_.leave();
   pid_file_.reset();
   for (const Reply& reply : stop_askers_) reply(0, "stopped\n");
   control_.reset();

@@ -41,6 +41,7 @@ Result<Seats::Lease> Seats::take(std::size_t connections,
 }
 
 void Seats::release(int index) {
+  if (has_left_) return;
   const auto i = static_cast<std::size_t>(index);
   at(index).state.store(SeatState::kFree);
   if (at(index).slot >= 0) {

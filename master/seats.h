@@ -52,6 +52,10 @@ class Seats {
   // none). An error when all are taken, or when there is no memory for these.
   Result<Lease> take(std::size_t connections, std::shared_ptr<const MetricLayout> metrics = {});
 
+  // From now on no seat is given back: this master leaves before those who sit there, and whoever
+  // comes after it is to find them.
+  void leave() { has_left_ = true; }
+
   // Sums of all seats that were given back.
   [[nodiscard]] const Totals& retired() const { return retired_; }
   // What was counted before this master.
@@ -78,6 +82,7 @@ class Seats {
   std::vector<Metered> metered_;  // by seat, null where nothing is counted
   std::vector<pid_t> pids_;       // by seat, 0 before the fork
   std::vector<bool> is_taken_;
+  bool has_left_ = false;
   Totals retired_;
   MetricSums retired_metrics_;
   Timer<&Seats::recount> recount_;
