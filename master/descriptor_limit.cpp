@@ -1,8 +1,20 @@
 #include "master/descriptor_limit.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 namespace drover {
+
+void limit_descriptors(std::int64_t wanted, Log& log) {
+  if (wanted <= 0) return;
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t soft = static_cast<rlim_t>(wanted);
+  limit = {soft, std::max(soft, limit.rlim_max)};
+  if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
+  log.warning("rlimit_nofile = {} cannot be had: {}", wanted, strerrordesc_np(errno));
+}
 
 // A second time it changes nothing.
 rlim_t limit_beside(std::size_t given, rlim_t own) { return std::max<rlim_t>(own, 2 * given); }

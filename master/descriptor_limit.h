@@ -4,8 +4,15 @@
 #include <sys/resource.h>
 
 #include <cstddef>
+#include <cstdint>
+
+#include "common/log.h"
 
 namespace drover {
+
+// The soft limit as a configuration has it; 0: as it is. The hard one is only ever raised: once
+// lowered, no later reload could have more. Says in the log what cannot be had.
+void limit_descriptors(std::int64_t wanted, Log& log);
 
 // The soft limit of who has been given so many descriptors by another process, which may have had a
 // higher one: its own, but room for as many again.

@@ -1,7 +1,6 @@
 #include "master/master.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 
 #include "common/fault.h"
 #include "common/process.h"
+#include "master/descriptor_limit.h"
 
 namespace drover {
 
@@ -78,17 +78,8 @@ Status Master::prepare() {
   return Done{};
 }
 
-// The hard limit is only ever raised: once lowered, no later reload could have more.
-void Master::limit_descriptors(rlim_t wanted) {
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit = {wanted, std::max(wanted, limit.rlim_max)};
-  if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
-  log_.warning("rlimit_nofile = {} cannot be had: {}", wanted, strerrordesc_np(errno));
-}
-
 void Master::begin_generation(Settings settings, ModuleImages images) {
-  if (settings.rlimit_nofile > 0) limit_descriptors(static_cast<rlim_t>(settings.rlimit_nofile));
+  limit_descriptors(settings.rlimit_nofile, log_);
   // A number whose board a generation of long ago still uses is passed over.
   const std::uint32_t first = next_generation_;
   while (!is_board_free(next_generation_)) {
@@ -172,9 +163,7 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
   const bool is_first = current_ == nullptr && life_ == Life::kStarting;
   if (is_first) life_ = Life::kStopping;
   error_log_.put_back();
-  if (current_ != nullptr && current_->settings().rlimit_nofile > 0) {
-    limit_descriptors(static_cast<rlim_t>(current_->settings().rlimit_nofile));
-  }
+  if (current_ != nullptr) limit_descriptors(current_->settings().rlimit_nofile, log_);
   log_.error_lines(fmt::format("generation {} failed: ", generation.number()), why);
   leaving_.push_back(std::move(coming_));
   recovery_.on_return_failed();

@@ -75,7 +75,6 @@ class Master final : private Generation::Owner,
   void begin_what_waits();
 
   // generations
-  void limit_descriptors(rlim_t wanted);
   // Without images: the modules as they are on disk.
   void begin_generation(Settings settings, ModuleImages images = nullptr);
   [[nodiscard]] bool is_board_free(std::uint32_t number) const;

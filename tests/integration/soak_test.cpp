@@ -1,6 +1,7 @@
 // Everything that may happen to a daemon, at random, under checked load: reloads, other strategies,
 // other numbers of workers, upgrades, processes killed and stopped. Connections of processes that
-// were not hit never fail, new connections never fail, and nothing grows.
+// were not hit never fail, new connections never fail, what a zone counts goes on, the helper that
+// keeps it on disk is there, and nothing grows.
 //
 // DROVER_SOAK_SECONDS (180) is how long, DROVER_SOAK_SEED which schedule: the one that is printed
 // runs the same again.
@@ -13,6 +14,7 @@
 #include <random>
 #include <set>
 
+#include "tests/integration/counter_daemon.h"
 #include "tests/integration/strategies.h"
 #include "tests/support/failure.h"
 
@@ -20,8 +22,13 @@ namespace drover::test {
 namespace {
 
 constexpr int kServers = 2;
-constexpr std::int64_t kMaxDraining = 4;
-constexpr Millis kFrozenFor{600};  // longer than a heartbeat, shorter than hang_timeout
+// What drains beyond this is cut: no connection lives for as long as so many events take.
+constexpr std::int64_t kMaxDraining = 16;
+constexpr Millis kFrozenFor{600};   // longer than a heartbeat, shorter than hang_timeout
+constexpr int kUnixStrategies = 4;  // the first of kStrategies; reuseport is not for unix sockets
+// Of one process, at any time: far above what is needed, far below what a leak comes to.
+constexpr int kMostDescriptors = 400;
+constexpr std::int64_t kMostMemory = 64 << 20;
 
 std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
@@ -36,6 +43,7 @@ class Soak {
                         .concurrency = 60,
                         .pinging = 20,
                         .ping_pause = Millis{100},
+                        .pings = 30,
                         .connections_per_second = 250,
                         .max_message = 8192,
                         .seed = seed};
@@ -60,6 +68,9 @@ class Soak {
   void kill_worker();
   void kill_acceptor();
   void kill_master();
+  void kill_helper();
+  void reopen_logs();
+  void hang_worker();
   void freeze_worker();
   void freeze_acceptor();
   void freeze_master();
@@ -73,6 +84,7 @@ class Soak {
   void have_a_master();
   [[nodiscard]] pid_t process(const char* title) const;
   void look_at_growth();
+  void count();
 
   std::minstd_rand random_;
   Daemon daemon_;
@@ -81,6 +93,9 @@ class Soak {
   std::map<std::string, int> done_;
   std::size_t most_processes_ = 0;
   std::size_t most_generations_ = 0;
+  int most_descriptors_ = 0;
+  std::int64_t most_memory_ = 0;
+  std::uint64_t counted_ = 0;
 };
 
 std::string Soak::next_config() {
@@ -90,10 +105,17 @@ std::string Soak::next_config() {
     servers += echo_server(kStrategies[static_cast<std::size_t>(below(kStrategies.size()))],
                            "127.0.0.1:" + port, "echo" + std::to_string(i));
   }
-  return config(
-      "workers = " + std::to_string(1 + below(4)) +
-          "\nworker_shutdown_timeout = 10h\nsteer_linger = 700ms\nerror_log = {dir}/stderr.log\n",
-      servers);
+  const std::string counter =
+      std::string(
+          "\n[server counter]\nlisten = unix:{dir}/counter.sock\nprotocol = counter\naccept = ") +
+      kStrategies[static_cast<std::size_t>(below(kUnixStrategies))] +
+      "\ncounter.file = {dir}/count\n" + std::string(kZone);
+  return config("workers = " + std::to_string(1 + below(4)) +
+                    "\nworker_shutdown_timeout = 10h\nsteer_linger = 700ms\nhang_timeout = 4s\n"
+                    "max_draining = 16\n"
+                    "error_log = {dir}/stderr.log\nload = " +
+                    built("test-modules/counter.so"),
+                servers + counter);
 }
 
 pid_t Soak::process(const char* title) const {
@@ -148,6 +170,28 @@ void Soak::kill_master() {
   have_a_master();
 }
 
+void Soak::kill_helper() {
+  const std::vector<pid_t> helpers = helper_pids(daemon_);
+  if (!helpers.empty()) kill_now(helpers.front());
+}
+
+void Soak::reopen_logs() {
+  const CommandResult result = daemon_.run_command({"-s", "reopen"});
+  EXPECT_EQ(result.status, 0) << result.both();
+}
+
+// The watchdog ends it, and its connections with it.
+void Soak::hang_worker() {
+  const pid_t pid = daemon_.worker_pid(0);
+  if (pid == 0) return;
+  stop(pid);
+  for (int i = 1; i <= kServers; ++i) excused_.merge(clients_of(pid, daemon_.port(i)));
+  EXPECT_TRUE(wait_until([&] {
+    const std::vector<pid_t> all = daemon_.processes();
+    return std::ranges::find(all, pid) == all.end();
+  })) << "it hangs and lives";
+}
+
 // A master serves, or one is started. One that has just been exec'ed has no title yet.
 void Soak::have_a_master() {
   const auto is_one = [](pid_t pid) {
@@ -179,8 +223,23 @@ void Soak::look_at_growth() {
   most_processes_ = std::max(most_processes_, all.size());
   const auto now = daemon_.try_status();
   if (!now) return;
+  for (const pid_t pid : all) {
+    most_descriptors_ = std::max(most_descriptors_, fd_count(pid));
+    most_memory_ = std::max(most_memory_, rss_bytes(pid));
+  }
+  EXPECT_LE(most_descriptors_, kMostDescriptors);
+  EXPECT_LE(most_memory_, kMostMemory);
   most_generations_ = std::max(most_generations_, now->generations.size());
   EXPECT_LE(now->generations.size(), 2U + kMaxDraining);
+}
+
+// The zone has what was counted in it before, whoever serves now.
+void Soak::count() {
+  Client client(Endpoint::unix_path(daemon_.file("counter.sock")));
+  client.send_all("quietly\n");
+  const std::uint64_t value = std::stoull(client.receive_some());
+  EXPECT_EQ(value, counted_ + 1);
+  counted_ = value;
 }
 
 void Soak::run(Millis duration) {
@@ -191,6 +250,9 @@ void Soak::run(Millis duration) {
       {"worker killed", &Soak::kill_worker},
       {"acceptor killed", &Soak::kill_acceptor},
       {"master killed", &Soak::kill_master},
+      {"helper killed", &Soak::kill_helper},
+      {"logs reopened", &Soak::reopen_logs},
+      {"worker hung", &Soak::hang_worker},
       {"worker stopped", &Soak::freeze_worker},
       {"acceptor stopped", &Soak::freeze_acceptor},
       {"master stopped", &Soak::freeze_master},
@@ -201,6 +263,7 @@ void Soak::run(Millis duration) {
     (this->*row.event)();
     ++done_[row.name];
     look_at_growth();
+    count();
     EXPECT_TRUE(load_->wait_for_completed(20)) << "after: " << row.name;
     EXPECT_EQ(text_of(load_->failures_beside(excused_)), "") << "after: " << row.name;
   }
@@ -213,15 +276,20 @@ void Soak::expect_all_well() {
       daemon_.wait_for_status([](const DaemonStatus& now) { return now.generations.size() == 1; }));
   const DaemonStatus last = daemon_.status();
   const pid_t master = daemon_.master_pid();
-  const std::size_t serving = last.serving()->workers.size() + 1;
+  const std::size_t serving = last.serving()->workers.size() + 2;  // with the helper
   EXPECT_TRUE(wait_until([&] {
     return daemon_.processes().size() == serving + (daemon_.acceptor_pid() != 0 ? 1 : 0);
   })) << "somebody has not left";
+  EXPECT_TRUE(wait_until([&] {
+    return read_file(daemon_.file("count")) == std::to_string(counted_) + "\n";
+  })) << "the helper keeps what is counted";
   for (const pid_t child : children_of(master)) EXPECT_NE(state_of(child), 'Z') << child;
   EXPECT_LE(fd_count(master), 60);
   EXPECT_LE(rss_bytes(master), 64 << 20);
   for (const auto& [name, count] : done_) std::cout << name << ": " << count << "\n";
   std::cout << "most processes: " << most_processes_ << ", most generations: " << most_generations_
+            << ", most descriptors of a process: " << most_descriptors_
+            << ", most memory: " << (most_memory_ >> 10) << " KiB, counted: " << counted_
             << ", excused: " << excused_.size() << "\nload: " << stats.to_string() << "\n";
 }
 

@@ -130,6 +130,7 @@ void LoadConnection::take(std::string_view bytes) {
 void LoadConnection::end_message() {
   ++stats_.messages;
   stats_.max_answer = std::max(stats_.max_answer, since(message_at_));
+  if (plan_.pinging && ++pings_ == plan_.pings) return begin_end();
   if (plan_.pinging) {
     step_ = Step::kPausing;
     resume_at_ = Clock::now() + plan_.pause;

@@ -21,7 +21,8 @@ struct LoadPlan {
   size_t max_message = 16384;  // bytes
   enum class End { kHalfClose, kClose, kReset };
   End end = End::kHalfClose;
-  bool pinging = false;  // goes on until finish()
+  bool pinging = false;  // goes on until finish(), or for so many messages
+  int pings = 0;         // 0: without end
   Millis pause{0};       // between the messages of a pinging one
   std::uint64_t seed = 0;
 };
@@ -78,6 +79,7 @@ class LoadConnection {
   bool half_closed_ = false;
   bool answered_ = false;
   int messages_left_;
+  int pings_ = 0;
   std::uint64_t stream_offset_ = 0;  // where the current message starts in the payload
   size_t message_size_ = 0;
   size_t message_sent_ = 0;

@@ -137,6 +137,7 @@ void LoadGenerator::open_one(bool pinging) {
                         LoadPlan::End::kReset}[random_() % 4];
   plan.pinging = pinging;
   plan.pause = options_.ping_pause;
+  plan.pings = options_.pings;
   plan.seed = options_.seed * 1'000'003 + index;
   const std::string source =
       "127.0.0." + std::to_string(2 + index / options_.targets.size() % kSources);

@@ -21,6 +21,7 @@ struct LoadOptions {
   int concurrency = 100;              // short connections open at a time
   int pinging = 0;                    // long-lived connections that exchange a message now and then
   Millis ping_pause{50};              // between the messages of a pinging connection
+  int pings = 0;                      // of one; 0: without end
   int connections_per_second = 1500;  // at most: two cores must carry both ends
   int max_messages = 5;               // of a short connection, 1..max
   size_t max_message = 16384;         // bytes
