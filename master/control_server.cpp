@@ -21,6 +21,7 @@ namespace {
 constexpr std::size_t kMaxSessions = 64;
 constexpr timeval kAskTimeout{5, 0};
 constexpr Millis kLockPatience{2'000};
+constexpr Millis kExhaustedPause{1'000};
 
 // Of two daemons that start at once, both of which find a stale socket, one would remove the
 // other's new one. A lock on the folder leaves no file behind; whoever else holds it is not waited
@@ -63,6 +64,8 @@ Result<UniqueFd> bind_control(const std::string& path) {
   if (listen(fd.get(), 16) != 0) return Error::from_errno("listen");
   return fd;
 }
+
+bool is_nobody(int error) { return error == EAGAIN || error == EINTR || error == ECONNABORTED; }
 
 }  // namespace
 
@@ -111,6 +114,7 @@ void ControlServer::take_over() {
 void ControlServer::let_go() {
   is_ours_ = false;
   readable_.stop();
+  pause_.stop();
   fd_.reset();
 }
 
@@ -126,8 +130,17 @@ ControlServer::~ControlServer() {
   if (is_ours_) unlink(path_.c_str());
 }
 
+// Who asks stays in the queue, and would wake the loop again and again.
+void ControlServer::rest() {
+  log_->warning("control socket: {}; resting for {} ms", strerrordesc_np(errno),
+                kExhaustedPause.count());
+  readable_.stop();
+  pause_.start(base_, kExhaustedPause, this);
+}
+
 void ControlServer::on_readable() {
   UniqueFd fd(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!fd.is_open() && !is_nobody(errno)) return rest();
   if (!fd.is_open() || sessions_.size() >= kMaxSessions) return;
   const ucred peer = peer_of(fd.get());
   if (!may_control(peer)) {

@@ -45,6 +45,8 @@ class ControlServer {
   struct Session;
   ControlServer(event_base* base, UniqueFd fd, std::string path, Log* log, Handler handler);
   void on_readable();
+  void rest();
+  void on_rested() { readable_.start(base_, fd_.get(), EV_READ, this); }
   void on_line(Session& session);
   void finish(const std::weak_ptr<Session>& asker, int status, const std::string& text);
   void forget(Session* session);
@@ -57,6 +59,7 @@ class ControlServer {
   Handler handler_;
   std::list<std::shared_ptr<Session>> sessions_;
   Event<&ControlServer::on_readable> readable_;
+  Timer<&ControlServer::on_rested> pause_;
 };
 
 }  // namespace drover

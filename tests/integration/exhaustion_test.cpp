@@ -144,5 +144,22 @@ TEST(WorkerConnections, AreReducedToTheDescriptorsThereAreWithOneWarning) {
   EXPECT_FALSE(daemon.log_contains("cannot accept")) << "descriptors ran out all the same";
 }
 
+TEST(ExhaustionOfTheMaster, WhoAsksIsAnsweredLaterAndTheLoopRestsMeanwhile) {
+  Daemon daemon({.config = config("workers = 1", echo_server("exclusive"))});
+  const pid_t master = daemon.master_pid();
+  rlimit before{};
+  ASSERT_EQ(::prlimit(master, RLIMIT_NOFILE, nullptr, &before), 0);
+  leave_descriptors(master, 0);
+  Client asker(Endpoint::unix_path(daemon.file("control.sock")));
+  asker.send_all("status\n");
+  ASSERT_TRUE(daemon.wait_for_log("control socket: Too many open files"));
+
+  EXPECT_LT(busiest_ns({master}), kAlmostNothingNs);
+
+  EXPECT_EQ(Client(Endpoint::v4(daemon.port())).exchange("hello"), "hello");
+  ASSERT_EQ(::prlimit(master, RLIMIT_NOFILE, &before, nullptr), 0);
+  EXPECT_NE(asker.receive_some(), "");
+}
+
 }  // namespace
 }  // namespace drover::test
