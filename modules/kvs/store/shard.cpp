@@ -61,10 +61,28 @@ Found LockedShard::find(std::uint64_t hash, std::string_view key) const {
   return find_in_chain(mapping_.memory, &mapping_.bucket_of(hash), hash, key);
 }
 
+// The first reclaiming may only find out who has died, and what he had.
 Units LockedShard::allocate(std::size_t bytes) {
-  if (const Units units = cells_.allocate(bytes)) return units;
-  reclaim();
-  return cells_.allocate(bytes);
+  for (int reclaimed = 0;; ++reclaimed) {
+    const Units units = cells_.allocate(bytes);
+    const bool is_hopeless = reclaimed > 0 && !has_waste(mapping_, index_);
+    if (units != 0 || is_hopeless || reclaimed == 2) return units;
+    reclaim();
+  }
+}
+
+Units LockedShard::allocate_from_others(std::size_t bytes) {
+  for (std::uint32_t other = 0; other < mapping_.shards.size(); ++other) {
+    if (other == index_ || !has_waste(mapping_, other)) continue;
+    if (LockedShard shard(mapping_, other); shard) shard.reclaim();
+    if (const Units units = cells_.allocate(bytes)) return units;
+  }
+  return 0;
+}
+
+bool LockedShard::has_waste(const Mapping& mapping, std::uint32_t shard) {
+  return mapping.shards[shard].retired.size() > 0 ||
+         mapping.globals.abandoned[shard].load(std::memory_order_relaxed) != 0;
 }
 
 // A key that was there, but whose time is over, is a new one for who searches prefixes: whether

@@ -33,19 +33,28 @@ class RetiredCells {
  public:
   static constexpr std::uint32_t kMost = 512;
 
-  [[nodiscard]] std::uint32_t size() const { return end_ - begin_; }
+  // Without the lock a hint.
+  [[nodiscard]] std::uint32_t size() const { return load(end_) - load(begin_); }
   [[nodiscard]] bool is_full() const { return size() == kMost; }
   [[nodiscard]] const RetiredCell& front() const { return (*this)[0]; }
   [[nodiscard]] const RetiredCell& operator[](std::uint32_t i) const {
-    return cells_[(begin_ + i) % kMost];
+    return cells_[(load(begin_) + i) % kMost];
   }
-  void push(const RetiredCell& cell) { cells_[end_++ % kMost] = cell; }
-  RetiredCell pop() { return cells_[begin_++ % kMost]; }
-  void clear() { begin_ = end_ = 0; }
+  void push(const RetiredCell& cell) { cells_[advance(end_) % kMost] = cell; }
+  RetiredCell pop() { return cells_[advance(begin_) % kMost]; }
+  void clear() { begin_.store(load(end_), std::memory_order_relaxed); }
 
  private:
-  std::uint32_t begin_;  // zeroed memory; both only grow, and wrap around
-  std::uint32_t end_;
+  using Index = std::atomic<std::uint32_t>;
+  static std::uint32_t load(const Index& index) { return index.load(std::memory_order_relaxed); }
+  static std::uint32_t advance(Index& index) {
+    const std::uint32_t before = load(index);
+    index.store(before + 1, std::memory_order_relaxed);
+    return before;
+  }
+
+  Index begin_;  // zeroed memory; both only grow, and wrap around
+  Index end_;
   std::array<RetiredCell, kMost> cells_;
 };
 
@@ -118,6 +127,8 @@ class LockedShard {
 
   // A cell that nobody but the caller knows; 0: no room. It is to be published or freed.
   [[nodiscard]] Units allocate(std::size_t bytes);
+  // The same after the other shards have given back pages that wait there for nobody.
+  [[nodiscard]] Units allocate_from_others(std::size_t bytes);
   void free(Units units) { cells_.free(units); }
   [[nodiscard]] std::uint8_t size_class_at(Units units) const {
     return cells_.size_class_at(units);
@@ -131,6 +142,8 @@ class LockedShard {
 
   // Frees what has retired and no reader can have, collects garbage if there is.
   void reclaim();
+  // Whether there may be anything to reclaim in a shard; without its lock.
+  [[nodiscard]] static bool has_waste(const Mapping& mapping, std::uint32_t shard);
 
   [[nodiscard]] Shard& shard() { return shard_; }
   [[nodiscard]] std::uint32_t index() const { return index_; }

@@ -36,7 +36,10 @@ Store::Target Store::target(std::string_view key) const {
           .tail = key.size() - directory};
 }
 
-Units Store::allocate(LockedShard& shard, std::size_t bytes) { return shard.allocate(bytes); }
+Units Store::allocate(LockedShard& shard, std::size_t bytes) {
+  const Units units = shard.allocate(bytes);
+  return units != 0 ? units : shard.allocate_from_others(bytes);
+}
 
 Answer Store::check(const Write& write, const Found& found) const {
   const bool is_there = is_live(found);
