@@ -72,6 +72,7 @@ void LockedShard::collect_garbage(Epoch safe) {
   mark_published();
   mark_retired();
   mark_held();
+  cells_.mark(in_hand_);
   cells_.free_unmarked();
   auto& collections = shard_.counters.collections;
   collections.store(collections.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

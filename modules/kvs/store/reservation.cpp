@@ -38,11 +38,12 @@ Written Store::commit(const Reservation& reservation, const Write& write) {
   return written;
 }
 
-// It does not wait for a lock: the shard's next collection finds the cell.
+// It does not wait for a lock: the shard's next collection finds the cell. One that looks before
+// the hold is cleared leaves word for another.
 void Store::cancel(const Reservation& reservation) {
   const auto place = mapping_.pages.place_of(reservation.units);
-  clear_hold(reservation.hold);
   if (place) mapping_.readers.abandon(mapping_.pages.use_of(place->page).shard);
+  clear_hold(reservation.hold);
 }
 
 }  // namespace kvs

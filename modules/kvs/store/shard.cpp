@@ -61,8 +61,10 @@ Found LockedShard::find(std::uint64_t hash, std::string_view key) const {
   return find_in_chain(mapping_.memory, &mapping_.bucket_of(hash), hash, key);
 }
 
+Units LockedShard::allocate(std::size_t bytes) { return in_hand_ = allocate_cell(bytes); }
+
 // The first reclaiming may only find out who has died, and what he had.
-Units LockedShard::allocate(std::size_t bytes) {
+Units LockedShard::allocate_cell(std::size_t bytes) {
   for (int reclaimed = 0;; ++reclaimed) {
     const Units units = cells_.allocate(bytes);
     const bool is_hopeless = reclaimed > 0 && !has_waste(mapping_, index_);
@@ -75,9 +77,14 @@ Units LockedShard::allocate_from_others(std::size_t bytes) {
   for (std::uint32_t other = 0; other < mapping_.shards.size(); ++other) {
     if (other == index_ || !has_waste(mapping_, other)) continue;
     if (LockedShard shard(mapping_, other); shard) shard.reclaim();
-    if (const Units units = cells_.allocate(bytes)) return units;
+    if (const Units units = cells_.allocate(bytes)) return in_hand_ = units;
   }
   return 0;
+}
+
+void LockedShard::free(Units units) {
+  in_hand_ = 0;
+  cells_.free(units);
 }
 
 bool LockedShard::has_waste(const Mapping& mapping, std::uint32_t shard) {
@@ -98,6 +105,7 @@ bool LockedShard::publish(const Found& found, std::uint64_t hash, Units units,
   // and the beginning of the change.
   slot->store(slot_word(hash, units), std::memory_order_release);
   if (!is_there) change.end();
+  in_hand_ = 0;
   count(1, size_of(*record_at(mapping_.memory, units)));
   if (found.record == nullptr) return true;
   count(-1, -size_of(*found.record));
@@ -131,7 +139,7 @@ std::atomic<SlotWord>* LockedShard::free_slot(std::uint64_t hash) {
 }
 
 Bucket* LockedShard::append_bucket(Bucket& last) {
-  const Units units = allocate(sizeof(Bucket));
+  const Units units = allocate_cell(sizeof(Bucket));
   if (units == 0) return nullptr;
   auto* bucket = reinterpret_cast<Bucket*>(mapping_.memory.at(units, sizeof(Bucket)));
   for (auto& slot : bucket->slots) slot.store(kFreeSlot, std::memory_order_relaxed);
@@ -140,15 +148,16 @@ Bucket* LockedShard::append_bucket(Bucket& last) {
   return bucket;
 }
 
+// Noted before anything is reclaimed: what nobody has a note of is garbage at once.
 void LockedShard::retire(Units units) {
   constexpr std::uint32_t kBatch = 64;  // looking at all readers is worth it for so many
   RetiredCells& retired = shard_.retired;
-  if (retired.is_full() || (retired.size() >= kBatch && retired.size() % kBatch == 0)) reclaim();
   if (retired.is_full()) {
     mapping_.readers.abandon(static_cast<std::uint8_t>(index_));
   } else {
     retired.push({units, mapping_.readers.retire_epoch()});
   }
+  if (retired.size() >= kBatch && retired.size() % kBatch == 0) reclaim();
 }
 
 void LockedShard::reclaim() {

@@ -125,11 +125,12 @@ class LockedShard {
   [[nodiscard]] Found find(std::uint64_t hash, std::string_view key) const;
   [[nodiscard]] std::uint64_t next_cas() { return ++shard_.last_cas; }
 
-  // A cell that nobody but the caller knows; 0: no room. It is to be published or freed.
+  // A cell that nobody but the caller knows; 0: no room. It is to be published, freed or held
+  // before the next one is asked for.
   [[nodiscard]] Units allocate(std::size_t bytes);
   // The same after the other shards have given back pages that wait there for nobody.
   [[nodiscard]] Units allocate_from_others(std::size_t bytes);
-  void free(Units units) { cells_.free(units); }
+  void free(Units units);
   [[nodiscard]] std::uint8_t size_class_at(Units units) const {
     return cells_.size_class_at(units);
   }
@@ -153,6 +154,7 @@ class LockedShard {
  private:
   // shard.cpp
   bool lock();
+  [[nodiscard]] Units allocate_cell(std::size_t bytes);
   std::atomic<SlotWord>* free_slot(std::uint64_t hash);
   Bucket* append_bucket(Bucket& last);
   void retire(Units units);
@@ -172,6 +174,7 @@ class LockedShard {
   Shard& shard_;
   std::uint32_t index_;
   Cells cells_;
+  Units in_hand_ = 0;  // allocated here, and in no slot yet: no garbage
   bool is_locked_;
 };
 

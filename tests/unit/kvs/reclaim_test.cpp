@@ -118,6 +118,47 @@ TEST(KvsReclaim, FindsWhatFellOutOfTheListOfTheRetired) {
   EXPECT_EQ(audit(*store), "");
 }
 
+TEST(KvsReclaim, TakesNothingForGarbageThatIsJustBeingReplaced) {
+  const TestStore store(kMiB, {.shards = 1, .secret = testing::kSecret});
+  const auto reader = store.attach();
+  const auto value = [](int i) { return std::string(2000, static_cast<char>('a' + i % 26)); };
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_EQ(store->write({.key = "k", .value = value(i)}).answer, Answer::kOk);
+    store->mapping().readers.abandon(0);
+    (void)store->mapping().readers.begin_safe_epoch();
+    const auto item = reader->get("k");
+    ASSERT_TRUE(item);
+    (void)store->write({.key = "k", .value = value(i + 1)});
+    (void)store->write({.key = "l", .value = value(i + 2)});
+    ASSERT_EQ(item->value, value(i)) << i;
+    reader->end_batch();
+  }
+  EXPECT_EQ(audit(*store), "");
+}
+
+TEST(KvsReclaim, TakesNothingForGarbageThatIsAboutToBeStored) {
+  // One bucket, so that each few items need another one, and records of its size.
+  const TestStore store(kMiB, {.shards = 1, .average_item = 1 << 28, .secret = testing::kSecret});
+  const auto key = [](int i) { return "key" + std::to_string(10'000 + i); };
+  const auto fill = [&](char first, const std::string& value) {
+    for (int stored = 0;; ++stored) {
+      store->mapping().readers.abandon(0);
+      const Answer answer = store->write({.key = first + key(stored), .value = value}).answer;
+      if (answer != Answer::kOk) return stored;
+    }
+  };
+  ASSERT_GT(fill('a', std::string(60'000, 'v')), 2);
+  store->end_batch();
+  ASSERT_EQ(store->erase('a' + key(0)), Answer::kOk);
+  ASSERT_EQ(store->erase('a' + key(1)), Answer::kOk);
+
+  const int stored = fill('b', std::string(sizeof(Bucket) - Record::kHead - 9, 'v'));
+
+  ASSERT_GT(stored, 1000);
+  for (int i = 0; i < stored; ++i) ASSERT_TRUE(store->get('b' + key(i))) << i;
+  EXPECT_EQ(audit(*store), "");
+}
+
 TEST(KvsRepair, UndoesWhatADeadHolderHadNotPublished) {
   const TestStore store(kMiB, {.shards = 1, .secret = testing::kSecret});
   (void)store->write({.key = "k", .value = "v"});
