@@ -39,9 +39,12 @@ Units Cells::allocate(std::size_t bytes) {
     const auto page = pages_.take_run(shard_, pages_for(bytes));
     return page ? pages_.units_of(*page, 0) : 0;
   }
-  if (with_room_[size_class] != 0 || add_page(size_class)) return allocate_in(size_class);
-  for (std::uint8_t larger = size_class; larger < kSizeClasses; ++larger) {
-    if (with_room_[larger] != 0) return allocate_in(larger);
+  return has_room(size_class) || add_page(size_class) ? allocate_in(size_class) : 0;
+}
+
+Units Cells::allocate_larger(std::size_t bytes) {
+  for (std::uint8_t larger = size_class_of(bytes); larger < kSizeClasses; ++larger) {
+    if (has_room(larger)) return allocate_in(larger);
   }
   return 0;
 }
@@ -102,6 +105,23 @@ std::uint8_t Cells::size_class_at(Units units) const {
   if (!cell) return kRunClass;
   const PageUse use = pages_.use_of(cell->page);
   return use.kind == PageKind::kRun ? kRunClass : use.size_class;
+}
+
+bool Cells::is_page_of(std::uint32_t page, std::uint8_t size_class) const {
+  const PageUse use = pages_.use_of(page);
+  if (!is_mine(use)) return false;
+  return size_class == kRunClass ? use.kind == PageKind::kRun
+                                 : use.kind == PageKind::kCells && use.size_class == size_class;
+}
+
+std::uint32_t Cells::room(std::uint8_t size_class, std::uint32_t most) const {
+  std::uint32_t room = 0;
+  for (std::uint32_t next = with_room_[size_class]; next != 0 && room < most;) {
+    const PageInfo& info = pages_.info(next - 1);
+    room += cells_per_page(size_class) - info.used_cells;
+    next = info.next;
+  }
+  return room;
 }
 
 void Cells::clear_marks() {

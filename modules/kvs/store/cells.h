@@ -21,11 +21,22 @@ class Cells {
   Cells(PageMap& pages, PagesWithRoom& with_room, std::uint8_t shard)
       : pages_(pages), with_room_(with_room), shard_(shard) {}
 
-  // Room for so many bytes; 0: there is none. When no page is free, a cell of a larger size does.
+  // Room for so many bytes; 0: there is none.
   [[nodiscard]] Units allocate(std::size_t bytes);
+  // The same in a cell of a larger size: when there is none otherwise.
+  [[nodiscard]] Units allocate_larger(std::size_t bytes);
   void free(Units units);
   // The size of the cell there; kRunClass for a run.
   [[nodiscard]] std::uint8_t size_class_at(Units units) const;
+
+  // For an eviction. A page of that size, with room or not; kRunClass: that begins a run.
+  [[nodiscard]] bool is_page_of(std::uint32_t page, std::uint8_t size_class) const;
+  // How many cells of a size are free in this shard's pages; counts up to so many.
+  [[nodiscard]] std::uint32_t room(std::uint8_t size_class, std::uint32_t most) const;
+  // Calls visit(units) for each cell in use, or the run, that begins in a page of this shard. It
+  // may free cells.
+  template <class Visit>
+  void visit_used(std::uint32_t page, Visit visit) const;
 
   // For a collection of garbage: mark what is in use, then free the rest of what the shard has.
   void clear_marks();
@@ -46,6 +57,7 @@ class Cells {
   };
 
   [[nodiscard]] Units allocate_in(std::uint8_t size_class);
+  [[nodiscard]] bool has_room(std::uint8_t size_class) const { return with_room_[size_class] != 0; }
   [[nodiscard]] bool add_page(std::uint8_t size_class);
   // None: nothing of this shard begins there.
   [[nodiscard]] std::optional<Cell> cell_at(Units units) const;
@@ -61,5 +73,18 @@ class Cells {
   PagesWithRoom& with_room_;
   std::uint8_t shard_;
 };
+
+template <class Visit>
+void Cells::visit_used(std::uint32_t page, Visit visit) const {
+  const PageUse use = pages_.use_of(page);
+  if (!is_mine(use)) return;
+  if (use.kind == PageKind::kRun) visit(pages_.units_of(page, 0));
+  if (use.kind != PageKind::kCells) return;
+  const auto used = pages_.info(page).used;
+  for (std::uint32_t cell = 0; cell < cells_per_page(use.size_class); ++cell) {
+    if ((used[cell / 64] >> cell % 64 & 1) == 0) continue;
+    visit(pages_.units_of(page, std::size_t{cell} * kCellBytes[use.size_class]));
+  }
+}
 
 }  // namespace kvs

@@ -30,6 +30,16 @@ std::optional<std::uint32_t> PageMap::take(const PageUse& use) {
   return std::nullopt;
 }
 
+bool PageMap::is_full() {
+  const std::uint64_t given_back = counters_.given_back.load(std::memory_order_acquire);
+  if (given_back == none_free_at_) return true;
+  const bool has_free = std::any_of(owners_.begin(), owners_.end(), [](const PageOwner& owner) {
+    return owner.word.load(std::memory_order_relaxed) == 0;
+  });
+  if (!has_free) none_free_at_ = given_back;
+  return !has_free;
+}
+
 // Downwards: `page` is the lowest page of the run that is hoped for.
 std::optional<std::uint32_t> PageMap::take_run(std::uint8_t shard, std::uint32_t pages) {
   std::uint32_t free_pages = 0;

@@ -60,6 +60,8 @@ class PageMap {
   [[nodiscard]] std::optional<std::uint32_t> take(const PageUse& use);
   [[nodiscard]] std::optional<std::uint32_t> take_run(std::uint8_t shard, std::uint32_t pages);
   void give_back(std::uint32_t page, std::uint32_t count);
+  // No page is free. Looks only when one was given back since it last was so.
+  [[nodiscard]] bool is_full();
   // Has everybody look again: of a repair, for one who died between freeing and counting.
   void forget_failures() { counters_.given_back.fetch_add(1, std::memory_order_relaxed); }
 

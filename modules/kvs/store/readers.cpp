@@ -33,7 +33,7 @@ void Readers::leave(ReaderSlot& slot) {
 }
 
 void Readers::enter(ReaderSlot& slot) const {
-  // Acquire: with the increment of begin_safe_epoch(), and so with what was unlinked before it.
+  // Acquire: with the increment of advance(), and so with what was unlinked before it.
   slot.epoch.store(globals_.epoch.load(std::memory_order_acquire), std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // with those of the two below
 }
@@ -44,7 +44,7 @@ Epoch Readers::retire_epoch() const {
 }
 
 Epoch Readers::begin_safe_epoch() {
-  Epoch oldest = globals_.epoch.fetch_add(1, std::memory_order_acq_rel) + 1;
+  Epoch oldest = advance();
   std::atomic_thread_fence(std::memory_order_seq_cst);  // with that of enter()
   for (ReaderSlot& slot : used_slots()) {
     // Acquire: with exit(). What was read in an epoch was read before it was left.

@@ -73,6 +73,8 @@ class Readers {
 
   // Of what was unlinked just now, by whoever calls.
   [[nodiscard]] Epoch retire_epoch() const;
+  // What has retired so far does so earlier than all who begin to read from now on.
+  Epoch advance() { return globals_.epoch.fetch_add(1, std::memory_order_acq_rel) + 1; }
   // All that retired in an earlier epoch than this one is out of every reader's reach, but for what
   // is held. Begins an epoch, and clears the slots of the dead that are in the way.
   [[nodiscard]] Epoch begin_safe_epoch();

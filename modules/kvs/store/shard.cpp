@@ -77,9 +77,14 @@ Units LockedShard::allocate_from_others(std::size_t bytes) {
   for (std::uint32_t other = 0; other < mapping_.shards.size(); ++other) {
     if (other == index_ || !has_waste(mapping_, other)) continue;
     if (LockedShard shard(mapping_, other); shard) shard.reclaim();
-    if (const Units units = cells_.allocate(bytes)) return in_hand_ = units;
+    if (const Units units = cells_.allocate(bytes)) return units;
   }
   return 0;
+}
+
+Units LockedShard::allocate_last_resort(std::size_t bytes) {
+  const Units units = allocate_from_others(bytes);
+  return in_hand_ = units != 0 ? units : cells_.allocate_larger(bytes);
 }
 
 void LockedShard::free(Units units) {
@@ -139,7 +144,8 @@ std::atomic<SlotWord>* LockedShard::free_slot(std::uint64_t hash) {
 }
 
 Bucket* LockedShard::append_bucket(Bucket& last) {
-  const Units units = allocate_cell(sizeof(Bucket));
+  Units units = allocate_cell(sizeof(Bucket));
+  if (units == 0) units = cells_.allocate_larger(sizeof(Bucket));
   if (units == 0) return nullptr;
   auto* bucket = reinterpret_cast<Bucket*>(mapping_.memory.at(units, sizeof(Bucket)));
   for (auto& slot : bucket->slots) slot.store(kFreeSlot, std::memory_order_relaxed);
@@ -150,14 +156,19 @@ Bucket* LockedShard::append_bucket(Bucket& last) {
 
 // Noted before anything is reclaimed: what nobody has a note of is garbage at once.
 void LockedShard::retire(Units units) {
-  constexpr std::uint32_t kBatch = 64;  // looking at all readers is worth it for so many
+  constexpr std::uint32_t kBatch = 64;       // looking at all readers is worth it for so many
+  constexpr std::uint32_t kEpochLength = 8;  // so that few of them wait for who reads now
   RetiredCells& retired = shard_.retired;
   if (retired.is_full()) {
     mapping_.readers.abandon(static_cast<std::uint8_t>(index_));
   } else {
     retired.push({units, mapping_.readers.retire_epoch()});
   }
-  if (retired.size() >= kBatch && retired.size() % kBatch == 0) reclaim();
+  if (retired.size() >= kBatch && retired.size() % kBatch == 0) {
+    reclaim();
+  } else if (retired.size() % kEpochLength == 0) {
+    mapping_.readers.advance();
+  }
 }
 
 void LockedShard::reclaim() {

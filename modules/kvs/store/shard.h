@@ -71,8 +71,7 @@ struct ShardCounters {
 struct alignas(64) Shard {
   RobustMutex mutex;
   std::uint64_t last_cas;
-  std::uint32_t clock_hand;  // a bucket's number
-  std::uint32_t clock_page;
+  std::uint32_t clock_page;  // where the eviction's hand is
   alignas(64) ShardCounters counters;
   alignas(64) PagesWithRoom pages_with_room;
   alignas(64) RetiredCells retired;
@@ -128,8 +127,9 @@ class LockedShard {
   // A cell that nobody but the caller knows; 0: no room. It is to be published, freed or held
   // before the next one is asked for.
   [[nodiscard]] Units allocate(std::size_t bytes);
-  // The same after the other shards have given back pages that wait there for nobody.
-  [[nodiscard]] Units allocate_from_others(std::size_t bytes);
+  // The same after the other shards have given back pages that wait there for nobody; the last
+  // resort is a cell that is too large.
+  [[nodiscard]] Units allocate_last_resort(std::size_t bytes);
   void free(Units units);
   [[nodiscard]] std::uint8_t size_class_at(Units units) const {
     return cells_.size_class_at(units);
@@ -155,6 +155,7 @@ class LockedShard {
   // shard.cpp
   bool lock();
   [[nodiscard]] Units allocate_cell(std::size_t bytes);
+  [[nodiscard]] Units allocate_from_others(std::size_t bytes);
   std::atomic<SlotWord>* free_slot(std::uint64_t hash);
   Bucket* append_bucket(Bucket& last);
   void retire(Units units);

@@ -4,10 +4,14 @@
 #include <cstring>
 #include <string>
 
+#include "modules/kvs/store/eviction.h"
 #include "modules/kvs/store/store.h"
 
 namespace kvs {
 namespace {
+
+// Rounds of them for one write, before it is refused: readers may be stopped.
+constexpr int kEvictions = 4;
 
 bool fits(std::string_view key, std::size_t value_bytes) {
   return !key.empty() && key.size() <= kLongestKey && value_bytes <= kLargestValue;
@@ -37,8 +41,16 @@ Store::Target Store::target(std::string_view key) const {
 }
 
 Units Store::allocate(LockedShard& shard, std::size_t bytes) {
-  const Units units = shard.allocate(bytes);
-  return units != 0 ? units : shard.allocate_from_others(bytes);
+  Units units = shard.allocate(bytes);
+  if (settings_.eviction == Eviction::kClock) {
+    Clock clock(shard, hash_);
+    for (int i = 0; i < kEvictions && units == 0; ++i) {
+      clock.make_room(bytes);
+      units = shard.allocate(bytes);
+    }
+    if (units != 0) clock.make_room_ahead(bytes);
+  }
+  return units != 0 ? units : shard.allocate_last_resort(bytes);
 }
 
 Answer Store::check(const Write& write, const Found& found) const {

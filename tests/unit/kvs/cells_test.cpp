@@ -78,8 +78,9 @@ TEST_F(KvsCells, OfALargerSizeDoWhenNoPageIsFree) {
   ASSERT_EQ(free_pages(), 0U);
   cells_.free(large[5]);
 
-  EXPECT_EQ(cells_.allocate(40), large[5]);
   EXPECT_EQ(cells_.allocate(40), 0U);
+  EXPECT_EQ(cells_.allocate_larger(40), large[5]);
+  EXPECT_EQ(cells_.allocate_larger(40), 0U);
 }
 
 TEST_F(KvsCells, OfRunsAreWholePagesInARow) {

@@ -11,6 +11,7 @@
 #include <random>
 #include <string>
 
+#include "modules/kvs/store/slices.h"
 #include "tests/unit/kvs/audit.h"
 #include "tests/unit/kvs/shared_memory.h"
 
@@ -60,7 +61,7 @@ class Client {
  private:
   void step() {
     const std::string key = this->key();
-    switch (pick(10)) {
+    switch (pick(12)) {
       case 0:
       case 1:
       case 2:
@@ -75,6 +76,8 @@ class Client {
         return search(key + "/x/y");
       case 6:
         return pin(key);
+      case 7:
+        return sweep(key);
       default:
         return get(key);
     }
@@ -104,6 +107,14 @@ class Client {
       store_.cancel(reserved.reservation);
     }
   }
+  void sweep(const std::string& prefix) {
+    const std::uint64_t cursor = pick(1000);
+    (void)scan(store_, prefix, cursor, {.buckets = 50},
+               [&](const Item& item) { check(item, item.key.starts_with(prefix)); });
+    if (pick(8) == 0) (void)remove_prefix(store_, prefix, cursor, {.buckets = 50});
+    (void)remove_expired(store_, cursor, {.buckets = 50});
+    (void)tend(store_, pick(2));
+  }
   void check(const Item& item, bool is_right_key) {
     if (!is_right_key || !is_whole(item)) _exit(1);
     checked_.fetch_add(1, std::memory_order_relaxed);
@@ -123,7 +134,7 @@ class Client {
 
 std::chrono::seconds storm_length() {
   const char* seconds = std::getenv("KVS_STORM_SECONDS");
-  return std::chrono::seconds(seconds != nullptr ? std::atoi(seconds) : 3);
+  return std::chrono::seconds(seconds != nullptr ? std::atoi(seconds) : 2);
 }
 
 std::uint64_t repairs_of(Store& store) {
@@ -132,8 +143,10 @@ std::uint64_t repairs_of(Store& store) {
   return repairs;
 }
 
-TEST(KvsStorm, OfKillsLosesNothingAndTearsNothing) {
-  const TestStore store(8 * kMiB, {.shards = 2, .readers = 8, .secret = testing::kSecret});
+class KvsStorm : public ::testing::TestWithParam<Eviction> {};
+
+TEST_P(KvsStorm, OfKillsLosesNothingAndTearsNothing) {
+  const TestStore store(4 * kMiB, {.shards = 2, .readers = 8, .secret = testing::kSecret});
   const testing::SharedMemory counter(4096);
   auto& checked = *new (counter.bytes().data()) std::atomic<std::uint64_t>(0);
   std::mt19937 random(std::random_device{}());
@@ -141,7 +154,7 @@ TEST(KvsStorm, OfKillsLosesNothingAndTearsNothing) {
     const auto seed = static_cast<unsigned>(random());
     return testing::start([&store, &checked, seed] {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
-      Client(*store.attach(), seed, checked).run();
+      Client(*store.attach({.eviction = GetParam()}), seed, checked).run();
     });
   };
   std::array<pid_t, 4> clients{};
@@ -171,12 +184,18 @@ TEST(KvsStorm, OfKillsLosesNothingAndTearsNothing) {
   EXPECT_GT(checked.load(), 1000U);
   std::printf("%lu kills, %lu repairs, %lu checked reads\n", kills, repairs_of(*store),
               checked.load());
-  for (int i = 0; i < 200; ++i) {  // and it is all there to be used
+  for (Slice all; !all.is_last;) all = remove_prefix(*store, "", all.cursor, {});
+  store->end_batch();
+  for (int i = 0; i < 100; ++i) {  // and all of it is there to be used
     ASSERT_EQ(
         store->write({.key = "k" + std::to_string(i), .value = std::string(20'000, 'v')}).answer,
         Answer::kOk);
   }
 }
+INSTANTIATE_TEST_SUITE_P(All, KvsStorm, ::testing::Values(Eviction::kNone, Eviction::kClock),
+                         [](const auto& row) {
+                           return row.param == Eviction::kNone ? "NoEviction" : "Clock";
+                         });
 
 }  // namespace
 }  // namespace kvs
