@@ -47,6 +47,21 @@ class RollingHash {
     for (const char byte : bytes) state = extend(state, byte);
     return state;
   }
+  // The states of all prefixes that begin with those of `state`: states[i] is that after i more
+  // bytes. Has room for bytes.size() + 1. Eight at a time, each from the state before the eight.
+  void extend_each(State state, std::string_view bytes, State* states) const {
+    *states++ = state;
+    for (; bytes.size() >= kStep; bytes.remove_prefix(kStep)) {
+      State tail = kEmpty;
+      for (std::size_t i = 0; i < kStep; ++i) {
+        tail = extend(tail, bytes[i]);
+        states[i] = reduce(Wide{fold(state)} * powers_[i + 1] + tail);
+      }
+      state = states[kStep - 1];
+      states += kStep;
+    }
+    for (const char byte : bytes) *states++ = state = extend(state, byte);
+  }
   // Spreads it over all 64 bits (the finaliser of MurmurHash3).
   [[nodiscard]] std::uint64_t finish(State state) const {
     std::uint64_t hash = canonical(state) ^ whitening_;

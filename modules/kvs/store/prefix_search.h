@@ -66,10 +66,10 @@ class PrefixSearch {
 
   void prepare(std::string_view path) {
     states_.resize(path.size() + 1);
+    hash_.extend_each(RollingHash::kEmpty, path, states_.data());
     directories_.clear();
     add_directory(0);
     for (std::size_t i = 0; i < path.size(); ++i) {
-      states_[i + 1] = hash_.extend(states_[i], path[i]);
       if (path[i] == '/') add_directory(i + 1);
     }
   }

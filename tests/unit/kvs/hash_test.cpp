@@ -28,6 +28,21 @@ TEST(KvsHash, IsTheSameHoweverTheBytesAreCut) {
   }
 }
 
+TEST(KvsHash, OfEachPrefixIsThatOfThePrefix) {
+  const RollingHash hash(testing::kSecret);
+  std::mt19937 random(2);
+  std::string bytes(100, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random());
+  for (std::size_t from = 0; from <= bytes.size(); ++from) {
+    const std::string_view head = std::string_view(bytes).substr(0, from);
+    std::vector<RollingHash::State> states(bytes.size() - from + 1);
+    hash.extend_each(hash.extend(RollingHash::kEmpty, head), bytes.substr(from), states.data());
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      ASSERT_EQ(hash.finish(states[i]), hash.of(bytes.substr(0, from + i))) << from << " " << i;
+    }
+  }
+}
+
 TEST(KvsHash, StaysTheSameForVeryLongKeys) {
   const RollingHash hash({~std::uint64_t{0}, 0});
   const std::string bytes(65535, '\xff');
