@@ -43,7 +43,7 @@ TEST(KvsEviction, MakesRoomForEver) {
 TEST(KvsEviction, MakesRoomForOtherSizes) {
   const TestStore store(2 * kMiB, {.secret = testing::kSecret}, kEvicting);
   std::mt19937 random(5);
-  for (const std::size_t size : {50, 3000, 200, 20'000, 900}) {
+  for (const std::size_t size : {50U, 3000U, 200U, 20'000U, 900U}) {
     for (int i = 0; i < 3000; ++i) {
       const std::string key = "k" + std::to_string(random());
       ASSERT_EQ(store->write({.key = key, .value = std::string(size, 'v')}).answer, Answer::kOk)

@@ -60,7 +60,7 @@ TEST(KvsPrefixSearch, FindsTheLongestOfSegments) {
 }
 
 TEST(KvsPrefixSearch, FindsTailsOfEveryLength) {
-  for (const std::size_t length : {1, 50, 51, 52, 53, 63, 64, 127, 128, 2000, 65000}) {
+  for (const std::size_t length : {1U, 50U, 51U, 52U, 53U, 63U, 64U, 127U, 128U, 2000U, 65000U}) {
     const TestStore store;
     const std::string key = "/d/" + std::string(length, 'x');
     store_all(*store, {key});

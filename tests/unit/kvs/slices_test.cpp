@@ -55,7 +55,8 @@ TEST(KvsScan, VisitsWhatIsThereAllTheTimeWhileOthersComeAndGo) {
   int round = 0;
   const auto seen = scan_all(*store, "/stays/", {.buckets = 1}, [&] {
     const std::string number = std::to_string(++round % 300);
-    (void)other->write({.key = "/stays/" + number, .value = std::string(round % 3000U, 'v')});
+    (void)other->write({.key = "/stays/" + number,
+                        .value = std::string(static_cast<std::size_t>(round) % 3000, 'v')});
     (void)other->write({.key = "/goes/" + number});
     (void)other->erase("/goes/" + std::to_string((round + 150) % 300));
   });

@@ -174,7 +174,7 @@ TEST(KvsStore, KeepsTheOldValueWhenTheNewOneHasNoRoom) {
 
 TEST(KvsStore, HasRoomForEverySizeAfterItWasFullOfAnother) {
   const TestStore store(2 * kMiB);
-  for (const std::size_t size : {100, 30'000, 100'000, 1000}) {
+  for (const std::size_t size : {100U, 30'000U, 100'000U, 1000U}) {
     const std::string value(size, 'v');
     int stored = 0;
     while (store->write({.key = "k" + std::to_string(stored), .value = value}).answer ==
