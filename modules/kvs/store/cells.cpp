@@ -22,7 +22,9 @@ std::uint32_t count(const Bitmap& bitmap) {
 }
 // The page was taken by who died before its bitmap was made.
 void clear_from(Bitmap& bitmap, std::uint32_t first) {
-  for (std::uint32_t bit = first; bit < kCellsPerPage; ++bit) clear(bitmap, bit);
+  if (first >= kCellsPerPage) return;
+  bitmap[first / 64] &= (std::uint64_t{1} << first % 64) - 1;
+  std::fill(bitmap.begin() + first / 64 + 1, bitmap.end(), 0);
 }
 // There is one, says the caller.
 std::uint32_t first_clear(const Bitmap& bitmap) {
@@ -105,6 +107,13 @@ std::uint8_t Cells::size_class_at(Units units) const {
   if (!cell) return kRunClass;
   const PageUse use = pages_.use_of(cell->page);
   return use.kind == PageKind::kRun ? kRunClass : use.size_class;
+}
+
+std::size_t Cells::bytes_at(Units units) const {
+  const auto cell = cell_at(units);
+  if (!cell) return 0;
+  const PageUse use = pages_.use_of(cell->page);
+  return use.kind == PageKind::kRun ? use.run_pages * kPageBytes : kCellBytes[use.size_class];
 }
 
 bool Cells::is_page_of(std::uint32_t page, std::uint8_t size_class) const {

@@ -28,6 +28,7 @@ class Cells {
   void free(Units units);
   // The size of the cell there; kRunClass for a run.
   [[nodiscard]] std::uint8_t size_class_at(Units units) const;
+  [[nodiscard]] std::size_t bytes_at(Units units) const;
 
   // For an eviction. A page of that size, with room or not; kRunClass: that begins a run.
   [[nodiscard]] bool is_page_of(std::uint32_t page, std::uint8_t size_class) const;

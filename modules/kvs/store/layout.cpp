@@ -24,6 +24,7 @@ constexpr std::array<char, 8> kMagic{'d', 'r', 'v', 'k', 'v', 's', '\r', '\n'};
 constexpr std::uint32_t kLayoutVersion = 1;
 constexpr std::uint64_t kFeatures = 0;  // each changes what older programs may not touch
 constexpr std::size_t kHeaderBytes = 4096;
+constexpr std::uint32_t kMostBuckets = std::uint32_t{1} << 30;
 
 // As it lies in memory, with no gaps: all of it is under the checksum.
 struct Header {
@@ -58,18 +59,16 @@ std::uint64_t checksum(const Header& header) {
 }
 
 bool in_range(const Counts& counts) {
-  const auto power_up_to = [](std::uint32_t value, std::uint32_t most) {
-    return std::has_single_bit(value) && value <= most;
+  const auto is_up_to = [](std::uint32_t most, std::uint32_t value) {
+    return value > 0 && value <= most;
   };
-  constexpr std::uint32_t kMostBuckets = std::uint32_t{1} << 31;
-  return power_up_to(counts.shards, kMostShards) && power_up_to(counts.buckets, kMostBuckets) &&
-         power_up_to(counts.marker_groups, kMostBuckets) && counts.readers > 0 &&
-         counts.readers <= kMostReaders && counts.pages > 0 && counts.pages <= kMostPages;
+  return std::has_single_bit(counts.shards) && is_up_to(kMostShards, counts.shards) &&
+         is_up_to(kMostBuckets, counts.buckets) && is_up_to(kMostBuckets, counts.marker_groups) &&
+         is_up_to(kMostReaders, counts.readers) && is_up_to(kMostPages, counts.pages);
 }
 
-std::uint32_t power_of_two_for(std::uint64_t wanted) {
-  constexpr std::uint64_t kMost = std::uint64_t{1} << 30;
-  return static_cast<std::uint32_t>(std::bit_ceil(std::clamp<std::uint64_t>(wanted, 1, kMost)));
+std::uint32_t some_of(std::uint64_t wanted) {
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(wanted, 1, kMostBuckets));
 }
 
 // Each shard wants a page of its own for each size of record that is in use.
@@ -130,13 +129,13 @@ Layout layout_of(const Counts& counts) {
 
 std::optional<Counts> counts_for(std::size_t bytes, const Options& options) {
   constexpr std::uint64_t kItemsPerBucket = 5;       // of seven: few buckets have a chain
-  constexpr std::uint64_t kItemsPerMarkerGroup = 6;  // two directories, of four
+  constexpr std::uint64_t kItemsPerMarkerGroup = 8;  // some two directories, of four
   const std::uint64_t items = bytes / std::max<std::uint32_t>(options.average_item, 32);
   Counts counts;
   counts.shards = options.shards != 0 ? options.shards : shards_for(bytes);
   if (counts.shards > kMostShards) return std::nullopt;
-  counts.buckets = power_of_two_for(items / kItemsPerBucket / counts.shards);
-  counts.marker_groups = power_of_two_for(items / kItemsPerMarkerGroup);
+  counts.buckets = some_of(items / kItemsPerBucket / counts.shards);
+  counts.marker_groups = some_of(items / kItemsPerMarkerGroup);
   counts.readers = options.readers;
   const std::uint64_t fixed = layout_of(counts).end + 4 * kPageBytes;  // and what alignment takes
   if (bytes <= fixed) return std::nullopt;

@@ -29,7 +29,7 @@ struct Options {
   std::optional<HashSecret> secret = std::nullopt;
 };
 
-// How many there are of each; `buckets` and `marker_groups` are powers of two.
+// How many there are of each; `shards` is a power of two.
 struct Counts {
   std::uint32_t shards = 0;
   std::uint32_t buckets = 0;  // for each shard

@@ -8,8 +8,8 @@
 namespace kvs {
 namespace {
 
-// Calls visit(record, units) for each record of a shard, with the bucket's own units for those
-// buckets that lie in cells.
+// Calls on_record(units) for each record of a shard, and on_bucket(units) for each bucket that lies
+// in a cell.
 template <class OnRecord, class OnBucket>
 void visit_shard(const Mapping& mapping, std::uint32_t shard, OnRecord on_record,
                  OnBucket on_bucket) {
@@ -46,19 +46,18 @@ void LockedShard::repair() {
   shard_.mutex.make_consistent();
 }
 
-// cas is raised before it is used, so the word is never behind; nothing else of the shard is lost.
+// Without a look at the records, which lie anywhere. cas is raised before it is used, so that word
+// is never behind; nothing else of the shard is lost.
 void LockedShard::recount() {
   std::uint64_t items = 0;
   std::uint64_t bytes = 0;
   const auto on_record = [&](Units units) {
-    const Record* record = record_at(mapping_.memory, units);
-    if (record == nullptr) return;
     ++items;
-    bytes += static_cast<std::uint64_t>(size_of(*record));
+    bytes += cells_.bytes_at(units);
   };
   visit_shard(mapping_, index_, on_record, [](Units) {});
   shard_.counters.items.store(items, std::memory_order_relaxed);
-  shard_.counters.item_bytes.store(bytes, std::memory_order_relaxed);
+  shard_.counters.cell_bytes.store(bytes, std::memory_order_relaxed);
 }
 
 void LockedShard::collect_garbage(Epoch safe) {

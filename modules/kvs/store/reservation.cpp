@@ -38,12 +38,18 @@ Written Store::commit(const Reservation& reservation, const Write& write) {
   return written;
 }
 
-// It does not wait for a lock: the shard's next collection finds the cell. One that looks before
-// the hold is cleared leaves word for another.
+// When the shard is busy, its next collection of garbage finds the cell. One that looks before the
+// hold is cleared leaves word for another.
 void Store::cancel(const Reservation& reservation) {
   const auto place = mapping_.pages.place_of(reservation.units);
-  if (place) mapping_.readers.abandon(mapping_.pages.use_of(place->page).shard);
-  clear_hold(reservation.hold);
+  const std::uint8_t index = place ? mapping_.pages.use_of(place->page).shard : 0;
+  if (LockedShard shard(mapping_, index); shard) {
+    shard.free(reservation.units);
+    clear_hold(reservation.hold);
+  } else {
+    mapping_.readers.abandon(index);
+    clear_hold(reservation.hold);
+  }
 }
 
 }  // namespace kvs

@@ -111,9 +111,9 @@ bool LockedShard::publish(const Found& found, std::uint64_t hash, Units units,
   slot->store(slot_word(hash, units), std::memory_order_release);
   if (!is_there) change.end();
   in_hand_ = 0;
-  count(1, size_of(*record_at(mapping_.memory, units)));
+  count(1, units);
   if (found.record == nullptr) return true;
-  count(-1, -size_of(*found.record));
+  count(-1, units_of(found.word));
   retire(units_of(found.word));
   return true;
 }
@@ -124,7 +124,7 @@ void LockedShard::remove(const Found& found) {
   // Release: who sees the slot free sees that a change has begun.
   found.slot->store(kFreeSlot, std::memory_order_release);
   change.end();
-  count(-1, -size_of(*found.record));
+  count(-1, units_of(found.word));
   retire(units_of(found.word));
 }
 
@@ -190,9 +190,10 @@ void LockedShard::reclaim() {
   collect_garbage(safe);
 }
 
-void LockedShard::count(std::int64_t items, std::int64_t bytes) {
+// One more, or one less.
+void LockedShard::count(std::int64_t items, Units units) {
   add(shard_.counters.items, items);
-  add(shard_.counters.item_bytes, bytes);
+  add(shard_.counters.cell_bytes, items * static_cast<std::int64_t>(cells_.bytes_at(units)));
 }
 
 }  // namespace kvs

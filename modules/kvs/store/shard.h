@@ -61,7 +61,7 @@ class RetiredCells {
 // Read without the lock by who asks for statistics; written under it.
 struct ShardCounters {
   std::atomic<std::uint64_t> items;
-  std::atomic<std::uint64_t> item_bytes;  // keys and values
+  std::atomic<std::uint64_t> cell_bytes;  // of the cells that items are in
   std::atomic<std::uint64_t> expired;     // removed because their time was over
   std::atomic<std::uint64_t> evicted;
   std::atomic<std::uint64_t> repairs;      // after a holder's death
@@ -86,15 +86,21 @@ struct Mapping {
   [[nodiscard]] std::uint32_t shard_of(std::uint64_t hash) const {
     return static_cast<std::uint32_t>(hash & (shards.size() - 1));
   }
-  // The shards have used the lowest six bits, tags use the highest sixteen.
+  // The shards have used the lowest six bits, tags use the highest sixteen; between them are as
+  // many as there may be buckets.
   [[nodiscard]] Bucket& bucket_of(std::uint64_t hash) const {
-    return bucket(shard_of(hash), static_cast<std::uint32_t>(hash >> 6 & (buckets_per_shard - 1)));
+    return bucket(shard_of(hash), spread(hash, buckets_per_shard));
   }
   [[nodiscard]] Bucket& bucket(std::uint32_t shard, std::uint32_t index) const {
     return buckets[std::size_t{shard} * buckets_per_shard + index];
   }
   [[nodiscard]] MarkerGroup& markers_of(std::uint64_t hash) const {
-    return markers[hash >> 6 & (markers.size() - 1)];
+    return markers[spread(hash, markers.size())];
+  }
+
+  // A number below `count`, which need not be a power of two.
+  static std::uint32_t spread(std::uint64_t hash, std::uint64_t count) {
+    return static_cast<std::uint32_t>((hash >> 6 & 0xffffffff) * count >> 32);
   }
 
   Memory memory;
@@ -159,10 +165,7 @@ class LockedShard {
   std::atomic<SlotWord>* free_slot(std::uint64_t hash);
   Bucket* append_bucket(Bucket& last);
   void retire(Units units);
-  void count(std::int64_t items, std::int64_t bytes);
-  [[nodiscard]] static std::int64_t size_of(const Record& record) {
-    return std::int64_t{record.key_bytes} + record.value_bytes;
-  }
+  void count(std::int64_t items, Units units);
   // repair.cpp
   void repair();
   void recount();

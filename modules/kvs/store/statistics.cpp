@@ -6,7 +6,7 @@ namespace {
 void add_shard(Statistics& sum, const Shard& shard) {
   constexpr auto kRelaxed = std::memory_order_relaxed;
   sum.items += shard.counters.items.load(kRelaxed);
-  sum.item_bytes += shard.counters.item_bytes.load(kRelaxed);
+  sum.cell_bytes += shard.counters.cell_bytes.load(kRelaxed);
   sum.expired += shard.counters.expired.load(kRelaxed);
   sum.evicted += shard.counters.evicted.load(kRelaxed);
   sum.repairs += shard.counters.repairs.load(kRelaxed);

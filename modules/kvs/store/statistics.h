@@ -9,7 +9,7 @@ namespace kvs {
 
 struct Statistics {
   std::uint64_t items = 0;
-  std::uint64_t item_bytes = 0;  // keys and values
+  std::uint64_t cell_bytes = 0;  // that they take, with all that belongs to one
   std::uint64_t expired = 0;     // removed by a sweep
   std::uint64_t evicted = 0;
   std::uint64_t repairs = 0;      // of shards whose holder had died

@@ -19,6 +19,7 @@ inline std::string audit(Store& store) {
     for (int i = 0; i < 3; ++i) shard.reclaim();
     shard.cells().clear_marks();
     std::uint64_t items = 0;
+    std::uint64_t bytes = 0;
     std::uint64_t known = 0;
     std::string wrong;
     const auto know = [&](Units units, const char* what) {
@@ -33,6 +34,7 @@ inline std::string audit(Store& store) {
         Record* record = record_at(mapping.memory, units_of(word));
         know(units_of(word), "record");
         ++items;
+        bytes += shard.cells().bytes_at(units_of(word));
         const std::uint64_t hash = record == nullptr ? 0 : store.hash().of(record->key());
         if (record == nullptr || &mapping.bucket_of(hash) != bucket || !has_tag_of(word, hash)) {
           wrong = "record in a wrong place";
@@ -61,6 +63,7 @@ inline std::string audit(Store& store) {
       return name + std::to_string(used) + " cells in use, " + std::to_string(known) + " known";
     }
     if (items != shard.shard().counters.items.load()) return name + "items miscounted";
+    if (bytes != shard.shard().counters.cell_bytes.load()) return name + "bytes miscounted";
     if (ChangeCounter::is_under_way(mapping.changes[index].load(std::memory_order_relaxed))) {
       return name + "a change is under way";
     }

@@ -162,7 +162,7 @@ TEST(KvsStatistics, CountWhatThereIs) {
   const Statistics now = statistics(*store);
 
   EXPECT_EQ(now.items, 1U);
-  EXPECT_EQ(now.item_bytes, 8U);
+  EXPECT_EQ(now.cell_bytes, kCellBytes[size_class_of(Record::bytes_for(3, 5))]);
   EXPECT_EQ(now.retired, 1U);
   EXPECT_EQ(now.readers, 1U);
   EXPECT_EQ(now.free_pages, now.pages - 1);
