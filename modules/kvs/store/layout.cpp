@@ -105,6 +105,12 @@ const char* to_string(Attached result) {
   return "?";
 }
 
+bool is_valid(const Options& options) {
+  const bool are_shards_right =
+      options.shards == 0 || (std::has_single_bit(options.shards) && options.shards <= kMostShards);
+  return are_shards_right && options.readers > 0 && options.readers <= kMostReaders;
+}
+
 Layout layout_of(const Counts& counts) {
   Layout layout{.counts = counts};
   std::uint64_t end = kHeaderBytes;
@@ -133,7 +139,6 @@ std::optional<Counts> counts_for(std::size_t bytes, const Options& options) {
   const std::uint64_t items = bytes / std::max<std::uint32_t>(options.average_item, 32);
   Counts counts;
   counts.shards = options.shards != 0 ? options.shards : shards_for(bytes);
-  if (counts.shards > kMostShards) return std::nullopt;
   counts.buckets = some_of(items / kItemsPerBucket / counts.shards);
   counts.marker_groups = some_of(items / kItemsPerMarkerGroup);
   counts.readers = options.readers;

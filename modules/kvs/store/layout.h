@@ -76,9 +76,10 @@ struct Plan {
   HashSecret secret;
 };
 
+[[nodiscard]] bool is_valid(const Options& options);
 // Where everything goes, with counts in range.
 [[nodiscard]] Layout layout_of(const Counts& counts);
-// The counts for a memory of so many bytes; none: too small, or options out of range.
+// The counts for a memory of so many bytes, with valid options; none: too small.
 [[nodiscard]] std::optional<Counts> counts_for(std::size_t bytes, const Options& options);
 
 // Writes the header of a new store: the last step of its creation, for from then on others may

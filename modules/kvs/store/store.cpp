@@ -55,8 +55,9 @@ const char* to_string(Answer answer) {
 }
 
 Attached Store::create(std::span<std::byte> memory, const Options& options) {
+  if (!is_valid(options)) return Attached::kBadOptions;
   const auto counts = counts_for(memory.size(), options);
-  if (!counts) return options.shards > kMostShards ? Attached::kBadOptions : Attached::kTooSmall;
+  if (!counts) return Attached::kTooSmall;
   Plan plan{layout_of(*counts), options.secret.value_or(HashSecret{})};
   if (!options.secret && !fill_with_random(plan.secret)) return Attached::kFailed;
   if (options.preallocate) touch_all(memory);

@@ -116,6 +116,9 @@ class Store {
     Item item;
   };
   [[nodiscard]] Longest longest_prefix(std::string_view path, Match match);
+  // Keys that this process's searches have looked for so far: few for each, or somebody stores keys
+  // to make them slow.
+  [[nodiscard]] std::uint64_t prefix_probes() const { return search_.probes(); }
   // An item of this batch stays readable until unpin(), also over end_batch(). None: too many pins.
   [[nodiscard]] std::optional<Pin> pin(const Item& item);
   void unpin(const Pin& pin);

@@ -42,9 +42,12 @@ TEST(KvsLayout, RefusesMemoryWithoutRoomForAPage) {
   EXPECT_EQ(Store::create(memory.bytes(), {}), Attached::kTooSmall);
 }
 
-TEST(KvsLayout, RefusesMoreShardsThanThereMayBe) {
+TEST(KvsLayout, RefusesOptionsOutOfRange) {
   SharedMemory memory(4 * kMiB);
-  EXPECT_EQ(Store::create(memory.bytes(), {.shards = 128}), Attached::kBadOptions);
+  for (const Options& options : {Options{.shards = 3}, Options{.shards = 128},
+                                 Options{.readers = 0}, Options{.readers = kMostReaders + 1}}) {
+    EXPECT_EQ(Store::create(memory.bytes(), options), Attached::kBadOptions);
+  }
 }
 
 TEST(KvsLayout, RefusesMemoryThatHoldsNoStore) {

@@ -110,6 +110,8 @@ TEST(KvsPrefixSearch, LooksOnlyWhereKeysMayEnd) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->length, 2U);
   EXPECT_EQ(finds, 2) << "/a/b/cd and /a";
+  (void)store->longest_prefix("/a/b/cd/e/f", Match::kByte);
+  EXPECT_EQ(store->prefix_probes(), 2U);
 }
 
 // Runs the steps of other processes between the looks of a search.
