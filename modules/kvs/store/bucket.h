@@ -1,0 +1,76 @@
+// Where records are found: a bucket is a cache line with seven slots, and a word that names the
+// next bucket of its chain. A slot word is all that makes a record part of the store, and the one
+// thing that is published: stored with release when the record is complete, loaded with acquire by
+// whoever then reads the record. A record that is overwritten keeps its slot, so whoever walks the
+// chain in order meets every key that is there all the while. Chains grow and never shrink.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "modules/kvs/store/memory.h"
+#include "modules/kvs/store/record.h"
+
+namespace kvs {
+
+// tag 16 | units 44 | state 4; zero is a free slot.
+using SlotWord = std::uint64_t;
+inline constexpr SlotWord kFreeSlot = 0;
+
+constexpr SlotWord slot_word(std::uint64_t hash, Units units) {
+  constexpr SlotWord kLive = 1;
+  return (hash >> 48 << 48) | (units << 4) | kLive;
+}
+constexpr Units units_of(SlotWord word) { return word << 16 >> 20; }
+constexpr bool has_tag_of(SlotWord word, std::uint64_t hash) {
+  return word != kFreeSlot && (word ^ hash) >> 48 == 0;
+}
+
+inline constexpr std::size_t kSlotsPerBucket = 7;
+// Longer ones are not made, and not followed: a key that finds no place is refused.
+inline constexpr std::size_t kLongestChain = 1024;
+
+struct alignas(64) Bucket {
+  std::array<std::atomic<SlotWord>, kSlotsPerBucket> slots;
+  std::atomic<Units> next;
+};
+static_assert(sizeof(Bucket) == 64);
+
+// Calls visit(slot, word) for the occupied slots of a chain, in order, until it answers true.
+template <class Visit>
+void visit_chain(const Memory& memory, Bucket* bucket, Visit visit) {
+  for (std::size_t length = 0; bucket != nullptr && length < kLongestChain; ++length) {
+    for (auto& slot : bucket->slots) {
+      // With the release that publishes a record (Shard::publish).
+      const SlotWord word = slot.load(std::memory_order_acquire);
+      if (word != kFreeSlot && visit(slot, word)) return;
+    }
+    // With the release that appends a bucket (Shard::append_bucket).
+    const Units next = bucket->next.load(std::memory_order_acquire);
+    bucket = reinterpret_cast<Bucket*>(memory.at(next, sizeof(Bucket)));
+  }
+}
+
+struct Found {
+  std::atomic<SlotWord>* slot = nullptr;
+  SlotWord word = kFreeSlot;
+  Record* record = nullptr;  // null: not there
+};
+
+inline Found find_in_chain(const Memory& memory, Bucket* bucket, std::uint64_t hash,
+                           std::string_view key) {
+  Found found;
+  visit_chain(memory, bucket, [&](std::atomic<SlotWord>& slot, SlotWord word) {
+    if (!has_tag_of(word, hash)) return false;
+    Record* record = record_at(memory, units_of(word));
+    if (record == nullptr || record->key() != key) return false;
+    found = Found{&slot, word, record};
+    return true;
+  });
+  return found;
+}
+
+}  // namespace kvs

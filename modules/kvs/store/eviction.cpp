@@ -1,0 +1,81 @@
+#include "modules/kvs/store/eviction.h"
+
+#include <algorithm>
+
+namespace kvs {
+namespace {
+
+constexpr std::uint32_t kMostItemsEvicted = 16;  // at a time
+constexpr std::uint32_t kMostWaiting = 64;  // to evict more while readers stand still helps nobody
+constexpr std::uint32_t kMostPagesSeen = 64;  // whose cells are looked at, at a time
+
+}  // namespace
+
+void Clock::make_room(std::size_t bytes) {
+  if (shard_.shard().retired.size() >= kMostWaiting) return;
+  const std::uint8_t size_class = size_class_of(bytes);
+  // Twice around at most: the first time spares what was read.
+  if (evict_cold(size_class) == 0 && evict_cold(size_class) == 0 && size_class != kRunClass) {
+    evict_page();
+  }
+}
+
+// What has retired counts as room: it comes back.
+void Clock::make_room_ahead(std::size_t bytes) {
+  const std::uint8_t size_class = size_class_of(bytes);
+  if (size_class == kRunClass || !shard_.mapping().pages.is_full()) return;
+  const std::uint32_t wanted = std::min(kMostItemsEvicted, cells_per_page(size_class));
+  if (shard_.shard().retired.size() >= wanted) return;
+  if (shard_.cells().room(size_class, wanted) < wanted) evict_cold(size_class);
+}
+
+// From page to page of that size, beginning where it last ended.
+std::uint32_t Clock::evict_cold(std::uint8_t size_class) {
+  const PageMap& pages = shard_.mapping().pages;
+  std::uint32_t& hand = shard_.shard().clock_page;
+  std::uint32_t evicted = 0;
+  std::uint32_t looked_at = 0;
+  for (std::uint32_t i = 0; i < pages.count() && looked_at < kMostPagesSeen; ++i) {
+    if (evicted >= kMostItemsEvicted) break;
+    hand = (hand + 1) % pages.count();
+    if (!shard_.cells().is_page_of(hand, size_class)) continue;
+    evicted += evict_from(hand, true, kMostItemsEvicted - evicted);
+    ++looked_at;
+  }
+  return evicted;
+}
+
+std::uint32_t Clock::evict_page() {
+  const PageMap& pages = shard_.mapping().pages;
+  std::uint32_t& hand = shard_.shard().clock_page;
+  for (std::uint32_t i = 0; i < pages.count(); ++i) {
+    hand = (hand + 1) % pages.count();
+    const std::uint32_t evicted = evict_from(hand, false, kCellsPerPage);
+    if (evicted > 0) return evicted;
+  }
+  return 0;
+}
+
+std::uint32_t Clock::evict_from(std::uint32_t page, bool spares_used, std::uint32_t most) {
+  std::uint32_t evicted = 0;
+  shard_.cells().visit_used(page, [&](Units units) {
+    if (evicted < most && evict(units, spares_used)) ++evicted;
+  });
+  return evicted;
+}
+
+// What lies in a cell may be no record, or one that is in no slot: only a slot that names the cell
+// says that it is an item.
+bool Clock::evict(Units units, bool spares_used) {
+  Record* record = record_at(shard_.mapping().memory, units);
+  if (record == nullptr || record->key_bytes == 0) return false;
+  const Found found = shard_.find(hash_.of(record->key()), record->key());
+  if (found.record != record) return false;
+  if (spares_used && record->accesses.exchange(0, std::memory_order_relaxed) != 0) return false;
+  shard_.remove(found);
+  auto& count = shard_.shard().counters.evicted;
+  count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace kvs

@@ -1,0 +1,38 @@
+// Making room in a full shard: the clock. A hand goes over the shard's cells of the wanted size;
+// what was read since it last came by stays, the rest goes. So what is written and never read goes
+// first, and a scan of everything does not drive out what is in use.
+//
+// A cell that was evicted can be used when every reader has gone on. So some are evicted ahead,
+// when the last cell of a size has just been taken.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "modules/kvs/store/hash.h"
+#include "modules/kvs/store/shard.h"
+
+namespace kvs {
+
+class Clock {
+ public:
+  Clock(LockedShard& shard, const RollingHash& hash) : shard_(shard), hash_(hash) {}
+
+  // Evicts what would make room for so many bytes: some items of that size, or a whole page of
+  // others if the shard has none. What takes several pages in a row makes room among its like only.
+  void make_room(std::size_t bytes);
+  // The same ahead of need, when there is little room left.
+  void make_room_ahead(std::size_t bytes);
+
+ private:
+  // Both: how many items.
+  std::uint32_t evict_cold(std::uint8_t size_class);
+  std::uint32_t evict_page();
+  std::uint32_t evict_from(std::uint32_t page, bool spares_used, std::uint32_t most);
+  bool evict(Units units, bool spares_used);
+
+  LockedShard& shard_;
+  const RollingHash& hash_;
+};
+
+}  // namespace kvs

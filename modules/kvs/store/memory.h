@@ -1,0 +1,39 @@
+// The memory that all processes of a store share, as one of them sees it. It is mapped at another
+// address in each, so what lies in it is named by its distance from the beginning, in units of 16
+// bytes, and the step from such a number to a pointer is checked here: whatever a slot word says,
+// nobody reads beside the memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace kvs {
+
+using Units = std::uint64_t;  // of kUnitBytes, from the beginning of the memory; 0 is nowhere
+inline constexpr std::size_t kUnitBytes = 16;
+
+// A value; lives as long as the mapping.
+class Memory {
+ public:
+  explicit Memory(std::span<std::byte> bytes) : base_(bytes.data()), size_(bytes.size()) {}
+
+  [[nodiscard]] std::size_t size() const { return size_; }
+  // Null unless `bytes` bytes lie there.
+  [[nodiscard]] std::byte* at(Units units, std::size_t bytes) const {
+    if (units == 0 || units > size_ / kUnitBytes) return nullptr;
+    const std::size_t begin = units * kUnitBytes;
+    return bytes <= size_ - begin ? base_ + begin : nullptr;
+  }
+  // Of a place that was checked when the store was attached (Layout).
+  template <class T>
+  [[nodiscard]] T* region(std::uint64_t byte_offset) const {
+    return reinterpret_cast<T*>(base_ + byte_offset);
+  }
+
+ private:
+  std::byte* base_;
+  std::size_t size_;
+};
+
+}  // namespace kvs

@@ -1,0 +1,93 @@
+// The pages of a store, and whose they are. An owner word says all: free, cut into cells for one
+// shard, or part of a run of one shard. A page is taken from the free by compare-and-swap, under
+// the lock of the shard that takes it, and is nobody's again by a store of that shard. So a process
+// that dies anywhere leaves each page either free or its shard's, whose repair looks for it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "modules/kvs/store/size_class.h"
+
+namespace kvs {
+
+enum class PageKind : std::uint8_t {
+  kFree,
+  kCells,
+  kRun,      // the first page of a run
+  kRunTail,  // each further one
+};
+
+struct PageUse {
+  PageKind kind = PageKind::kFree;
+  std::uint8_t shard = 0;
+  std::uint8_t size_class = 0;  // kCells
+  std::uint32_t run_pages = 0;  // kRun
+  bool operator==(const PageUse&) const = default;
+};
+
+struct PageOwner {
+  std::atomic<std::uint64_t> word;  // a PageUse; zero is free
+};
+
+// What the shard that has a page knows about it, under its lock. Derived: a repair makes it anew.
+struct PageInfo {
+  std::uint32_t next;  // pages of the same class with room, in a list: the number plus 1, or 0
+  std::uint32_t previous;
+  std::uint32_t used_cells;
+  std::uint32_t unused;
+  std::array<std::uint64_t, kCellsPerPage / 64> used;    // by cell
+  std::array<std::uint64_t, kCellsPerPage / 64> marked;  // during a collection of garbage
+};
+
+// How many pages were given back so far. Who has found none free need not look again before it
+// changes.
+struct PageCounters {
+  std::atomic<std::uint64_t> given_back;
+};
+
+class PageMap {
+ public:
+  PageMap(std::span<PageOwner> owners, std::span<PageInfo> infos, PageCounters& counters,
+          std::uint64_t first_page_byte)
+      : owners_(owners), infos_(infos), counters_(counters), first_page_byte_(first_page_byte) {}
+
+  // The rest under the lock of use.shard. Single pages are taken from the bottom and runs from the
+  // top, so that the space between stays whole for long.
+  [[nodiscard]] std::optional<std::uint32_t> take(const PageUse& use);
+  [[nodiscard]] std::optional<std::uint32_t> take_run(std::uint8_t shard, std::uint32_t pages);
+  void give_back(std::uint32_t page, std::uint32_t count);
+  // No page is free. Looks only when one was given back since it last was so.
+  [[nodiscard]] bool is_full();
+  // Has everybody look again: of a repair, for one who died between freeing and counting.
+  void forget_failures() { counters_.given_back.fetch_add(1, std::memory_order_relaxed); }
+
+  [[nodiscard]] PageUse use_of(std::uint32_t page) const;
+  [[nodiscard]] PageInfo& info(std::uint32_t page) const { return infos_[page]; }
+  [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(owners_.size()); }
+
+  [[nodiscard]] Units units_of(std::uint32_t page, std::size_t byte) const {
+    return (first_page_byte_ + std::uint64_t{page} * kPageBytes + byte) / kUnitBytes;
+  }
+  // Where something lies; none: in no page.
+  struct Place {
+    std::uint32_t page;
+    std::uint32_t byte;
+  };
+  [[nodiscard]] std::optional<Place> place_of(Units units) const;
+
+ private:
+  bool take_page(std::uint32_t page, const PageUse& use);
+  bool take_run_at(std::uint32_t first, std::uint32_t pages, std::uint8_t shard);
+
+  std::span<PageOwner> owners_;
+  std::span<PageInfo> infos_;
+  PageCounters& counters_;
+  std::uint64_t first_page_byte_;
+  std::uint64_t none_free_at_ = ~std::uint64_t{0};  // of given_back
+};
+
+}  // namespace kvs

@@ -1,0 +1,107 @@
+// What a shard needs beyond its daily work: repair when a holder of its lock has died, and the
+// collection of cells that nobody has a note of. Both end in the same state if they are begun again
+// in the middle, by whoever comes next.
+#include <algorithm>
+
+#include "modules/kvs/store/shard.h"
+
+namespace kvs {
+namespace {
+
+// Calls on_record(units) for each record of a shard, and on_bucket(units) for each bucket that lies
+// in a cell.
+template <class OnRecord, class OnBucket>
+void visit_shard(const Mapping& mapping, std::uint32_t shard, OnRecord on_record,
+                 OnBucket on_bucket) {
+  for (std::uint32_t i = 0; i < mapping.buckets_per_shard; ++i) {
+    Bucket& first = mapping.bucket(shard, i);
+    visit_chain(mapping.memory, &first, [&](auto&, SlotWord word) {
+      on_record(units_of(word));
+      return false;
+    });
+    Bucket* bucket = &first;
+    for (std::size_t length = 1; length < kLongestChain; ++length) {
+      const Units next = bucket->next.load(std::memory_order_relaxed);
+      bucket = reinterpret_cast<Bucket*>(mapping.memory.at(next, sizeof(Bucket)));
+      if (bucket == nullptr) break;
+      on_bucket(next);
+    }
+  }
+}
+
+}  // namespace
+
+// What the dead one was about to publish is not there, what it had published is. A cell that it had
+// taken, or unlinked and not yet noted, is in use by nobody: garbage. So is what was in the list of
+// the retired, which may be torn.
+void LockedShard::repair() {
+  mapping_.changes[index_].end_if_begun();
+  shard_.retired.clear();
+  mapping_.readers.abandon(static_cast<std::uint8_t>(index_));
+  cells_.rebuild_lists();
+  mapping_.pages.forget_failures();
+  recount();
+  auto& repairs = shard_.counters.repairs;
+  repairs.store(repairs.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  shard_.mutex.make_consistent();
+}
+
+// Without a look at the records, which lie anywhere. cas is raised before it is used, so that word
+// is never behind; nothing else of the shard is lost.
+void LockedShard::recount() {
+  std::uint64_t items = 0;
+  std::uint64_t bytes = 0;
+  const auto on_record = [&](Units units) {
+    ++items;
+    bytes += cells_.bytes_at(units);
+  };
+  visit_shard(mapping_, index_, on_record, [](Units) {});
+  shard_.counters.items.store(items, std::memory_order_relaxed);
+  shard_.counters.cell_bytes.store(bytes, std::memory_order_relaxed);
+}
+
+void LockedShard::collect_garbage(Epoch safe) {
+  auto& abandoned = mapping_.globals.abandoned[index_];
+  // Acquire: with abandon(), by one who then lets go of what he held.
+  Epoch epoch = abandoned.load(std::memory_order_acquire);
+  if (epoch == 0 || epoch >= safe) return;
+  // If more was abandoned since, that comes later; so it does if this process dies now (repair).
+  if (!abandoned.compare_exchange_strong(epoch, 0, std::memory_order_acq_rel)) return;
+  cells_.clear_marks();
+  mark_published();
+  mark_retired();
+  mark_held();
+  cells_.mark(in_hand_);
+  cells_.free_unmarked();
+  auto& collections = shard_.counters.collections;
+  collections.store(collections.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+void LockedShard::mark_published() {
+  const auto mark = [this](Units units) { cells_.mark(units); };
+  visit_shard(mapping_, index_, mark, mark);
+}
+
+void LockedShard::mark_retired() {
+  for (std::uint32_t i = 0; i < shard_.retired.size(); ++i) cells_.mark(shard_.retired[i].units);
+}
+
+// What is pinned, and in no slot and no list, would stay behind when it is let go: it is noted
+// again. What is reserved will be published by who reserved it; should he be dead, and another one
+// be about to clear his slot, he may have abandoned it before this collection began: so there is
+// another one.
+void LockedShard::mark_held() {
+  for (const HoldWord hold : mapping_.readers.held()) {
+    const Units units = held_units(hold);
+    const bool is_known = cells_.is_marked(units);
+    cells_.mark(units);
+    if (is_known || !cells_.is_marked(units)) continue;
+    if (hold == reserved(units) || shard_.retired.is_full()) {
+      mapping_.readers.abandon(static_cast<std::uint8_t>(index_));
+    } else {
+      shard_.retired.push({units, mapping_.readers.retire_epoch()});
+    }
+  }
+}
+
+}  // namespace kvs

@@ -1,0 +1,55 @@
+// A value that arrives piece by piece goes straight to where it will stay. Its cell is held in the
+// process's reader slot: if the process dies it is garbage like any other.
+#include <cstring>
+
+#include "modules/kvs/store/store.h"
+
+namespace kvs {
+
+Store::Reserved Store::reserve(std::string_view key, std::size_t value_bytes) {
+  if (key.empty() || key.size() > kLongestKey || value_bytes > kLargestValue) {
+    return {Answer::kTooLarge, {}};
+  }
+  const auto hold = free_hold();
+  if (!hold) return {Answer::kNoSpace, {}};
+  LockedShard shard(mapping_, mapping_.shard_of(hash_.of(key)));
+  if (!shard) return {Answer::kBusy, {}};
+  const Units units = allocate(shard, Record::bytes_for(key.size(), value_bytes));
+  if (units == 0) return {Answer::kNoSpace, {}};
+  // Under the lock, so that no collection of garbage comes between.
+  slot_->holds[*hold].store(reserved(units), std::memory_order_release);
+  Record& record = fill(shard, units, {.key = key}, value_bytes);
+  return {Answer::kOk, {{record.value_begin(), value_bytes}, *hold, units}};
+}
+
+Written Store::commit(const Reservation& reservation, const Write& write) {
+  const Target target = this->target(write.key);
+  LockedShard shard(mapping_, mapping_.shard_of(target.hash));
+  if (!shard) return {Answer::kBusy};
+  Written written{check(write, shard.find(target.hash, write.key))};
+  if (written.answer == Answer::kOk) {
+    fill(shard, reservation.units, write, reservation.value.size());
+    written = publish(shard, target, reservation.units);
+  } else {
+    shard.free(reservation.units);
+  }
+  // Last, and still under the lock: who collects garbage finds it published, freed or held.
+  clear_hold(reservation.hold);
+  return written;
+}
+
+// When the shard is busy, its next collection of garbage finds the cell. One that looks before the
+// hold is cleared leaves word for another.
+void Store::cancel(const Reservation& reservation) {
+  const auto place = mapping_.pages.place_of(reservation.units);
+  const std::uint8_t index = place ? mapping_.pages.use_of(place->page).shard : 0;
+  if (LockedShard shard(mapping_, index); shard) {
+    shard.free(reservation.units);
+    clear_hold(reservation.hold);
+  } else {
+    mapping_.readers.abandon(index);
+    clear_hold(reservation.hold);
+  }
+}
+
+}  // namespace kvs

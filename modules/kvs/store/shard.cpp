@@ -1,0 +1,199 @@
+#include "modules/kvs/store/shard.h"
+
+#include <algorithm>
+
+namespace kvs {
+namespace {
+
+// Of a processor that waits for another one.
+void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
+void add(std::atomic<std::uint64_t>& counter, std::int64_t change) {
+  // Only under the lock, so the two are not torn apart.
+  counter.store(counter.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(change),
+                std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Mapping::Mapping(std::span<std::byte> bytes, const Plan& plan)
+    : memory(bytes),
+      buckets_per_shard(plan.layout.counts.buckets),
+      globals(*memory.region<Globals>(plan.layout.globals)),
+      reader_slots(memory.region<ReaderSlot>(plan.layout.readers), plan.layout.counts.readers),
+      changes(memory.region<ChangeCounter>(plan.layout.changes), plan.layout.counts.shards),
+      shards(memory.region<Shard>(plan.layout.shards), plan.layout.counts.shards),
+      buckets(memory.region<Bucket>(plan.layout.buckets),
+              std::size_t{plan.layout.counts.shards} * plan.layout.counts.buckets),
+      markers(memory.region<MarkerGroup>(plan.layout.markers), plan.layout.counts.marker_groups),
+      pages({memory.region<PageOwner>(plan.layout.page_owners), plan.layout.counts.pages},
+            {memory.region<PageInfo>(plan.layout.page_infos), plan.layout.counts.pages},
+            globals.pages, plan.layout.pages),
+      readers(reader_slots, globals, pages) {}
+
+LockedShard::LockedShard(Mapping& mapping, std::uint32_t shard)
+    : mapping_(mapping),
+      shard_(mapping.shards[shard]),
+      index_(shard),
+      cells_(mapping.pages, shard_.pages_with_room, static_cast<std::uint8_t>(shard)),
+      is_locked_(lock()) {}
+
+LockedShard::~LockedShard() {
+  if (is_locked_) shard_.mutex.unlock();
+}
+
+bool LockedShard::lock() {
+  constexpr int kTries = 50;
+  for (int i = 0; i < kTries; ++i) {
+    const LockResult result = shard_.mutex.try_lock();
+    if (result == LockResult::kOwnerDied) repair();
+    if (result != LockResult::kBusy) return true;
+    relax();
+  }
+  return false;
+}
+
+Found LockedShard::find(std::uint64_t hash, std::string_view key) const {
+  return find_in_chain(mapping_.memory, &mapping_.bucket_of(hash), hash, key);
+}
+
+Units LockedShard::allocate(std::size_t bytes) { return in_hand_ = allocate_cell(bytes); }
+
+// The first reclaiming may only find out who has died, and what he had.
+Units LockedShard::allocate_cell(std::size_t bytes) {
+  for (int reclaimed = 0;; ++reclaimed) {
+    const Units units = cells_.allocate(bytes);
+    const bool is_hopeless = reclaimed > 0 && !has_waste(mapping_, index_);
+    if (units != 0 || is_hopeless || reclaimed == 2) return units;
+    reclaim();
+  }
+}
+
+Units LockedShard::allocate_from_others(std::size_t bytes) {
+  for (std::uint32_t other = 0; other < mapping_.shards.size(); ++other) {
+    if (other == index_ || !has_waste(mapping_, other)) continue;
+    if (LockedShard shard(mapping_, other); shard) shard.reclaim();
+    if (const Units units = cells_.allocate(bytes)) return units;
+  }
+  return 0;
+}
+
+Units LockedShard::allocate_last_resort(std::size_t bytes) {
+  const Units units = allocate_from_others(bytes);
+  return in_hand_ = units != 0 ? units : cells_.allocate_larger(bytes);
+}
+
+void LockedShard::free(Units units) {
+  in_hand_ = 0;
+  cells_.free(units);
+}
+
+bool LockedShard::has_waste(const Mapping& mapping, std::uint32_t shard) {
+  return mapping.shards[shard].retired.size() > 0 ||
+         mapping.globals.abandoned[shard].load(std::memory_order_relaxed) != 0;
+}
+
+// A key that was there, but whose time is over, is a new one for who searches prefixes: whether
+// there is such a key changes.
+bool LockedShard::publish(const Found& found, std::uint64_t hash, Units units,
+                          std::uint64_t now_ms) {
+  const bool is_there = found.record != nullptr && !found.record->is_expired(now_ms);
+  std::atomic<SlotWord>* slot = found.record != nullptr ? found.slot : free_slot(hash);
+  if (slot == nullptr) return false;
+  ChangeCounter& change = mapping_.changes[index_];
+  if (!is_there) change.begin();
+  // Release: with the acquire of visit_chain(). Carries the record, the marker of its directory,
+  // and the beginning of the change.
+  slot->store(slot_word(hash, units), std::memory_order_release);
+  if (!is_there) change.end();
+  in_hand_ = 0;
+  count(1, units);
+  if (found.record == nullptr) return true;
+  count(-1, units_of(found.word));
+  retire(units_of(found.word));
+  return true;
+}
+
+void LockedShard::remove(const Found& found) {
+  ChangeCounter& change = mapping_.changes[index_];
+  change.begin();
+  // Release: who sees the slot free sees that a change has begun.
+  found.slot->store(kFreeSlot, std::memory_order_release);
+  change.end();
+  count(-1, units_of(found.word));
+  retire(units_of(found.word));
+}
+
+std::atomic<SlotWord>* LockedShard::free_slot(std::uint64_t hash) {
+  Bucket* bucket = &mapping_.bucket_of(hash);
+  for (std::size_t length = 1; bucket != nullptr; ++length) {
+    const auto slot = std::find_if(bucket->slots.begin(), bucket->slots.end(), [](auto& word) {
+      return word.load(std::memory_order_relaxed) == kFreeSlot;
+    });
+    if (slot != bucket->slots.end()) return slot;
+    if (length == kLongestChain) return nullptr;
+    const Units next = bucket->next.load(std::memory_order_relaxed);
+    bucket = next == 0 ? append_bucket(*bucket)
+                       : reinterpret_cast<Bucket*>(mapping_.memory.at(next, sizeof(Bucket)));
+  }
+  return nullptr;
+}
+
+Bucket* LockedShard::append_bucket(Bucket& last) {
+  Units units = allocate_cell(sizeof(Bucket));
+  if (units == 0) units = cells_.allocate_larger(sizeof(Bucket));
+  if (units == 0) return nullptr;
+  auto* bucket = reinterpret_cast<Bucket*>(mapping_.memory.at(units, sizeof(Bucket)));
+  for (auto& slot : bucket->slots) slot.store(kFreeSlot, std::memory_order_relaxed);
+  bucket->next.store(0, std::memory_order_relaxed);
+  last.next.store(units, std::memory_order_release);  // with the acquire of visit_chain()
+  return bucket;
+}
+
+// Noted before anything is reclaimed: what nobody has a note of is garbage at once.
+void LockedShard::retire(Units units) {
+  constexpr std::uint32_t kBatch = 64;       // looking at all readers is worth it for so many
+  constexpr std::uint32_t kEpochLength = 8;  // so that few of them wait for who reads now
+  RetiredCells& retired = shard_.retired;
+  if (retired.is_full()) {
+    mapping_.readers.abandon(static_cast<std::uint8_t>(index_));
+  } else {
+    retired.push({units, mapping_.readers.retire_epoch()});
+  }
+  if (retired.size() >= kBatch && retired.size() % kBatch == 0) {
+    reclaim();
+  } else if (retired.size() % kEpochLength == 0) {
+    mapping_.readers.advance();
+  }
+}
+
+void LockedShard::reclaim() {
+  const Epoch safe = mapping_.readers.begin_safe_epoch();
+  const auto& held = mapping_.readers.held();
+  const auto is_pinned = [&held](Units units) {
+    return std::find(held.begin(), held.end(), pinned(units)) != held.end();
+  };
+  RetiredCells& retired = shard_.retired;
+  for (std::uint32_t left = retired.size(); left > 0; --left) {
+    if (retired.front().epoch >= safe) break;
+    const RetiredCell cell = retired.pop();
+    if (is_pinned(cell.units)) {
+      retired.push(cell);
+    } else {
+      cells_.free(cell.units);
+    }
+  }
+  collect_garbage(safe);
+}
+
+// One more, or one less.
+void LockedShard::count(std::int64_t items, Units units) {
+  add(shard_.counters.items, items);
+  add(shard_.counters.cell_bytes, items * static_cast<std::int64_t>(cells_.bytes_at(units)));
+}
+
+}  // namespace kvs

@@ -1,0 +1,164 @@
+#include "modules/kvs/store/store.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace kvs {
+namespace {
+
+bool fill_with_random(HashSecret& secret) {
+  return getrandom(&secret, sizeof secret, 0) == static_cast<ssize_t>(sizeof secret);
+}
+
+// One byte of each page, unchanged.
+void touch_all(std::span<std::byte> memory) {
+  constexpr std::size_t kStep = 4096;
+  for (std::size_t i = 0; i < memory.size(); i += kStep) {
+    auto* byte = reinterpret_cast<volatile char*>(&memory[i]);
+    *byte = *byte;
+  }
+}
+
+// Zeroes are right for everything else.
+bool initialise(Mapping& mapping) {
+  mapping.globals.epoch.store(1, std::memory_order_relaxed);  // 0: not reading
+  const auto init_shard = [](Shard& shard) { return shard.mutex.initialise(); };
+  const auto init_reader = [](ReaderSlot& slot) { return slot.life.initialise(); };
+  return std::all_of(mapping.shards.begin(), mapping.shards.end(), init_shard) &&
+         std::all_of(mapping.reader_slots.begin(), mapping.reader_slots.end(), init_reader);
+}
+
+}  // namespace
+
+const char* to_string(Answer answer) {
+  switch (answer) {
+    case Answer::kOk:
+      return "ok";
+    case Answer::kNotFound:
+      return "not found";
+    case Answer::kExists:
+      return "changed by another";
+    case Answer::kNotStored:
+      return "not stored";
+    case Answer::kNoSpace:
+      return "no space";
+    case Answer::kBusy:
+      return "busy";
+    case Answer::kNotANumber:
+      return "not a number";
+    case Answer::kTooLarge:
+      return "too large";
+  }
+  return "?";
+}
+
+Attached Store::create(std::span<std::byte> memory, const Options& options) {
+  if (!is_valid(options)) return Attached::kBadOptions;
+  const auto counts = counts_for(memory.size(), options);
+  if (!counts) return Attached::kTooSmall;
+  Plan plan{layout_of(*counts), options.secret.value_or(HashSecret{})};
+  if (!options.secret && !fill_with_random(plan.secret)) return Attached::kFailed;
+  if (options.preallocate) touch_all(memory);
+  Mapping mapping(memory, plan);
+  if (!initialise(mapping)) return Attached::kFailed;
+  write_header(memory, plan);
+  return Attached::kAttached;
+}
+
+Opened Store::attach(std::span<std::byte> memory, const Settings& settings) {
+  Plan plan;
+  const Attached result = read_header(memory, plan);
+  if (result != Attached::kAttached) return {result, nullptr};
+  std::unique_ptr<Store> store(new Store(memory, plan, settings));
+  if (store->slot_ == nullptr) return {Attached::kNoReaderSlot, nullptr};
+  return {Attached::kAttached, std::move(store)};
+}
+
+Store::Store(std::span<std::byte> memory, const Plan& plan, const Settings& settings)
+    : mapping_(memory, plan),
+      hash_(plan.secret),
+      settings_(settings),
+      search_(hash_, Look{this}),
+      slot_(mapping_.readers.join()) {}
+
+Store::~Store() {
+  if (slot_ != nullptr) mapping_.readers.leave(*slot_);
+}
+
+void Store::begin_reading() {
+  if (is_reading_) return;
+  mapping_.readers.enter(*slot_);
+  is_reading_ = true;
+}
+
+void Store::end_batch() {
+  if (!is_reading_) return;
+  Readers::exit(*slot_);
+  is_reading_ = false;
+}
+
+std::optional<Item> Store::get(std::string_view key) {
+  begin_reading();
+  Record* record = Look{this}.find(hash_.of(key), key);
+  if (record == nullptr) return std::nullopt;
+  return Item{record->key(), record->value(), record->flags, record->cas, record->expires_ms};
+}
+
+Store::Longest Store::longest_prefix(std::string_view path, Match match) {
+  begin_reading();
+  if (path.size() > kLongestKey) path = path.substr(0, kLongestKey);
+  const auto found = search_.find(path, match, ChangeWatch(mapping_.changes));
+  if (!found) return {Answer::kBusy, {}};
+  Record* record = found->record;
+  if (record == nullptr) return {};
+  return {Answer::kOk,
+          {record->key(), record->value(), record->flags, record->cas, record->expires_ms}};
+}
+
+TailBits Store::Look::tails(std::uint64_t hash) const {
+  return store->mapping_.markers_of(hash).tails(hash);
+}
+
+void Store::Look::prefetch(std::uint64_t hash) const {
+  __builtin_prefetch(&store->mapping_.markers_of(hash));
+}
+
+Record* Store::Look::find(std::uint64_t hash, std::string_view key) const {
+  Record* record =
+      find_in_chain(store->mapping_.memory, &store->mapping_.bucket_of(hash), hash, key).record;
+  if (record == nullptr || record->is_expired(store->now_ms_)) return nullptr;
+  // Looks first: a line that is only read stays in every cache.
+  if (store->settings_.eviction == Eviction::kClock &&
+      record->accesses.load(std::memory_order_relaxed) == 0) {
+    record->accesses.store(1, std::memory_order_relaxed);
+  }
+  return record;
+}
+
+// Release: with who looks at what is held after he saw this reader leave its epoch.
+std::optional<Pin> Store::pin(const Item& item) {
+  const auto hold = free_hold();
+  if (!hold) return std::nullopt;
+  const std::ptrdiff_t bytes = item.key.data() - Record::kHead - mapping_.memory.region<char>(0);
+  slot_->holds[*hold].store(pinned(static_cast<Units>(bytes) / kUnitBytes),
+                            std::memory_order_release);
+  return Pin{*hold};
+}
+
+void Store::unpin(const Pin& pin) { clear_hold(pin.hold); }
+
+std::optional<std::size_t> Store::free_hold() const {
+  const auto& holds = slot_->holds;
+  const auto hold = std::find_if(holds.begin(), holds.end(), [](const auto& word) {
+    return word.load(std::memory_order_relaxed) == 0;
+  });
+  if (hold == holds.end()) return std::nullopt;
+  return static_cast<std::size_t>(hold - holds.begin());
+}
+
+// Release: what was read or written there was so before.
+void Store::clear_hold(std::size_t hold) { slot_->holds[hold].store(0, std::memory_order_release); }
+
+}  // namespace kvs

@@ -1,0 +1,198 @@
+// A key-value store in memory that processes share, and that the death of any of them, at any
+// instruction, leaves whole. This is all that a user of it needs.
+//
+//   in the zone's initialise:  Store::create(memory, options)
+//   in each process:           Store::attach(memory, settings).store
+//   in each batch of events:   store.set_now(...), requests, store.end_batch()
+//
+// Reading takes no lock: it sees what is stored while others write, are stopped, or die. Writing
+// locks one of the shards, without ever waiting: kBusy is for the caller to try again, some
+// milliseconds at most, and then to tell the client. What a dead one has left half done is undone
+// by the next who locks the shard.
+//
+// One thread, that which attached it, for a Store; any number of Stores for a memory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "modules/kvs/store/layout.h"
+#include "modules/kvs/store/prefix_search.h"
+#include "modules/kvs/store/shard.h"
+
+namespace kvs {
+
+enum class Answer {
+  kOk,
+  kNotFound,
+  kExists,      // cas is another one
+  kNotStored,   // kIfAbsent and there, kIfPresent and not there
+  kNoSpace,     // nothing has changed
+  kBusy,        // nothing has changed; try again
+  kNotANumber,  // or the sum is none of 64 bits
+  kTooLarge,    // key or value
+};
+[[nodiscard]] const char* to_string(Answer answer);
+
+enum class Eviction {
+  kNone,   // a full store answers kNoSpace
+  kClock,  // what was not used lately makes room
+};
+
+// Of one process; all should have the same.
+struct Settings {
+  Eviction eviction = Eviction::kNone;
+};
+
+// The views are into the store, and are good until end_batch() (or while pinned).
+struct Item {
+  std::string_view key;
+  std::string_view value;
+  std::uint32_t flags = 0;
+  std::uint64_t cas = 0;
+  std::uint64_t expires_ms = 0;  // on the clock of set_now(); 0: never
+};
+
+enum class Condition { kAlways, kIfAbsent, kIfPresent };
+
+struct Write {
+  std::string_view key{};
+  std::string_view value{};
+  std::uint32_t flags = 0;
+  std::uint64_t expires_ms = 0;
+  Condition condition = Condition::kAlways;
+  std::uint64_t cas = 0;  // what the key must have now; 0: whatever it has
+};
+
+struct Written {
+  Answer answer = Answer::kOk;
+  std::uint64_t cas = 0;  // the new one, when kOk
+};
+
+struct Sum {
+  Answer answer = Answer::kOk;
+  std::int64_t value = 0;
+};
+
+// A value that is written piece by piece, before it is stored.
+struct Reservation {
+  std::span<char> value;  // to be filled
+  std::size_t hold = 0;
+  Units units = 0;
+};
+
+struct Pin {
+  std::size_t hold = 0;
+};
+
+class Store;
+struct Opened {
+  Attached result = Attached::kAttached;
+  std::unique_ptr<Store> store;  // null unless kAttached
+};
+
+class Store {
+ public:
+  // In zeroed memory that nobody else uses yet, aligned to a page. Anything but kAttached: refused.
+  [[nodiscard]] static Attached create(std::span<std::byte> memory, const Options& options);
+  [[nodiscard]] static Opened attach(std::span<std::byte> memory, const Settings& settings = {});
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // The time for what follows: milliseconds on a clock that all processes share and that does not
+  // jump (CLOCK_BOOTTIME).
+  void set_now(std::uint64_t now_ms) { now_ms_ = now_ms; }
+  // Lets go of all that was read. Memory that others free meanwhile waits for it.
+  void end_batch();
+
+  // None: not there.
+  [[nodiscard]] std::optional<Item> get(std::string_view key);
+  struct Longest {
+    Answer answer = Answer::kNotFound;  // kOk, kNotFound, or kBusy: others change too many keys
+    Item item;
+  };
+  [[nodiscard]] Longest longest_prefix(std::string_view path, Match match);
+  // Keys that this process's searches have looked for so far: few for each, or somebody stores keys
+  // to make them slow.
+  [[nodiscard]] std::uint64_t prefix_probes() const { return search_.probes(); }
+  // An item of this batch stays readable until unpin(), also over end_batch(). None: too many pins.
+  [[nodiscard]] std::optional<Pin> pin(const Item& item);
+  void unpin(const Pin& pin);
+
+  Written write(const Write& write);
+  Answer erase(std::string_view key);
+  // The value as a decimal number, `initial` where there is none.
+  Sum add(std::string_view key, std::int64_t delta,
+          std::optional<std::int64_t> initial = std::nullopt);
+  Written append(std::string_view key, std::string_view bytes);
+  Written prepend(std::string_view key, std::string_view bytes);
+  Written touch(std::string_view key, std::uint64_t expires_ms);
+
+  // write() in two steps, without write.value: room for so many bytes, which the caller fills at
+  // leisure. To be ended by commit() or cancel(); by itself when the process dies.
+  struct Reserved {
+    Answer answer = Answer::kOk;  // kNoSpace also: too many reservations
+    Reservation reservation;
+  };
+  [[nodiscard]] Reserved reserve(std::string_view key, std::size_t value_bytes);
+  // After kBusy the reservation is as it was; after anything else it has ended.
+  Written commit(const Reservation& reservation, const Write& write);
+  void cancel(const Reservation& reservation);
+
+  // What slices.h, eviction.h, statistics.h and audits work with.
+  [[nodiscard]] Mapping& mapping() { return mapping_; }
+  [[nodiscard]] const RollingHash& hash() const { return hash_; }
+  [[nodiscard]] std::uint64_t now_ms() const { return now_ms_; }
+  // Before lock-free reads of one's own; until end_batch().
+  void begin_reading();
+
+ private:
+  // How a prefix search sees the store.
+  struct Look {
+    Store* store;
+    [[nodiscard]] TailBits tails(std::uint64_t hash) const;
+    [[nodiscard]] Record* find(std::uint64_t hash, std::string_view key) const;
+    void prefetch(std::uint64_t hash) const;
+  };
+  // A key, and what is to be known of it before its shard is locked.
+  struct Target {
+    std::string_view key;
+    std::uint64_t hash;
+    std::uint64_t directory_hash;
+    std::size_t tail;  // bytes behind the directory
+  };
+
+  Store(std::span<std::byte> memory, const Plan& plan, const Settings& settings);
+
+  [[nodiscard]] Target target(std::string_view key) const;
+  [[nodiscard]] bool is_live(const Found& found) const {
+    return found.record != nullptr && !found.record->is_expired(now_ms_);
+  }
+  // Nothing that was found before is there for sure after it.
+  [[nodiscard]] Units allocate(LockedShard& shard, std::size_t bytes);
+  [[nodiscard]] Answer check(const Write& write, const Found& found) const;
+  // All but the value.
+  Record& fill(LockedShard& shard, Units units, const Write& write, std::size_t value_bytes);
+  // Gives the cell back if there is no place for it.
+  Written publish(LockedShard& shard, const Target& target, Units units);
+  // A record of the same key and flags, with another value and time.
+  Written rewrite(LockedShard& shard, const Target& target, const Write& write);
+  Written extend(std::string_view key, std::string_view before, std::string_view after);
+
+  [[nodiscard]] std::optional<std::size_t> free_hold() const;
+  void clear_hold(std::size_t hold);
+
+  Mapping mapping_;
+  RollingHash hash_;
+  Settings settings_;
+  PrefixSearch<Look> search_;
+  ReaderSlot* slot_ = nullptr;
+  bool is_reading_ = false;
+  std::uint64_t now_ms_ = 0;
+};
+
+}  // namespace kvs

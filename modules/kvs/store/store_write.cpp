@@ -1,0 +1,176 @@
+// Requests that change the store. Each makes a new record in a cell of its own, and publishes it by
+// one word; the old one stays as it is until then, and for good if anything is refused.
+#include <charconv>
+#include <cstring>
+#include <string>
+
+#include "modules/kvs/store/eviction.h"
+#include "modules/kvs/store/store.h"
+
+namespace kvs {
+namespace {
+
+// Rounds of them for one write, before it is refused: readers may be stopped.
+constexpr int kEvictions = 4;
+
+bool fits(std::string_view key, std::size_t value_bytes) {
+  return !key.empty() && key.size() <= kLongestKey && value_bytes <= kLargestValue;
+}
+
+void copy(char* to, std::string_view bytes) {
+  if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+}
+
+std::optional<std::int64_t> number_in(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+Store::Target Store::target(std::string_view key) const {
+  const std::size_t slash = key.rfind('/');
+  const std::size_t directory = slash == std::string_view::npos ? 0 : slash + 1;
+  const auto state = hash_.extend(RollingHash::kEmpty, key.substr(0, directory));
+  return {.key = key,
+          .hash = hash_.finish(hash_.extend(state, key.substr(directory))),
+          .directory_hash = hash_.finish(state),
+          .tail = key.size() - directory};
+}
+
+Units Store::allocate(LockedShard& shard, std::size_t bytes) {
+  Units units = shard.allocate(bytes);
+  if (settings_.eviction == Eviction::kClock) {
+    Clock clock(shard, hash_);
+    for (int i = 0; i < kEvictions && units == 0; ++i) {
+      clock.make_room(bytes);
+      units = shard.allocate(bytes);
+    }
+    if (units != 0) clock.make_room_ahead(bytes);
+  }
+  return units != 0 ? units : shard.allocate_last_resort(bytes);
+}
+
+Answer Store::check(const Write& write, const Found& found) const {
+  const bool is_there = is_live(found);
+  if (write.condition == Condition::kIfAbsent && is_there) return Answer::kNotStored;
+  if (write.condition == Condition::kIfPresent && !is_there) return Answer::kNotStored;
+  if (write.cas == 0) return Answer::kOk;
+  if (!is_there) return Answer::kNotFound;
+  return found.record->cas == write.cas ? Answer::kOk : Answer::kExists;
+}
+
+Record& Store::fill(LockedShard& shard, Units units, const Write& write, std::size_t value_bytes) {
+  auto& record = *reinterpret_cast<Record*>(mapping_.memory.at(units, sizeof(Record)));
+  record.cas = shard.next_cas();
+  record.expires_ms = write.expires_ms;
+  record.flags = write.flags;
+  record.value_bytes = static_cast<std::uint32_t>(value_bytes);
+  record.key_bytes = static_cast<std::uint16_t>(write.key.size());
+  record.size_class = shard.size_class_at(units);
+  record.accesses.store(0, std::memory_order_relaxed);
+  copy(record.key_begin(), write.key);
+  return record;
+}
+
+Written Store::publish(LockedShard& shard, const Target& target, Units units) {
+  const std::uint64_t cas = record_at(mapping_.memory, units)->cas;
+  // Before the key is there, and never taken back.
+  mapping_.markers_of(target.directory_hash).set(target.directory_hash, tail_bit(target.tail));
+  const Found found = shard.find(target.hash, target.key);
+  if (shard.publish(found, target.hash, units, now_ms_)) return {Answer::kOk, cas};
+  shard.free(units);
+  return {Answer::kNoSpace};
+}
+
+Written Store::write(const Write& write) {
+  if (!fits(write.key, write.value.size())) return {Answer::kTooLarge};
+  const Target target = this->target(write.key);
+  LockedShard shard(mapping_, mapping_.shard_of(target.hash));
+  if (!shard) return {Answer::kBusy};
+  const Answer answer = check(write, shard.find(target.hash, write.key));
+  if (answer != Answer::kOk) return {answer};
+  const Units units = allocate(shard, Record::bytes_for(write.key.size(), write.value.size()));
+  if (units == 0) return {Answer::kNoSpace};
+  copy(fill(shard, units, write, write.value.size()).value_begin(), write.value);
+  return publish(shard, target, units);
+}
+
+Answer Store::erase(std::string_view key) {
+  const std::uint64_t hash = hash_.of(key);
+  LockedShard shard(mapping_, mapping_.shard_of(hash));
+  if (!shard) return Answer::kBusy;
+  const Found found = shard.find(hash, key);
+  if (found.record == nullptr) return Answer::kNotFound;
+  const bool was_live = is_live(found);
+  shard.remove(found);
+  return was_live ? Answer::kOk : Answer::kNotFound;
+}
+
+Written Store::rewrite(LockedShard& shard, const Target& target, const Write& write) {
+  if (!fits(write.key, write.value.size())) return {Answer::kTooLarge};
+  const Units units = allocate(shard, Record::bytes_for(write.key.size(), write.value.size()));
+  if (units == 0) return {Answer::kNoSpace};
+  copy(fill(shard, units, write, write.value.size()).value_begin(), write.value);
+  return publish(shard, target, units);
+}
+
+Sum Store::add(std::string_view key, std::int64_t delta, std::optional<std::int64_t> initial) {
+  const Target target = this->target(key);
+  LockedShard shard(mapping_, mapping_.shard_of(target.hash));
+  if (!shard) return {Answer::kBusy};
+  const Found found = shard.find(target.hash, key);
+  Write write{.key = key};
+  auto sum = initial;
+  if (is_live(found)) {
+    sum = number_in(found.record->value());
+    if (!sum || __builtin_add_overflow(*sum, delta, &*sum)) return {Answer::kNotANumber};
+    write.flags = found.record->flags;
+    write.expires_ms = found.record->expires_ms;
+  }
+  if (!sum) return {Answer::kNotFound};
+  const std::string text = std::to_string(*sum);
+  write.value = text;
+  return {rewrite(shard, target, write).answer, *sum};
+}
+
+Written Store::append(std::string_view key, std::string_view bytes) {
+  return extend(key, {}, bytes);
+}
+Written Store::prepend(std::string_view key, std::string_view bytes) {
+  return extend(key, bytes, {});
+}
+
+// A copy of the old value first: making room for the new one may free it.
+Written Store::extend(std::string_view key, std::string_view before, std::string_view after) {
+  const Target target = this->target(key);
+  LockedShard shard(mapping_, mapping_.shard_of(target.hash));
+  if (!shard) return {Answer::kBusy};
+  const Found found = shard.find(target.hash, key);
+  if (!is_live(found)) return {Answer::kNotStored};
+  const std::size_t more = before.size() + after.size();
+  if (more > kLargestValue) return {Answer::kTooLarge};
+  std::string value(before);
+  value.append(found.record->value()).append(after);
+  return rewrite(shard, target,
+                 {.key = key,
+                  .value = value,
+                  .flags = found.record->flags,
+                  .expires_ms = found.record->expires_ms});
+}
+
+Written Store::touch(std::string_view key, std::uint64_t expires_ms) {
+  const Target target = this->target(key);
+  LockedShard shard(mapping_, mapping_.shard_of(target.hash));
+  if (!shard) return {Answer::kBusy};
+  const Found found = shard.find(target.hash, key);
+  if (!is_live(found)) return {Answer::kNotFound};
+  const std::string value(found.record->value());
+  return rewrite(
+      shard, target,
+      {.key = key, .value = value, .flags = found.record->flags, .expires_ms = expires_ms});
+}
+
+}  // namespace kvs

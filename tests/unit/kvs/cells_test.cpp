@@ -1,0 +1,144 @@
+#include "modules/kvs/store/cells.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+#include <vector>
+
+namespace kvs {
+namespace {
+
+class KvsCells : public ::testing::Test {
+ protected:
+  static constexpr std::uint32_t kPages = 32;
+
+  std::vector<PageOwner> owners_{kPages};
+  std::vector<PageInfo> infos_{kPages};
+  PageCounters counters_{};
+  PageMap pages_{owners_, infos_, counters_, kPageBytes};
+  PagesWithRoom room_{};
+  PagesWithRoom others_room_{};
+  Cells cells_{pages_, room_, 0};
+  Cells others_{pages_, others_room_, 1};
+
+  std::vector<Units> fill(Cells& cells, std::size_t bytes) {
+    std::vector<Units> all;
+    while (const Units units = cells.allocate(bytes)) all.push_back(units);
+    return all;
+  }
+  std::uint32_t free_pages() {
+    std::uint32_t free = 0;
+    for (std::uint32_t page = 0; page < kPages; ++page) {
+      if (pages_.use_of(page).kind == PageKind::kFree) ++free;
+    }
+    return free;
+  }
+};
+
+TEST(KvsSizeClass, HoldsWhatItIsFor) {
+  for (std::size_t bytes = 1; bytes <= kPageBytes / 2; ++bytes) {
+    const auto size_class = size_class_of(bytes);
+    ASSERT_LT(size_class, kSizeClasses);
+    ASSERT_GE(kCellBytes[size_class], bytes);
+    ASSERT_TRUE(size_class == 0 || kCellBytes[size_class - 1] < bytes);
+  }
+  EXPECT_EQ(size_class_of(kPageBytes / 2 + 1), kRunClass);
+}
+
+TEST_F(KvsCells, AreApartAndInTheirPages) {
+  std::mt19937 random(3);
+  std::map<Units, std::size_t> taken;
+  for (int i = 0; i < 200; ++i) {
+    const std::size_t bytes = 1 + random() % 8000;
+    const Units units = cells_.allocate(bytes);
+    if (units == 0) break;
+    taken[units] = bytes;
+  }
+
+  Units end = pages_.units_of(0, 0);
+  for (const auto& [units, bytes] : taken) {
+    EXPECT_GE(units, end);
+    end = units + (bytes + kUnitBytes - 1) / kUnitBytes;
+  }
+  EXPECT_LE(end, pages_.units_of(kPages, 0));
+}
+
+TEST_F(KvsCells, GoBackToAllSizesAndShardsWhenTheirPageIsEmpty) {
+  for (const Units units : fill(cells_, 100)) cells_.free(units);
+  EXPECT_EQ(free_pages(), kPages);
+
+  const auto large = fill(others_, 20'000);
+  EXPECT_EQ(large.size(), kPages * 3);
+}
+
+TEST_F(KvsCells, OfALargerSizeDoWhenNoPageIsFree) {
+  const auto large = fill(cells_, 20'000);
+  ASSERT_EQ(free_pages(), 0U);
+  cells_.free(large[5]);
+
+  EXPECT_EQ(cells_.allocate(40), 0U);
+  EXPECT_EQ(cells_.allocate_larger(40), large[5]);
+  EXPECT_EQ(cells_.allocate_larger(40), 0U);
+}
+
+TEST_F(KvsCells, OfRunsAreWholePagesInARow) {
+  const Units run = cells_.allocate(3 * kPageBytes);
+  ASSERT_NE(run, 0U);
+  EXPECT_EQ(free_pages(), kPages - 3);
+  EXPECT_EQ(cells_.size_class_at(run), kRunClass);
+
+  cells_.free(run);
+  EXPECT_EQ(free_pages(), kPages);
+  EXPECT_EQ(cells_.allocate((kPages + 1) * kPageBytes), 0U);
+  EXPECT_NE(cells_.allocate(kPages * kPageBytes), 0U);
+}
+
+TEST_F(KvsCells, AreNotFreedByAnotherShardNorInTheMiddle) {
+  const Units units = cells_.allocate(1000);
+  others_.free(units);
+  cells_.free(units + 1);
+  EXPECT_EQ(cells_.count_used(), 1U);
+}
+
+TEST_F(KvsCells, ThatAreNotMarkedAreFreedByACollection) {
+  const auto small = fill(cells_, 3000);
+  cells_.free(small.back());
+  const Units keep = small[small.size() / 2];
+  cells_.clear_marks();
+  cells_.mark(keep);
+
+  cells_.free_unmarked();
+
+  EXPECT_EQ(cells_.count_used(), 1U);
+  EXPECT_EQ(free_pages(), kPages - 1);
+  EXPECT_EQ(fill(cells_, 3000).size(), small.size() - 1);
+}
+
+TEST_F(KvsCells, OfARunThatWasNeverFinishedAreFreedByACollection) {
+  const Units whole = cells_.allocate(2 * kPageBytes);
+  ASSERT_TRUE(pages_.take({.kind = PageKind::kRunTail, .shard = 0}));
+  cells_.clear_marks();
+  cells_.mark(whole);
+
+  cells_.free_unmarked();
+
+  EXPECT_EQ(free_pages(), kPages - 2);
+}
+
+TEST_F(KvsCells, OfAPageWhoseBitmapWasNotMadeDoNoHarm) {
+  const auto page = pages_.take({.kind = PageKind::kCells, .shard = 0, .size_class = 20});
+  ASSERT_TRUE(page);
+  infos_[*page].used.fill(~std::uint64_t{0});
+  cells_.rebuild_lists();
+  const auto others = fill(cells_, kCellBytes[20]);
+  EXPECT_EQ(others.size(), (kPages - 1) * cells_per_page(20));
+
+  cells_.clear_marks();
+  cells_.free_unmarked();
+  EXPECT_EQ(free_pages(), kPages);
+}
+
+}  // namespace
+}  // namespace kvs

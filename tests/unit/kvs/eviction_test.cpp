@@ -1,0 +1,87 @@
+#include "modules/kvs/store/eviction.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+
+#include "modules/kvs/store/statistics.h"
+#include "tests/unit/kvs/audit.h"
+#include "tests/unit/kvs/shared_memory.h"
+
+namespace kvs {
+namespace {
+
+using testing::kMiB;
+using testing::TestStore;
+
+constexpr Settings kEvicting{.eviction = Eviction::kClock};
+
+TEST(KvsEviction, IsNotDoneUnlessAskedFor) {
+  const TestStore store(kMiB);
+  Answer answer = Answer::kOk;
+  for (int i = 0; answer == Answer::kOk; ++i) {
+    answer = store->write({.key = "k" + std::to_string(i), .value = std::string(1000, 'v')}).answer;
+  }
+  EXPECT_EQ(answer, Answer::kNoSpace);
+  EXPECT_TRUE(store->get("k0"));
+  EXPECT_EQ(statistics(*store).evicted, 0U);
+}
+
+TEST(KvsEviction, MakesRoomForEver) {
+  const TestStore store(kMiB, {.secret = testing::kSecret}, kEvicting);
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    ASSERT_EQ(store->write({.key = key, .value = std::string(1000, 'v')}).answer, Answer::kOk) << i;
+    ASSERT_TRUE(store->get(key));
+    if (i % 8 == 0) store->end_batch();
+  }
+  EXPECT_GT(statistics(*store).items, 200U) << "and no more than must go goes";
+  EXPECT_EQ(testing::audit(*store), "");
+}
+
+TEST(KvsEviction, MakesRoomForOtherSizes) {
+  const TestStore store(2 * kMiB, {.secret = testing::kSecret}, kEvicting);
+  std::mt19937 random(5);
+  for (const std::size_t size : {50U, 3000U, 200U, 20'000U, 900U}) {
+    for (int i = 0; i < 3000; ++i) {
+      const std::string key = "k" + std::to_string(random());
+      ASSERT_EQ(store->write({.key = key, .value = std::string(size, 'v')}).answer, Answer::kOk)
+          << size << " " << i;
+    }
+  }
+  EXPECT_EQ(testing::audit(*store), "");
+}
+
+TEST(KvsEviction, SparesWhatIsRead) {
+  const TestStore store(kMiB, {.secret = testing::kSecret}, kEvicting);
+  (void)store->write({.key = "read", .value = std::string(1000, 'v')});
+  (void)store->write({.key = "not read", .value = std::string(1000, 'v')});
+  for (int i = 0; i < 5000; ++i) {
+    (void)store->write({.key = "k" + std::to_string(i), .value = std::string(1000, 'v')});
+    ASSERT_TRUE(store->get("read")) << i;
+    store->end_batch();
+  }
+  EXPECT_FALSE(store->get("not read"));
+}
+
+TEST(KvsEviction, GivesUpWhileAReaderIsStopped) {
+  const TestStore store(kMiB, {.secret = testing::kSecret}, kEvicting);
+  const auto reader = store.attach();
+  (void)reader->get("k");
+  Answer answer = Answer::kOk;
+  for (int i = 0; i < 5000 && answer == Answer::kOk; ++i) {
+    answer = store->write({.key = "k" + std::to_string(i), .value = std::string(1000, 'v')}).answer;
+  }
+  EXPECT_EQ(answer, Answer::kNoSpace);
+  for (int i = 0; i < 100; ++i) {
+    (void)store->write({.key = "l" + std::to_string(i), .value = std::string(1000, 'v')});
+  }
+  EXPECT_GT(statistics(*store).items, 300U) << "it is not emptied in vain";
+  reader->end_batch();
+  EXPECT_EQ(store->write({.key = "k", .value = std::string(1000, 'v')}).answer, Answer::kOk);
+  EXPECT_EQ(testing::audit(*store), "");
+}
+
+}  // namespace
+}  // namespace kvs

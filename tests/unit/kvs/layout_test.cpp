@@ -1,0 +1,100 @@
+#include "modules/kvs/store/layout.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <vector>
+
+#include "tests/unit/kvs/shared_memory.h"
+
+namespace kvs {
+namespace {
+
+using testing::kMiB;
+using testing::SharedMemory;
+
+constexpr std::size_t kHeaderInUse = 104;  // bytes
+
+TEST(KvsLayout, AttachesWhatWasCreated) {
+  SharedMemory memory(4 * kMiB);
+  ASSERT_EQ(Store::create(memory.bytes(), {}), Attached::kAttached);
+
+  EXPECT_EQ(Store::attach(memory.bytes()).result, Attached::kAttached);
+}
+
+TEST(KvsLayout, RegionsFollowEachOtherAndEndInTheMemory) {
+  for (const std::size_t size : {kMiB, 4 * kMiB + 4096, 64 * kMiB, 1024 * kMiB}) {
+    const auto counts = counts_for(size, {});
+    ASSERT_TRUE(counts) << size;
+    const Layout layout = layout_of(*counts);
+    const std::vector<std::uint64_t> begins{
+        layout.globals,    layout.readers, layout.changes, layout.shards, layout.page_owners,
+        layout.page_infos, layout.buckets, layout.markers, layout.pages,  layout.end};
+    EXPECT_TRUE(std::is_sorted(begins.begin(), begins.end())) << size;
+    EXPECT_LE(layout.end, size);
+    EXPECT_GT(layout.end, size - 6 * kPageBytes) << "and little is left over";
+  }
+}
+
+TEST(KvsLayout, RefusesMemoryWithoutRoomForAPage) {
+  SharedMemory memory(4096 * 4);
+  EXPECT_EQ(Store::create(memory.bytes(), {}), Attached::kTooSmall);
+}
+
+TEST(KvsLayout, RefusesOptionsOutOfRange) {
+  SharedMemory memory(4 * kMiB);
+  for (const Options& options : {Options{.shards = 3}, Options{.shards = 128},
+                                 Options{.readers = 0}, Options{.readers = kMostReaders + 1}}) {
+    EXPECT_EQ(Store::create(memory.bytes(), options), Attached::kBadOptions);
+  }
+}
+
+TEST(KvsLayout, RefusesMemoryThatHoldsNoStore) {
+  SharedMemory memory(4 * kMiB);
+  EXPECT_EQ(Store::attach(memory.bytes()).result, Attached::kNoStore);
+}
+
+TEST(KvsLayout, RefusesAnotherSize) {
+  SharedMemory memory(4 * kMiB);
+  ASSERT_EQ(Store::create(memory.bytes(), {}), Attached::kAttached);
+
+  EXPECT_EQ(Store::attach(memory.bytes().first(4 * kMiB - 4096)).result, Attached::kDamaged);
+  EXPECT_EQ(Store::attach(memory.bytes().first(100)).result, Attached::kNoStore);
+}
+
+TEST(KvsLayout, RefusesEveryChangedBitOfTheHeader) {
+  SharedMemory memory(4 * kMiB);
+  ASSERT_EQ(Store::create(memory.bytes(), {}), Attached::kAttached);
+
+  for (std::size_t bit = 0; bit < kHeaderInUse * 8; ++bit) {
+    auto& byte = memory.bytes()[bit / 8];
+    byte ^= std::byte{1} << bit % 8;
+    EXPECT_NE(Store::attach(memory.bytes()).result, Attached::kAttached) << "bit " << bit;
+    byte ^= std::byte{1} << bit % 8;
+  }
+  EXPECT_EQ(Store::attach(memory.bytes()).result, Attached::kAttached);
+}
+
+TEST(KvsLayout, RefusesAHeaderOfRandomBytes) {
+  SharedMemory memory(4 * kMiB);
+  std::mt19937 random(7);
+  for (int round = 0; round < 1000; ++round) {
+    for (auto& byte : memory.bytes().first(4096)) byte = static_cast<std::byte>(random());
+    EXPECT_NE(Store::attach(memory.bytes()).result, Attached::kAttached);
+  }
+}
+
+TEST(KvsLayout, RefusesMoreProcessesThanThereAreSlots) {
+  SharedMemory memory(4 * kMiB);
+  ASSERT_EQ(Store::create(memory.bytes(), {.readers = 2}), Attached::kAttached);
+  const auto first = Store::attach(memory.bytes());
+  auto second = Store::attach(memory.bytes());
+
+  EXPECT_EQ(Store::attach(memory.bytes()).result, Attached::kNoReaderSlot);
+  second.store.reset();
+  EXPECT_EQ(Store::attach(memory.bytes()).result, Attached::kAttached);
+}
+
+}  // namespace
+}  // namespace kvs
