@@ -8,7 +8,6 @@
 // passes saw was so between them.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>

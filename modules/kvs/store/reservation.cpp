@@ -1,7 +1,5 @@
 // A value that arrives piece by piece goes straight to where it will stay. Its cell is held in the
 // process's reader slot: if the process dies it is garbage like any other.
-#include <cstring>
-
 #include "modules/kvs/store/store.h"
 
 namespace kvs {

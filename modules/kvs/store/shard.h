@@ -9,7 +9,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <limits>
 #include <string_view>
 
 #include "modules/kvs/store/bucket.h"

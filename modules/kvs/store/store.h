@@ -139,7 +139,7 @@ class Store {
     Reservation reservation;
   };
   [[nodiscard]] Reserved reserve(std::string_view key, std::size_t value_bytes);
-  // After kBusy the reservation is as it was; after anything else it has ended.
+  // With the same key. After kBusy the reservation is as it was; after anything else it has ended.
   Written commit(const Reservation& reservation, const Write& write);
   void cancel(const Reservation& reservation);
 
@@ -179,8 +179,8 @@ class Store {
   Record& fill(LockedShard& shard, Units units, const Write& write, std::size_t value_bytes);
   // Gives the cell back if there is no place for it.
   Written publish(LockedShard& shard, const Target& target, Units units);
-  // A record of the same key and flags, with another value and time.
-  Written rewrite(LockedShard& shard, const Target& target, const Write& write);
+  // Whatever its conditions.
+  Written put(LockedShard& shard, const Target& target, const Write& write);
   Written extend(std::string_view key, std::string_view before, std::string_view after);
 
   [[nodiscard]] std::optional<std::size_t> free_hold() const;

@@ -91,11 +91,7 @@ Written Store::write(const Write& write) {
   LockedShard shard(mapping_, mapping_.shard_of(target.hash));
   if (!shard) return {Answer::kBusy};
   const Answer answer = check(write, shard.find(target.hash, write.key));
-  if (answer != Answer::kOk) return {answer};
-  const Units units = allocate(shard, Record::bytes_for(write.key.size(), write.value.size()));
-  if (units == 0) return {Answer::kNoSpace};
-  copy(fill(shard, units, write, write.value.size()).value_begin(), write.value);
-  return publish(shard, target, units);
+  return answer == Answer::kOk ? put(shard, target, write) : Written{answer};
 }
 
 Answer Store::erase(std::string_view key) {
@@ -109,7 +105,7 @@ Answer Store::erase(std::string_view key) {
   return was_live ? Answer::kOk : Answer::kNotFound;
 }
 
-Written Store::rewrite(LockedShard& shard, const Target& target, const Write& write) {
+Written Store::put(LockedShard& shard, const Target& target, const Write& write) {
   if (!fits(write.key, write.value.size())) return {Answer::kTooLarge};
   const Units units = allocate(shard, Record::bytes_for(write.key.size(), write.value.size()));
   if (units == 0) return {Answer::kNoSpace};
@@ -133,7 +129,7 @@ Sum Store::add(std::string_view key, std::int64_t delta, std::optional<std::int6
   if (!sum) return {Answer::kNotFound};
   const std::string text = std::to_string(*sum);
   write.value = text;
-  return {rewrite(shard, target, write).answer, *sum};
+  return {put(shard, target, write).answer, *sum};
 }
 
 Written Store::append(std::string_view key, std::string_view bytes) {
@@ -154,11 +150,11 @@ Written Store::extend(std::string_view key, std::string_view before, std::string
   if (more > kLargestValue) return {Answer::kTooLarge};
   std::string value(before);
   value.append(found.record->value()).append(after);
-  return rewrite(shard, target,
-                 {.key = key,
-                  .value = value,
-                  .flags = found.record->flags,
-                  .expires_ms = found.record->expires_ms});
+  return put(shard, target,
+             {.key = key,
+              .value = value,
+              .flags = found.record->flags,
+              .expires_ms = found.record->expires_ms});
 }
 
 Written Store::touch(std::string_view key, std::uint64_t expires_ms) {
@@ -168,9 +164,8 @@ Written Store::touch(std::string_view key, std::uint64_t expires_ms) {
   const Found found = shard.find(target.hash, key);
   if (!is_live(found)) return {Answer::kNotFound};
   const std::string value(found.record->value());
-  return rewrite(
-      shard, target,
-      {.key = key, .value = value, .flags = found.record->flags, .expires_ms = expires_ms});
+  return put(shard, target,
+             {.key = key, .value = value, .flags = found.record->flags, .expires_ms = expires_ms});
 }
 
 }  // namespace kvs
