@@ -64,7 +64,7 @@ std::vector<BadConfig> bad_configs() {
       {"open_section", "not closed", text(kGood + "[server b\n")},
       {"missing_module", "nomodule", text(config("load = nomodule", echo_server("exclusive")))},
       {"module_cut_off",
-       "the validator was killed by signal 7 (Bus error) while loading module cut (/",
+       "the validator was killed by signal 7 (SIGBUS) while loading module cut (/",
        [](Daemon& d) {
          write_file(d.file("cut.so"), read_file(built("modules/echo.so")).substr(0, 4096));
          d.rewrite_config(config("load = {dir}/cut.so", echo_server("exclusive")));

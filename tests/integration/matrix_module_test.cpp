@@ -144,7 +144,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(BrokenFile{"empty", [] { return std::string(); }, "file too short"},
                       BrokenFile{"text", [] { return std::string(5000, 'x'); }, "invalid ELF"},
                       BrokenFile{"cut_off", [] { return echo_file().substr(0, 4096); },
-                                 "killed by signal 7 (Bus error) while loading module module (/"},
+                                 "killed by signal 7 (SIGBUS) while loading module module (/"},
                       BrokenFile{"of_the_same_name", echo_file, "echo"},
                       BrokenFile{"executable", [] { return read_file(built("drover")); },
                                  "cannot dynamically load"}),
