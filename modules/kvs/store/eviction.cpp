@@ -73,8 +73,7 @@ bool Clock::evict(Units units, bool spares_used) {
   if (found.record != record) return false;
   if (spares_used && record->accesses.exchange(0, std::memory_order_relaxed) != 0) return false;
   shard_.remove(found);
-  auto& count = shard_.shard().counters.evicted;
-  count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  add(shard_.shard().counters.evicted, 1);
   return true;
 }
 

@@ -15,12 +15,7 @@ void raise_to(std::atomic<std::uint32_t>& word, std::uint32_t value) {
 
 ReaderSlot* Readers::join() {
   for (ReaderSlot& slot : slots_) {
-    const LockResult life = slot.life.try_lock();
-    if (life == LockResult::kBusy) continue;
-    if (life == LockResult::kOwnerDied) {
-      clear(slot);
-      slot.life.make_consistent();
-    }
+    if (!take_if_free(slot)) continue;
     raise_to(globals_.readers_used, static_cast<std::uint32_t>(&slot - slots_.data()) + 1);
     return &slot;
   }
@@ -83,13 +78,17 @@ std::span<ReaderSlot> Readers::used_slots() const {
   return slots_.first(std::min(used, slots_.size()));
 }
 
-bool Readers::clear_if_dead(ReaderSlot& slot) {
+bool Readers::take_if_free(ReaderSlot& slot) {
   const LockResult life = slot.life.try_lock();
-  if (life == LockResult::kBusy) return false;
   if (life == LockResult::kOwnerDied) {
     clear(slot);
     slot.life.make_consistent();
   }
+  return life != LockResult::kBusy;
+}
+
+bool Readers::clear_if_dead(ReaderSlot& slot) {
+  if (!take_if_free(slot)) return false;
   slot.life.unlock();
   return true;
 }

@@ -87,6 +87,8 @@ class Readers {
 
  private:
   [[nodiscard]] std::span<ReaderSlot> used_slots() const;
+  // Nobody who lives has it: it is locked afterwards, and clear.
+  bool take_if_free(ReaderSlot& slot);
   // The slot of a process that has died is clear afterwards.
   bool clear_if_dead(ReaderSlot& slot);
   void clear(ReaderSlot& slot);

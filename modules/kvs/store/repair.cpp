@@ -41,8 +41,7 @@ void LockedShard::repair() {
   cells_.rebuild_lists();
   mapping_.pages.forget_failures();
   recount();
-  auto& repairs = shard_.counters.repairs;
-  repairs.store(repairs.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  add(shard_.counters.repairs, 1);
   shard_.mutex.make_consistent();
 }
 
@@ -73,8 +72,7 @@ void LockedShard::collect_garbage(Epoch safe) {
   mark_held();
   cells_.mark(in_hand_);
   cells_.free_unmarked();
-  auto& collections = shard_.counters.collections;
-  collections.store(collections.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  add(shard_.counters.collections, 1);
 }
 
 void LockedShard::mark_published() {

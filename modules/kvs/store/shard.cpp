@@ -12,12 +12,6 @@ void relax() {
 #endif
 }
 
-void add(std::atomic<std::uint64_t>& counter, std::int64_t change) {
-  // Only under the lock, so the two are not torn apart.
-  counter.store(counter.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(change),
-                std::memory_order_relaxed);
-}
-
 }  // namespace
 
 Mapping::Mapping(std::span<std::byte> bytes, const Plan& plan)
@@ -192,8 +186,9 @@ void LockedShard::reclaim() {
 
 // One more, or one less.
 void LockedShard::count(std::int64_t items, Units units) {
-  add(shard_.counters.items, items);
-  add(shard_.counters.cell_bytes, items * static_cast<std::int64_t>(cells_.bytes_at(units)));
+  const auto change = static_cast<std::uint64_t>(items);  // less is more, around the end
+  add(shard_.counters.items, change);
+  add(shard_.counters.cell_bytes, change * cells_.bytes_at(units));
 }
 
 }  // namespace kvs

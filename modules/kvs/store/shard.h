@@ -114,6 +114,11 @@ struct Mapping {
   Readers readers;
 };
 
+// To a counter of a shard, under its lock: nobody else writes there.
+inline void add(std::atomic<std::uint64_t>& counter, std::uint64_t more) {
+  counter.store(counter.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+}
+
 // The lock of a shard, and what its holder does. Lives for one operation.
 class LockedShard {
  public:

@@ -3,10 +3,6 @@
 namespace kvs {
 namespace {
 
-Item item_of(Record& record) {
-  return {record.key(), record.value(), record.flags, record.cas, record.expires_ms};
-}
-
 // Calls work(bucket, index of its shard, items so far) for each bucket from the cursor on: how many
 // items it had, or nothing when it is busy.
 template <class Work>
@@ -55,9 +51,7 @@ Removed remove_from(LockedShard& shard, Bucket& bucket, std::uint64_t now_ms, Is
     shard.remove({&slot, word, record});
     return false;
   });
-  auto& expired = shard.shard().counters.expired;
-  expired.store(expired.load(std::memory_order_relaxed) + removed.expired,
-                std::memory_order_relaxed);
+  add(shard.shard().counters.expired, removed.expired);
   return removed;
 }
 

@@ -53,6 +53,10 @@ const char* to_string(Answer answer) {
   return "?";
 }
 
+Item item_of(Record& record) {
+  return {record.key(), record.value(), record.flags, record.cas, record.expires_ms};
+}
+
 Attached Store::create(std::span<std::byte> memory, const Options& options) {
   if (!is_valid(options)) return Attached::kBadOptions;
   const auto counts = counts_for(memory.size(), options);
@@ -102,7 +106,7 @@ std::optional<Item> Store::get(std::string_view key) {
   begin_reading();
   Record* record = Look{this}.find(hash_.of(key), key);
   if (record == nullptr) return std::nullopt;
-  return Item{record->key(), record->value(), record->flags, record->cas, record->expires_ms};
+  return item_of(*record);
 }
 
 Store::Longest Store::longest_prefix(std::string_view path, Match match) {
@@ -112,8 +116,7 @@ Store::Longest Store::longest_prefix(std::string_view path, Match match) {
   if (!found) return {Answer::kBusy, {}};
   Record* record = found->record;
   if (record == nullptr) return {};
-  return {Answer::kOk,
-          {record->key(), record->value(), record->flags, record->cas, record->expires_ms}};
+  return {Answer::kOk, item_of(*record)};
 }
 
 TailBits Store::Look::tails(std::uint64_t hash) const {

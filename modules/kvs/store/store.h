@@ -56,6 +56,8 @@ struct Item {
   std::uint64_t expires_ms = 0;  // on the clock of set_now(); 0: never
 };
 
+[[nodiscard]] Item item_of(Record& record);
+
 enum class Condition { kAlways, kIfAbsent, kIfPresent };
 
 struct Write {
