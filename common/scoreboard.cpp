@@ -28,6 +28,15 @@ Result<Mapping> map_shared(int fd, std::size_t size) {
   return Mapping(static_cast<typename Mapping::pointer>(memory));
 }
 
+// Sealed, so that no page of it can vanish under its reader.
+Result<off_t> size_of_scoreboard(int fd) {
+  struct stat status {};
+  const int seals = fcntl(fd, F_GET_SEALS);
+  if (fstat(fd, &status) != 0 || seals < 0 || (seals & F_SEAL_SHRINK) == 0)
+    return Error("it is no scoreboard");
+  return status.st_size;
+}
+
 }  // namespace
 
 SharedScoreboard make_scoreboard() {
@@ -44,19 +53,6 @@ SharedScoreboard make_scoreboard() {
   shared.mapping->head.master_pid = getpid();
   return shared;
 }
-
-namespace {
-
-// Sealed, so that no page of it can vanish under its reader.
-Result<off_t> size_of_scoreboard(int fd) {
-  struct stat status {};
-  const int seals = fcntl(fd, F_GET_SEALS);
-  if (fstat(fd, &status) != 0 || seals < 0 || (seals & F_SEAL_SHRINK) == 0)
-    return Error("it is no scoreboard");
-  return status.st_size;
-}
-
-}  // namespace
 
 Result<ScoreboardMapping> map_scoreboard(int fd) {
   if (fault("scoreboard")) return Error("the scoreboard has another layout");

@@ -48,10 +48,11 @@ struct SlotCounters {
 // Where a module lies in a worker's memory, for the frames of a crash: its file's name, and its
 // own, which servers name as their protocol. Each may fill its array without a NUL.
 struct ModuleRange {
+  using Name = std::array<char, 48>;
   std::uint64_t start = 0;
   std::uint64_t end = 0;
-  std::array<char, 48> file{};
-  std::array<char, 48> module{};
+  Name file{};
+  Name module{};
 };
 
 // Written by the fatal-signal handler of a dying process, but for the modules, which are written

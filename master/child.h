@@ -58,7 +58,7 @@ class Child final : private Channel::Listener {
   void close_listener(std::uint32_t id);
   void close_server(std::uint32_t server);
   void kill(int signal_number) const;
-  // Its heart has stopped: SIGABRT, for a backtrace.
+  // It does not get on: what it hangs in is to blame. SIGABRT leaves a backtrace.
   void kill_as_hung(int signal_number);
   [[nodiscard]] bool was_hung() const { return was_hung_; }
   // After it was reaped: what it still had to say, for example why it failed.

@@ -5,15 +5,10 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
-#include <span>
 #include <string_view>
 
 namespace drover {
 namespace {
-
-std::string_view name_of(const ModuleRange& range) {
-  return {range.module.data(), strnlen(range.module.data(), range.module.size())};
-}
 
 // A long name was cut when it was noted.
 std::string protocol_named(std::string_view module, const Settings& settings) {
@@ -25,10 +20,9 @@ std::string protocol_named(std::string_view module, const Settings& settings) {
 
 std::string innermost_module(const CrashReport& report, const Settings& settings) {
   if (report.signal.load(std::memory_order_acquire) == 0) return "";
-  const auto count = static_cast<std::size_t>(std::clamp(report.frame_count, 0, kCrashFrames));
-  for (const std::uint64_t address : std::span(report.frames).first(count)) {
+  for (const std::uint64_t address : frames_of(report)) {
     if (const ModuleRange* range = module_at(report, address))
-      return protocol_named(name_of(*range), settings);
+      return protocol_named(noted(range->module), settings);
   }
   return "";
 }
@@ -40,6 +34,15 @@ std::string running_module(const Seat& seat, const Settings& settings) {
 }
 
 }  // namespace
+
+std::span<const std::uint64_t> frames_of(const CrashReport& report) {
+  const auto count = static_cast<std::size_t>(std::clamp(report.frame_count, 0, kCrashFrames));
+  return std::span(report.frames).first(count);
+}
+
+std::string_view noted(const ModuleRange::Name& name) {
+  return {name.data(), strnlen(name.data(), name.size())};
+}
 
 const ModuleRange* module_at(const CrashReport& report, std::uint64_t address) {
   const auto count = static_cast<std::size_t>(std::clamp(report.module_count, 0, kCrashModules));

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "common/scoreboard.h"
 #include "common/settings.h"
@@ -16,6 +18,9 @@ struct WorkerLoss {
   bool was_hung = false;
 };
 
+// Of what a report says, so much as it may have.
+[[nodiscard]] std::span<const std::uint64_t> frames_of(const CrashReport& report);
+[[nodiscard]] std::string_view noted(const ModuleRange::Name& name);
 // Where the address lies; null: in no module.
 [[nodiscard]] const ModuleRange* module_at(const CrashReport& report, std::uint64_t address);
 

@@ -9,13 +9,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <span>
 #include <string_view>
 #include <utility>
 
-#include "master/process_end.h"
-
 #include "master/crash_blame.h"
+#include "master/process_end.h"
 
 namespace drover {
 namespace {
@@ -39,8 +37,7 @@ std::string printable(std::string_view text) {
 std::optional<Place> place_in_module(std::uint64_t address, const CrashReport& report) {
   const ModuleRange* module = module_at(report, address);
   if (module == nullptr) return std::nullopt;
-  const std::size_t length = strnlen(module->file.data(), module->file.size());
-  return Place{printable({module->file.data(), length}), address - module->start};
+  return Place{printable(noted(module->file)), address - module->start};
 }
 
 // A child is forked, not exec'ed, so an address in the binary or a library means the same here.
@@ -67,8 +64,7 @@ std::optional<CrashDescription> describe_crash(const CrashReport& report) {
   const int number = report.signal.load(std::memory_order_acquire);
   if (number <= 0 || number >= NSIG) return std::nullopt;
   CrashDescription crash{signal_name(number), report.fault_address, {}, {}};
-  const auto count = static_cast<std::size_t>(std::clamp(report.frame_count, 0, kCrashFrames));
-  for (const std::uint64_t address : std::span(report.frames).first(count)) {
+  for (const std::uint64_t address : frames_of(report)) {
     const auto place = place_in_module(address, report);
     if (place && crash.module.empty()) crash.module = place->module;
     const std::string frame = fmt::format("{:#x} {}", address, symbolise(address, report));

@@ -123,6 +123,7 @@ class Master final : private Generation::Owner,
   // systemd (master_service.cpp)
   [[nodiscard]] std::string state_line() const;
   void begin_to_speak();
+  Result<SortedFds> sort_passed();
   Status use_passed_fds();
   Status use_lent_fds();
   [[nodiscard]] std::vector<StoredFd> to_be_stored() const;

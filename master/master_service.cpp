@@ -42,11 +42,16 @@ void Master::begin_to_speak() {
   update_store();
 }
 
+Result<SortedFds> Master::sort_passed() {
+  DROVER_TRY(SortedFds sorted, sort_passed_fds(std::exchange(passed_, {}), first_settings_));
+  for (const std::string& warning : sorted.warnings) log_.warning("{}", warning);
+  return sorted;
+}
+
 // Nobody is left of a former run: what systemd has kept of it, and what socket units have.
 Status Master::use_passed_fds() {
   for (const PassedFd& each : passed_) know_if_stored(each, store_);
-  DROVER_TRY(SortedFds sorted, sort_passed_fds(std::exchange(passed_, {}), first_settings_));
-  for (const std::string& warning : sorted.warnings) log_.warning("{}", warning);
+  DROVER_TRY(SortedFds sorted, sort_passed());
   store_.give_up(sorted.useless);
   const MasterHeritage& kept = sorted.inheritance.heritage();
   if (!kept.groups.empty() || !kept.zones.empty())
@@ -60,8 +65,7 @@ Status Master::use_passed_fds() {
 Status Master::use_lent_fds() {
   for (const PassedFd& each : passed_) know_if_stored(each, store_);
   std::erase_if(passed_, [](const PassedFd& each) { return is_stored(each); });
-  DROVER_TRY(SortedFds sorted, sort_passed_fds(std::exchange(passed_, {}), first_settings_));
-  for (const std::string& warning : sorted.warnings) log_.warning("{}", warning);
+  DROVER_TRY(SortedFds sorted, sort_passed());
   listeners_.inherit_lent(sorted.inheritance);
   return Done{};
 }

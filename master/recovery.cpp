@@ -1,6 +1,5 @@
 #include "master/recovery.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace drover {
