@@ -1,13 +1,8 @@
 // Echoes, but dies of SIGSEGV on "crash\n". Says in the log that it was started.
 #include "modules/sdk/module.hpp"
+#include "tests/modules/crash.hpp"
 
 namespace {
-
-// An address no process has, behind a volatile so that the compiler keeps the store.
-void crash() {
-  volatile int* volatile nowhere = reinterpret_cast<volatile int*>(16);
-  *nowhere = 1;
-}
 
 class Crashing {
  public:

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "modules/sdk/module.hpp"
+#include "tests/modules/crash.hpp"
 #include "tests/modules/lines.hpp"
 
 namespace {
@@ -14,12 +15,6 @@ constexpr std::string_view kVersion = FRAGILE_VERSION;
 struct Shared {
   std::atomic<std::uint64_t> lines{0};
 };
-
-// An address no process has, behind a volatile so that the compiler keeps the store.
-void crash() {
-  volatile int* volatile nowhere = reinterpret_cast<volatile int*>(16);
-  *nowhere = 1;
-}
 
 class Fragile {
  public:

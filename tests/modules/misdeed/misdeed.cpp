@@ -7,14 +7,9 @@
 #include <stdexcept>
 
 #include "modules/sdk/module.hpp"
+#include "tests/modules/crash.hpp"
 
 namespace {
-
-// An address no process has, behind a volatile so that the compiler keeps the store.
-void crash() {
-  volatile int* volatile nowhere = reinterpret_cast<volatile int*>(16);
-  *nowhere = 1;
-}
 
 void block_for(std::int64_t milliseconds) {
   timespec left{milliseconds / 1000, milliseconds % 1000 * 1'000'000};

@@ -3,17 +3,12 @@
 #include <cerrno>
 
 #include "modules/sdk/module.hpp"
+#include "tests/modules/crash.hpp"
 #include "tests/modules/lines.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
-
-// An address no process has, behind a volatile so that the compiler keeps the store.
-void crash() {
-  volatile int* volatile nowhere = reinterpret_cast<volatile int*>(16);
-  *nowhere = 1;
-}
 
 class Stubborn {
  public:
