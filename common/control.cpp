@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+
 namespace drover {
 
 ucred peer_of(int fd) {
@@ -9,6 +11,10 @@ ucred peer_of(int fd) {
   socklen_t size = sizeof credentials;
   getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
   return credentials;
+}
+
+bool is_nobody_there(int error) {
+  return error == EAGAIN || error == EINTR || error == ECONNABORTED;
 }
 
 bool may_control(const ucred& peer) { return peer.uid == 0 || peer.uid == geteuid(); }

@@ -16,6 +16,9 @@ inline constexpr std::size_t kMaxControlLine = 4096;
 // one descriptor beside it, a Channel's end on which the heritage comes.
 inline constexpr std::string_view kAdoptCommand = "adopt";
 
+// Of accept(2)'s errors: nobody waits any more, and nothing is wrong.
+[[nodiscard]] bool is_nobody_there(int error);
+
 // Of a connected unix socket (unix(7), SO_PEERCRED); of one that was connected to, who listened.
 [[nodiscard]] ucred peer_of(int fd);
 [[nodiscard]] bool may_control(const ucred& peer);

@@ -65,8 +65,6 @@ Result<UniqueFd> bind_control(const std::string& path) {
   return fd;
 }
 
-bool is_nobody(int error) { return error == EAGAIN || error == EINTR || error == ECONNABORTED; }
-
 }  // namespace
 
 struct ControlServer::Session {
@@ -140,7 +138,7 @@ void ControlServer::rest() {
 
 void ControlServer::on_readable() {
   UniqueFd fd(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!fd.is_open() && !is_nobody(errno)) return rest();
+  if (!fd.is_open() && !is_nobody_there(errno)) return rest();
   if (!fd.is_open() || sessions_.size() >= kMaxSessions) return;
   const ucred peer = peer_of(fd.get());
   if (!may_control(peer)) {

@@ -6,14 +6,14 @@
 
 namespace drover {
 
-void limit_descriptors(std::int64_t wanted, Log& log) {
-  if (wanted <= 0) return;
+void DescriptorLimit::set(std::int64_t wanted, Log& log) const {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t soft = static_cast<rlim_t>(wanted);
+  const rlim_t soft = wanted > 0 ? static_cast<rlim_t>(wanted) : inherited_.rlim_cur;
+  if (soft == limit.rlim_cur) return;
   limit = {soft, std::max(soft, limit.rlim_max)};
   if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
-  log.warning("rlimit_nofile = {} cannot be had: {}", wanted, strerrordesc_np(errno));
+  log.warning("rlimit_nofile = {} cannot be had: {}", soft, strerrordesc_np(errno));
 }
 
 // A second time it changes nothing.

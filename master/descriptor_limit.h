@@ -10,9 +10,18 @@
 
 namespace drover {
 
-// The soft limit as a configuration has it; 0: as it is. The hard one is only ever raised: once
-// lowered, no later reload could have more. Says in the log what cannot be had.
-void limit_descriptors(std::int64_t wanted, Log& log);
+// The soft limit as configurations have it.
+class DescriptorLimit {
+ public:
+  // What is inherited is what the process has now.
+  void note_inherited() { getrlimit(RLIMIT_NOFILE, &inherited_); }
+  // 0: what was inherited. The hard one is only ever raised: once lowered, no later reload could
+  // have more. Says in the log what cannot be had.
+  void set(std::int64_t wanted, Log& log) const;
+
+ private:
+  rlimit inherited_{};
+};
 
 // The soft limit of who has been given so many descriptors by another process, which may have had a
 // higher one: its own, but room for as many again.

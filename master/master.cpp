@@ -9,7 +9,6 @@
 
 #include "common/fault.h"
 #include "common/process.h"
-#include "master/descriptor_limit.h"
 
 namespace drover {
 
@@ -35,7 +34,10 @@ Master::Master(Parts parts)
                  }),
       predecessors_(context_, this),
       reopening_(context_.base),
-      recovery_(context_, [this] { update_store(); }),
+      recovery_(context_,
+                [this] {
+                  if (life_ == Life::kRunning) update_store();
+                }),
       watchdog_(context_, this),
       notify_(context_.base, &log_, [this] { return state_line(); }),
       planner_(context_, seats_, [this] { return current_.get(); }),
@@ -69,6 +71,7 @@ Status Master::prepare() {
   }
   std::signal(SIGPIPE, SIG_IGN);
   DROVER_TRY_DO(find_heritage());
+  descriptor_limit_.note_inherited();
   DROVER_TRY_DO(open_pid_file());
   DROVER_TRY_DO(open_control());
   if (!first_settings_.working_directory.empty() &&
@@ -79,7 +82,7 @@ Status Master::prepare() {
 }
 
 void Master::begin_generation(Settings settings, ModuleImages images) {
-  limit_descriptors(settings.rlimit_nofile, log_);
+  descriptor_limit_.set(settings.rlimit_nofile, log_);
   // A number whose board a generation of long ago still uses is passed over.
   const std::uint32_t first = next_generation_;
   while (!is_board_free(next_generation_)) {
@@ -163,7 +166,7 @@ void Master::on_generation_failed(Generation& generation, const std::string& why
   const bool is_first = current_ == nullptr && life_ == Life::kStarting;
   if (is_first) life_ = Life::kStopping;
   error_log_.put_back();
-  if (current_ != nullptr) limit_descriptors(current_->settings().rlimit_nofile, log_);
+  if (current_ != nullptr) descriptor_limit_.set(current_->settings().rlimit_nofile, log_);
   log_.error_lines(fmt::format("generation {} failed: ", generation.number()), why);
   leaving_.push_back(std::move(coming_));
   recovery_.on_return_failed();

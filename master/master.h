@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "master/control_server.h"
+#include "master/descriptor_limit.h"
 #include "master/error_log.h"
 #include "master/fd_store.h"
 #include "master/generation.h"
@@ -73,6 +74,7 @@ class Master final : private Generation::Owner,
   [[nodiscard]] std::string status(bool is_json) const;
   void answer_reload(int status, const std::string& text);
   void begin_what_waits();
+  void refuse_what_waits();
 
   // generations
   // Without images: the modules as they are on disk.
@@ -89,7 +91,7 @@ class Master final : private Generation::Owner,
   void on_upgrade_succeeded(const std::vector<std::uint32_t>& removed) override;
   void on_upgrade_failed(const std::string& why) override;
   void on_successor_changed(pid_t pid) override;
-  void on_predecessor_gone(pid_t pid, const Totals& totals) override;
+  void on_predecessor_gone(pid_t pid, const Totals& totals, bool was_unwatched) override;
   std::vector<Watchdog::Watched> watched_children() override;
   void on_silent(const std::vector<pid_t>& silent) override;
 
@@ -160,6 +162,7 @@ class Master final : private Generation::Owner,
   std::optional<Succession> succession_;
   std::unique_ptr<Upgrade> upgrade_;  // the other way round
   LogReopening reopening_;
+  DescriptorLimit descriptor_limit_;
   Recovery recovery_;
   Watchdog watchdog_;
   Notify notify_;

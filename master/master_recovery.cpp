@@ -49,7 +49,7 @@ void Master::cancel_return() {
   coming_->abort();
   leaving_.push_back(std::move(coming_));
   error_log_.put_back();
-  recovery_.on_return_failed();
+  recovery_.cancel_return();
   burial_.start(context_.base, Millis{0}, this);
   begin_what_waits();
 }

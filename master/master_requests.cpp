@@ -86,12 +86,9 @@ void Master::answer_reload(int status, const std::string& text) {
 
 // Reloads before upgrades: the last of them begins when no reload waits any more.
 void Master::begin_what_waits() {
+  if (life_ == Life::kStopping) return refuse_what_waits();
   for (const Reply& reply : std::exchange(reopen_askers_, {})) reopen_logs(reply);
   std::vector<Reply> next = std::exchange(next_reload_askers_, {});
-  if (life_ == Life::kStopping) {
-    for (const Reply& reply : next) reply(1, "not reloaded: the daemon is stopping\n");
-    return;
-  }
   std::vector<Reply> upgrades = std::exchange(next_upgrade_askers_, {});
   if (next.empty()) {
     for (const Reply& reply : upgrades) upgrade(reply);
@@ -100,6 +97,15 @@ void Master::begin_what_waits() {
   next_upgrade_askers_ = std::move(upgrades);
   reload_askers_.assign(next.begin() + 1, next.end());
   reload(next.front());
+}
+
+void Master::refuse_what_waits() {
+  for (const Reply& reply : std::exchange(reopen_askers_, {}))
+    reply(1, "not reopened: the daemon is stopping\n");
+  for (const Reply& reply : std::exchange(next_reload_askers_, {}))
+    reply(1, "not reloaded: the daemon is stopping\n");
+  for (const Reply& reply : std::exchange(next_upgrade_askers_, {}))
+    reply(1, "not upgraded: the daemon is stopping\n");
 }
 
 // Not while a generation is being built: if that fails, the log that it named goes and the former
@@ -123,6 +129,7 @@ void Master::drain_workers() {
 void Master::stop(Millis timeout, const Reply& reply) {
   log_.notice("stopping: within {} ms", timeout.count());
   stop_predecessors(timeout);
+  if (life_ == Life::kHandedOver) upgrade_.reset();  // its part is done, and it is not waited for
   life_ = Life::kStopping;
   notify_.stopping();
   stop_askers_.push_back(reply);
@@ -132,8 +139,6 @@ void Master::stop(Millis timeout, const Reply& reply) {
     leaving_.push_back(std::move(coming_));
   }
   answer_reload(1, "not reloaded: the daemon is stopping\n");
-  for (const Reply& each : std::exchange(next_upgrade_askers_, {}))
-    each(1, "not upgraded: the daemon is stopping\n");
   if (current_ != nullptr) leaving_.push_back(std::move(current_));
   const std::vector<std::uint32_t> closed = listeners_.close_all();
   update_store();

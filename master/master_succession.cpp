@@ -150,8 +150,9 @@ void Master::stop_predecessors(Millis timeout) {
   predecessors_.leave_by(monotonic_now() + timeout);
 }
 
-void Master::on_predecessor_gone(pid_t pid, const Totals& totals) {
+void Master::on_predecessor_gone(pid_t pid, const Totals& totals, bool was_unwatched) {
   seats_.add_retired(totals);
+  if (was_unwatched) context_.zones->count_unclean_end();
   log_.info("predecessor gone: pid={}", pid);
   leave_when_empty();
 }

@@ -1,6 +1,7 @@
 #include "master/predecessors.h"
 
 #include <csignal>
+#include <tuple>
 
 #include "common/process.h"
 
@@ -29,10 +30,10 @@ std::vector<const Seat*> Predecessors::living(const One& one) {
 
 Totals Predecessors::totals_of(const One& one) {
   Totals totals;
-  if (one.board == nullptr) return totals;
   for (std::size_t i = 0; i < totals.values.size(); ++i) {
     totals.values[i] = one.head->retired[i].load(std::memory_order_relaxed);
   }
+  if (one.board == nullptr) return totals;
   for (const Seat& seat : one.board->seats) {
     if (seat.state.load() != SeatState::kFree && seat.slot >= 0) totals.add(seat.counters);
   }
@@ -55,6 +56,7 @@ void Predecessors::add(pid_t pid, UniqueFd scoreboard_fd) {
 void Predecessors::let_go() {
   pause();
   all_.clear();
+  context_.predecessor = nullptr;
   tell_the_unborn();
 }
 
@@ -71,20 +73,28 @@ void Predecessors::start(Millis orphans_timeout) {
   tick_.start_every(context_.base, kLook, this);
 }
 
+bool Predecessors::is_gone(const One& one, Millis now) {
+  if (has_master(one)) return false;
+  if (one.board != nullptr) return living(one).empty();
+  const std::int64_t leave_by = one.head->leave_by_ms.load();
+  return leave_by != 0 && now.count() - leave_by >= kOverdue.count();
+}
+
 void Predecessors::on_tick() {
   const Millis now = monotonic_now();
   for (auto one = all_.begin(); one != all_.end();) {
     see_off(*one, now);
-    const bool is_gone = !has_master(*one) && living(*one).empty();
-    if (!is_gone) {
+    if (!is_gone(*one, now)) {
+      one->was_unwatched = one->was_unwatched || !has_master(*one);
       ++one;
       continue;
     }
-    const auto [pid, totals] = std::pair(one->pid, totals_of(*one));
+    const auto [pid, totals, was_unwatched] =
+        std::tuple(one->pid, totals_of(*one), one->was_unwatched);
     one->head->is_counted = true;
     one = all_.erase(one);
     tell_the_unborn();
-    owner_->on_predecessor_gone(pid, totals);
+    owner_->on_predecessor_gone(pid, totals, was_unwatched);
   }
   if (all_.empty()) tick_.stop();
 }

@@ -18,8 +18,9 @@ namespace drover {
 class Predecessors {
  public:
   struct Owner {
-    // Nobody is left of one; its counters will not change any more.
-    virtual void on_predecessor_gone(pid_t pid, const Totals& totals) = 0;
+    // Nobody is left of one; its counters will not change any more. `was_unwatched`: its processes
+    // outlived their master, and nobody saw how they ended.
+    virtual void on_predecessor_gone(pid_t pid, const Totals& totals, bool was_unwatched) = 0;
 
    protected:
     ~Owner() = default;
@@ -32,8 +33,8 @@ class Predecessors {
 
   Predecessors(MasterContext& context, Owner* owner) : context_(context), owner_(owner) {}
 
-  // Of one whose scoreboard has another layout the head is enough to lead it; one that has none is
-  // not waited for.
+  // Of one whose scoreboard has another layout the head is enough to lead it: when its master is
+  // dead it is waited for until it must have left. One that has none is not waited for.
   void add(pid_t pid, UniqueFd scoreboard_fd);
   // From now on they are looked at; the orphans among them are told to leave.
   void start(Millis orphans_timeout);
@@ -56,10 +57,12 @@ class Predecessors {
     ino_t inode;
     HeadMapping head;
     ScoreboardMapping board;  // null: of another layout
+    bool was_unwatched = false;
   };
   [[nodiscard]] static bool has_master(const One& one);
   [[nodiscard]] static std::vector<const Seat*> living(const One& one);
   [[nodiscard]] static Totals totals_of(const One& one);
+  [[nodiscard]] static bool is_gone(const One& one, Millis now);
   void tell_the_unborn();
   void on_tick();
   void kill_all(const One& one);

@@ -43,6 +43,11 @@ void Recovery::on_return_failed() {
   if (is_last) let_go();
 }
 
+void Recovery::cancel_return() {
+  is_returning_ = false;
+  if (!rollback_.is_open(monotonic_now())) let_go();
+}
+
 void Recovery::on_serving(const Generation* former, const Generation& current) {
   const Settings& settings = current.settings();
   quarantine_ = QuarantinePolicy(settings.max_crashes, settings.max_crashes_window);

@@ -48,8 +48,10 @@ class Recovery {
 
   // The way back is taken: what to build.
   const Former& begin_return();
-  // It could not be built, or is not wanted any more; nothing, when none was under way.
+  // It could not be built; nothing, when none was under way.
   void on_return_failed();
+  // It is not wanted any more.
+  void cancel_return();
   [[nodiscard]] bool is_returning() const { return is_returning_; }
   void quarantine(const std::string& module) { modules_[module].is_quarantined = true; }
   // `current` serves in place of `former`; null: of nobody, or of what was inherited. Quarantine

@@ -33,8 +33,12 @@ ZoneHeritage Zone::heritage() const {
   return {settings_.name, fd_.get(), settings_.size_bytes, settings_.preallocate};
 }
 
-// Written over whatever a worker has put there. It cannot fail: the page is there, and sealed.
+// Never lower than what stands there: a former master whose workers drain counts in the same zone,
+// and a number that was used twice is an end that nobody repairs. It cannot fail: the page is
+// there, and sealed.
 void Zone::count_unclean_end() {
+  const auto now = info();
+  if (now.ok()) unclean_ends_ = std::max(unclean_ends_, now.value().unclean_ends);
   static_cast<void>(write_unclean_ends(fd_.get(), ++unclean_ends_));
 }
 
@@ -49,6 +53,12 @@ void Zones::inherit(Inheritance& inheritance, bool was_unwatched) {
     inherited_.push_back(std::make_shared<Zone>(settings, std::move(fd), ends));
     zones_[zone.name] = inherited_.back();
     if (was_unwatched) inherited_.back()->count_unclean_end();
+  }
+}
+
+void Zones::count_unclean_end() {
+  for (const auto& [name, zone] : zones_) {
+    if (const auto living = zone.lock()) living->count_unclean_end();
   }
 }
 

@@ -53,6 +53,8 @@ class Zones {
   // not name are let go by it. `was_unwatched`: workers may have ended badly while nobody counted.
   void inherit(Inheritance& inheritance, bool was_unwatched);
   void let_go_of_inherited() { inherited_.clear(); }
+  // Processes whose ends nobody saw had any of them.
+  void count_unclean_end();
   // Those that some generation has now.
   [[nodiscard]] std::vector<ZoneHeritage> living() const;
   // Whether open() would refuse the settings because of zones that live; makes none.

@@ -136,7 +136,7 @@ const std::vector<std::uint32_t>& Orphan::removed() {
 void Orphan::on_control_readable() {
   if (heritage_.scoreboard->head.leave_by_ms.load() != 0) return control_readable_.stop();
   UniqueFd session(accept4(heritage_.control_fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!session.is_open() && errno != EAGAIN) return on_exhausted(errno);
+  if (!session.is_open() && !is_nobody_there(errno)) return on_exhausted(errno);
   if (!session.is_open() || !may_control(peer_of(session.get()))) return;
   session_ = std::move(session);
   line_.clear();

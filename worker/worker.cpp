@@ -250,7 +250,9 @@ void Worker::be_orphan() {
   const Millis latest = core_.now() + heritage_.settings->worker_shutdown_timeout;
   const std::optional<Millis> leave_by = orphans_end(heritage_, latest);
   if (!leave_by) return drain_ ? void() : orphan_->on_heartbeat(core_.now());
-  if (!has_acceptor(heritage_)) begin_drain(*leave_by, orphan_->removed());
+  // The acceptor leaves first, unless it is stopped.
+  if (!has_acceptor(heritage_) || core_.now() >= *leave_by)
+    begin_drain(*leave_by, orphan_->removed());
 }
 
 void Worker::on_term(int /*number*/) {

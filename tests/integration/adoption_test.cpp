@@ -5,6 +5,7 @@
 #include <csignal>
 #include <thread>
 
+#include "tests/integration/counter_daemon.h"
 #include "tests/integration/strategies.h"
 
 namespace drover::test {
@@ -85,6 +86,37 @@ TEST(Orphans, LeaveWhenTheyAreTold) {
   client.close();
 
   EXPECT_TRUE(daemon.wait_gone());
+}
+
+TEST(Orphans, LeaveWhenTheyAreToldThoughTheirAcceptorIsStopped) {
+  Daemon daemon({.config = config("workers = 2\nworker_shutdown_timeout = 60s\n",
+                                  echo_server("acceptor"))});
+  kill_master(daemon);
+  const pid_t acceptor = daemon.acceptor_pid();
+  stop(acceptor);
+
+  EXPECT_EQ(daemon.run_command({"-s", "stop"}).status, 0);
+
+  EXPECT_TRUE(wait_until([&] { return daemon.workers().empty(); }));
+  kill_now(acceptor);
+}
+
+// A master that is gone reaps nobody, and what its workers leave half done is to be repaired.
+TEST(Adoption, CountsForZonesThatOrphansMayHaveDiedBadly) {
+  Daemon daemon({.config = counting(2)});
+  LineClient client(daemon);
+  ASSERT_EQ(client.ask("add"), "1");
+  kill_master(daemon);
+  daemon.start_again();
+  ASSERT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) {
+    return now.serving() != nullptr && now.serving()->number == 2;
+  }));
+  const std::int64_t before = daemon.status().zones.at(0).unclean_ends;
+
+  for (const WorkerProcess& orphan : daemon.workers_of(1)) kill_now(orphan.pid);
+
+  ASSERT_TRUE(daemon.wait_for_log("predecessor gone: "));
+  EXPECT_GT(daemon.status().zones.at(0).unclean_ends, before);
 }
 
 TEST(Orphans, AnswerThroughAnotherWhenTheOneThatAnsweredIsStopped) {

@@ -310,6 +310,7 @@ TEST_F(Returning, IsGivenUpForADrain) {
   EXPECT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) {
     return now.generations.empty();
   })) << "nobody serves";
+  EXPECT_EQ(daemon.status().rollback.former, 1U) << "that it was not wanted is no failure";
   EXPECT_EQ(daemon.run_command({"-s", "reload"}).status, 0);
   EXPECT_TRUE(serves(daemon, "v2")) << "the files' code";
 }

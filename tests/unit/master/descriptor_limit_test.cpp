@@ -49,5 +49,17 @@ TEST_F(RaisedLimitTest, KeepsRoomForWhatWasGiven) {
   EXPECT_EQ(soft(), 400U);
 }
 
+TEST_F(RaisedLimitTest, OfAConfigurationThatIsTakenBackIsTakenBack) {
+  Log log;
+  DescriptorLimit limit;
+  limit.note_inherited();
+  limit.set(64, log);
+  ASSERT_EQ(soft(), 64U);
+
+  limit.set(0, log);
+
+  EXPECT_EQ(soft(), 300U);
+}
+
 }  // namespace
 }  // namespace drover
