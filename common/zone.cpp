@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <string_view>
 
@@ -103,10 +104,17 @@ Result<ZoneInfo> read_zone_header(int fd, std::int64_t size_bytes) {
   return check_zone_header(std::span(bytes).first(static_cast<std::size_t>(size)), size_bytes);
 }
 
-Status write_unclean_ends(int fd, std::uint64_t count) {
-  const ssize_t written = pwrite(fd, &count, sizeof count, offsetof(ZoneHeader, unclean_ends));
-  if (written != static_cast<ssize_t>(sizeof count)) return Error::from_errno("pwrite");
-  return Done{};
+Result<std::uint64_t> count_unclean_end(int fd, std::uint64_t floor) {
+  void* memory = mmap(nullptr, kZoneHeaderSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (memory == MAP_FAILED) return Error::from_errno("mmap of a zone's header");
+  const std::atomic_ref<std::uint64_t> ends(static_cast<ZoneHeader*>(memory)->unclean_ends);
+  std::uint64_t stands = ends.load();
+  std::uint64_t next = 0;
+  do {
+    next = std::max(stands, floor) + 1;
+  } while (!ends.compare_exchange_weak(stands, next));
+  munmap(memory, kZoneHeaderSize);
+  return next;
 }
 
 Status write_zone_state(int fd, ZoneState state) {

@@ -71,8 +71,11 @@ struct ZoneInfo {
 // The same of a zone's descriptor.
 [[nodiscard]] Result<ZoneInfo> read_zone_header(int fd, std::int64_t size_bytes);
 
-// Master. The state only while no other process has the zone.
-Status write_unclean_ends(int fd, std::uint64_t count);
+// Master. One more than stands there, and than `floor`: a former master whose workers drain counts
+// in the same zone, and a number that is used twice is an end that nobody repairs. Answers what
+// stands there now. The page is there, and sealed; an error is want of memory for its mapping.
+[[nodiscard]] Result<std::uint64_t> count_unclean_end(int fd, std::uint64_t floor);
+// Master. Only while no other process has the zone.
 Status write_zone_state(int fd, ZoneState state);
 // Whether it has the size of such a zone, and nobody can change that.
 [[nodiscard]] bool is_sealed_zone(int fd, std::int64_t size_bytes);

@@ -258,10 +258,15 @@ void Listeners::close(ListenPlan& plan, const std::vector<std::uint32_t>& server
   const auto is_closed = [&servers](const ListenPlan::Use& use) {
     return std::ranges::find(servers, use.server) != servers.end();
   };
+  std::vector<std::shared_ptr<ListenGroup>> closed;
   for (const ListenPlan::Use& use : plan.uses) {
-    if (is_closed(use)) drop(*use.group);
+    if (is_closed(use) && !use.group->is_lent()) closed.push_back(use.group);
   }
   std::erase_if(plan.uses, is_closed);
+  for (const auto& group : closed) {
+    drop(*group);
+    for (const ListenGroup::Member& member : group->members()) close_everywhere_(member.id);
+  }
 }
 
 // systemd listens on at what it has lent, so whoever bound there anew would find the address taken.

@@ -13,10 +13,12 @@ constexpr Millis kOverdue{5'000};  // more than a master gives its own (Generati
 
 }  // namespace
 
-// Who has left in order says so. The pid is what the heritage said, from before any worker could
-// have written another.
+// After all its children.
+bool Predecessors::has_left_in_order(const One& one) { return one.head->master_pid.load() == 0; }
+
+// The pid is what the heritage said, from before any worker could have written another.
 bool Predecessors::has_master(const One& one) {
-  return one.head->master_pid.load() != 0 && has_mapped(one.pid, one.inode);
+  return !has_left_in_order(one) && has_mapped(one.pid, one.inode);
 }
 
 std::vector<const Seat*> Predecessors::living(const One& one) {
@@ -85,12 +87,11 @@ void Predecessors::on_tick() {
   for (auto one = all_.begin(); one != all_.end();) {
     see_off(*one, now);
     if (!is_gone(*one, now)) {
-      one->was_unwatched = one->was_unwatched || !has_master(*one);
       ++one;
       continue;
     }
     const auto [pid, totals, was_unwatched] =
-        std::tuple(one->pid, totals_of(*one), one->was_unwatched);
+        std::tuple(one->pid, totals_of(*one), !has_left_in_order(*one));
     one->head->is_counted = true;
     one = all_.erase(one);
     tell_the_unborn();

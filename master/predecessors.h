@@ -57,8 +57,8 @@ class Predecessors {
     ino_t inode;
     HeadMapping head;
     ScoreboardMapping board;  // null: of another layout
-    bool was_unwatched = false;
   };
+  [[nodiscard]] static bool has_left_in_order(const One& one);
   [[nodiscard]] static bool has_master(const One& one);
   [[nodiscard]] static std::vector<const Seat*> living(const One& one);
   [[nodiscard]] static Totals totals_of(const One& one);

@@ -33,13 +33,11 @@ ZoneHeritage Zone::heritage() const {
   return {settings_.name, fd_.get(), settings_.size_bytes, settings_.preallocate};
 }
 
-// Never lower than what stands there: a former master whose workers drain counts in the same zone,
-// and a number that was used twice is an end that nobody repairs. It cannot fail: the page is
-// there, and sealed.
+// Whatever a worker has written there: never lower than this master's own count.
 void Zone::count_unclean_end() {
-  const auto now = info();
-  if (now.ok()) unclean_ends_ = std::max(unclean_ends_, now.value().unclean_ends);
-  static_cast<void>(write_unclean_ends(fd_.get(), ++unclean_ends_));
+  ++unclean_ends_;
+  const auto counted = drover::count_unclean_end(fd_.get(), unclean_ends_ - 1);
+  if (counted.ok()) unclean_ends_ = counted.value();
 }
 
 void Zones::inherit(Inheritance& inheritance, bool was_unwatched) {

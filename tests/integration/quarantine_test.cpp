@@ -7,6 +7,7 @@
 #include "common/process.h"
 #include "tests/integration/strategies.h"
 #include "tests/support/peer.h"
+#include "tests/support/proc.h"
 
 namespace drover::test {
 namespace {
@@ -410,6 +411,26 @@ TEST(QuarantineOfAUnixSocket, RemovesItsFile) {
   crash(daemon, 2);
 
   EXPECT_TRUE(wait_until([&] { return !std::filesystem::exists(daemon.file("bad.sock")); }));
+}
+
+// The workers of an older generation accept until its acceptor has left.
+TEST(QuarantineAndAnOlderGeneration, ItsListenersAreClosedThereToo) {
+  const std::string text = config(
+      "workers = 1\nmax_crashes = 1\nload = " + built("test-modules/crashing.so"),
+      server("bad", "shared", "crashing", "port") + server("good", "acceptor", "echo", "port2"));
+  Daemon daemon({.config = text});
+  stop(daemon.acceptor_pid());
+  ASSERT_EQ(daemon.reload(text).status, 0);
+  ASSERT_EQ(daemon.workers_of(1).size(), 1U);
+  const pid_t older = daemon.workers_of(1)[0].pid;
+  stop(older);  // so that none of the crashes is its own
+  crash(daemon, 2);
+  ASSERT_TRUE(daemon.wait_for_status(&is_quarantined));
+
+  kill(older, SIGCONT);
+
+  EXPECT_TRUE(wait_until([&] { return is_refused(daemon); }));
+  EXPECT_EQ(answer(daemon, 2), "hello");
 }
 
 // The new master is started with all of them: an upgrade is a reload, too.

@@ -101,13 +101,31 @@ TEST(MakeZone, IsSealedAgainstAnotherSize) {
       << "nor can it be sealed more";
 }
 
-TEST(MakeZone, KeepsTheCountOfUncleanEnds) {
+TEST(CountUncleanEnd, IsOneMoreThanStandsThereAndThanTheFloor) {
   const auto zone = make_zone("counter", kSize);
   ASSERT_TRUE(zone.ok());
+  const int fd = zone.value().get();
 
-  ASSERT_TRUE(write_unclean_ends(zone.value().get(), 7).ok());
+  EXPECT_EQ(count_unclean_end(fd, 6).value(), 7U);
+  EXPECT_EQ(count_unclean_end(fd, 0).value(), 8U);
 
-  EXPECT_EQ(read_zone_header(zone.value().get(), kSize).value().unclean_ends, 7U);
+  EXPECT_EQ(read_zone_header(fd, kSize).value().unclean_ends, 8U);
+}
+
+// A master and the one before it, both with workers that die.
+TEST(CountUncleanEnd, GivesNoNumberTwice) {
+  constexpr std::uint64_t kEach = 20'000;
+  const auto zone = make_zone("counter", kSize);
+  ASSERT_TRUE(zone.ok());
+  const auto count = [fd = zone.value().get()] {
+    for (std::uint64_t i = 0; i < kEach; ++i) static_cast<void>(count_unclean_end(fd, 0));
+  };
+
+  std::thread other(count);
+  count();
+  other.join();
+
+  EXPECT_EQ(read_zone_header(zone.value().get(), kSize).value().unclean_ends, 2 * kEach);
 }
 
 }  // namespace
