@@ -114,6 +114,7 @@ class Master final : private Generation::Owner,
   void answer_upgrade(int status, const std::string& text);
   void pass_on_requests(pid_t successor);
   void follow_successor();
+  void drain_within(Millis timeout);
   void tell_keeper();
   void unlink_former_paths() const;
   [[nodiscard]] bool is_for_successor(int number);

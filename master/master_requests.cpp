@@ -128,8 +128,8 @@ void Master::drain_workers() {
 // A second, faster stop shortens the first.
 void Master::stop(Millis timeout, const Reply& reply) {
   log_.notice("stopping: within {} ms", timeout.count());
+  if (life_ == Life::kHandedOver) return drain_within(timeout);  // what else is there is another's
   stop_predecessors(timeout);
-  if (life_ == Life::kHandedOver) upgrade_.reset();  // its part is done, and it is not waited for
   life_ = Life::kStopping;
   notify_.stopping();
   stop_askers_.push_back(reply);

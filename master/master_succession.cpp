@@ -267,9 +267,12 @@ void Master::pass_on_requests(pid_t successor) {
 void Master::follow_successor() {
   const Millis leave_by{context_.scoreboard->head.leave_by_ms.load()};
   if (leave_by == Millis{0}) return;
-  const Millis left = std::max(Millis{0}, leave_by - monotonic_now());
+  drain_within(std::max(Millis{0}, leave_by - monotonic_now()));
+}
+
+void Master::drain_within(Millis timeout) {
   for (const auto& generation : leaving_) {
-    if (generation->state() == Generation::State::kDraining) generation->drain(left, {});
+    if (generation->state() == Generation::State::kDraining) generation->drain(timeout, {});
   }
 }
 

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
@@ -46,6 +47,15 @@ std::vector<std::string> environment_with(int channel_fd) {
   return all;
 }
 
+// The next binary's configuration may have no limit of its own. Lowering cannot fail, and the hard
+// one has only been raised.
+void restore_soft_nofile(rlim_t soft) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = std::min(soft, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // The child's side of fork. What goes wrong is told as the new binary would tell it.
 [[noreturn]] void become(event_base* base, const Launch& launch, int channel_fd) {
   CharPointers arguments(launch.arguments);
@@ -54,6 +64,7 @@ std::vector<std::string> environment_with(int channel_fd) {
   reset_signals();
   SignalsBlocked::unblock_all();
   fcntl(channel_fd, F_SETFD, 0);
+  restore_soft_nofile(launch.soft_nofile);
   if (chdir(launch.folder.c_str()) == 0)
     execve(launch.binary.c_str(), arguments.get(), environment.get());
   const std::string why = fmt::format("cannot run {}: {}", launch.binary, strerrordesc_np(errno));
@@ -74,7 +85,9 @@ Launch Launch::of_this_process(int argc, char** argv) {
   const fs::path named = folder / argv[0];
   const bool is_named =
       std::strchr(argv[0], '/') != nullptr && fs::equivalent(named, itself, ignored);
-  return {is_named ? named : itself, {argv, argv + argc}, folder};
+  rlimit descriptors{};
+  getrlimit(RLIMIT_NOFILE, &descriptors);
+  return {is_named ? named : itself, {argv, argv + argc}, folder, descriptors.rlim_cur};
 }
 
 Result<UniqueFd> take_heritage_channel() {

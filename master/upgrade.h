@@ -2,6 +2,7 @@
 // the heritage, and waits until it serves or has failed. Of one that fails nothing stays.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <memory>
@@ -19,6 +20,7 @@ struct Launch {
   std::string binary;  // the file; what is there at the moment of the upgrade is run
   std::vector<std::string> arguments;
   std::string folder;  // the current one: relative paths among the arguments refer to it
+  rlim_t soft_nofile;  // before any configuration's rlimit_nofile
 
   static Launch of_this_process(int argc, char** argv);
 };

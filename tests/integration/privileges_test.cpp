@@ -93,6 +93,27 @@ TEST(RlimitNofile, IsThatOfEveryProcessAndFollowsAReloadBothWays) {
   EXPECT_EQ(nofile_of(daemon.worker_pid(0)), 2000U) << daemon.log();
 }
 
+// As if each had been the first.
+TEST(RlimitNofile, OfAFormerConfigurationIsNotThatOfTheNext) {
+  const auto with = [](const std::string& limit) {
+    return config("workers = 1\n" + limit, echo_server("exclusive"));
+  };
+  Daemon daemon({.config = with("")});
+  const rlim_t inherited = nofile_of(daemon.worker_pid(0));
+  ASSERT_NE(inherited, 700U);
+
+  ASSERT_EQ(daemon.reload(with("rlimit_nofile = 700")).status, 0);
+  ASSERT_EQ(nofile_of(daemon.worker_pid(0)), 700U);
+  ASSERT_EQ(daemon.reload(with("")).status, 0);
+  EXPECT_EQ(nofile_of(daemon.worker_pid(0)), inherited) << "after a reload";
+
+  ASSERT_EQ(daemon.reload(with("rlimit_nofile = 700")).status, 0);
+  daemon.rewrite_config(with(""));
+  const CommandResult upgrade = daemon.run_command({"-s", "upgrade"});
+  ASSERT_EQ(upgrade.status, 0) << upgrade.both();
+  EXPECT_EQ(nofile_of(daemon.worker_pid(0)), inherited) << "after an upgrade";
+}
+
 // The CPUs a worker may run on.
 std::set<int> cpus_of(pid_t pid) {
   cpu_set_t set;

@@ -113,6 +113,24 @@ TEST(Upgrade, StoppingTheNewMasterEndsWhatDrainsOfTheFormer) {
   EXPECT_FALSE(std::filesystem::exists(daemon.file("control.sock")));
 }
 
+// With what drains there, and nothing of its successor's.
+TEST(Upgrade, TheFormerMasterObeysATerm) {
+  Daemon daemon({.config = text() + "listen = unix:{dir}/echo.sock\n", .daemonize = true});
+  const pid_t former = daemon.master_pid();
+  Client client(Endpoint::v4(daemon.port()));
+  ASSERT_EQ(client.exchange("one"), "one");
+  ASSERT_EQ(daemon.run_command({"-s", "upgrade"}).status, 0);
+  ASSERT_TRUE(is_alive(daemon, former));
+
+  kill(former, SIGTERM);
+
+  EXPECT_TRUE(wait_until([&] { return !is_alive(daemon, former); }));
+  EXPECT_EQ(answer(daemon), "hello");
+  EXPECT_EQ(daemon.status().serving()->workers.size(), 2U);
+  EXPECT_TRUE(std::filesystem::exists(daemon.file("echo.sock")));
+  EXPECT_NE(pid_in(daemon.file("drover.pid")), former);
+}
+
 // --- at awkward moments ---
 
 // A new master that is stopped at a line: with "master.taking_over" its workers serve already, and
