@@ -20,8 +20,9 @@ const char* to_string(Role role) {
 }
 
 std::vector<int> Heritage::descriptors() const {
-  std::vector<int> fds{channel_fd, log->fd(), scoreboard_fd, control_fd};
-  for (const PredecessorHeritage& each : predecessors) fds.push_back(each.scoreboard_fd);
+  std::vector<int> fds{channel_fd, log->fd(), scoreboard_fd, metrics_fd, control_fd};
+  for (const PredecessorHeritage& each : predecessors)
+    fds.insert(fds.end(), {each.scoreboard_fd, each.metrics_fd});
   for (const ListenerHeritage& listener : listeners) fds.push_back(listener.fd);
   for (const PassingPair& pair : passing) fds.insert(fds.end(), {pair.send_fd, pair.receive_fd});
   for (const ModuleImageHeritage& image : modules) fds.push_back(image.fd);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,7 @@ struct ZoneHeritage {
 struct PredecessorHeritage {
   pid_t pid = 0;
   int scoreboard_fd = -1;
+  int metrics_fd = -1;  // what its workers count for modules; -1: an older version, without
 };
 
 struct Heritage {
@@ -80,6 +82,7 @@ struct Heritage {
   int channel_fd = -1;
   // For a worker that becomes an orphan: what a new master is to have. -1: there is none.
   int scoreboard_fd = -1;
+  int metrics_fd = -1;
   int control_fd = -1;  // the control socket, listening
   std::string control_path;
   std::vector<PredecessorHeritage> predecessors;  // newest first
@@ -91,7 +94,7 @@ struct Heritage {
   LimitTable* limits = nullptr;
   ConnectionLedger* ledger = nullptr;  // this worker's; null when no server has limits
   std::shared_ptr<const MetricLayout> metric_layout;  // of the generation; null: nothing is counted
-  MetricRow* metrics = nullptr;                       // this worker's; null when there is no layout
+  std::span<MetricCell> metrics;                      // this worker's; none without a layout
   std::vector<ListenerHeritage> listeners;            // all of the generation's
   std::vector<int> doorbells;                         // eventfd by slot
   std::vector<PassingPair> passing;                   // by slot; empty without an acceptor server

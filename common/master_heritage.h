@@ -42,20 +42,13 @@ struct MasterHeritage {
   struct Predecessor {
     pid_t pid = 0;
     int scoreboard_fd = -1;
+    int metrics_fd = -1;
   };
   // A file that says where the daemon is: the control socket, the pid file.
   struct Place {
     std::string path;
     int fd = -1;
   };
-  // A counter of a module, as far as it had come.
-  struct Counter {
-    std::string server;
-    std::string module;
-    std::string name;
-    std::uint64_t value = 0;
-  };
-
   // A module's file as it was when it was loaded.
   struct Module {
     std::string name;
@@ -87,8 +80,7 @@ struct MasterHeritage {
   std::uint64_t watchdog_us = 0;  // systemd's interval; 0: none
   bool is_keeper = false;         // the writer stays in the foreground for its successors
   int keeper_fd = -1;             // the channel to an earlier one that does
-  std::vector<Counter> counters;
-  std::optional<Former> former;  // of a master only
+  std::optional<Former> former;   // of a master only
   std::vector<Failures> failures;
 };
 

@@ -19,7 +19,7 @@ enum Field : std::uint16_t {
   kPidFile = 7,      // nested
   kWatchdogUs = 8,
   kKeeperFd = 9,
-  kCounter = 10,  // nested
+  // 10: counters of modules, once
   kIsKeeper = 11,
   kFormer = 12,    // nested
   kFailures = 13,  // nested
@@ -32,13 +32,13 @@ enum Field : std::uint16_t {
   kId = 37,
   kSize = 38,
   kPid = 39,
-  kServer = 40,
   kModule = 41,  // of a former: nested
   kValue = 42,
   kLent = 43,
   kPath = 44,
   kBuildId = 45,
   kHangs = 46,
+  kMetricsFd = 47,
 };
 
 class Encoder {
@@ -105,15 +105,6 @@ std::string encode_failures(const MasterHeritage::Failures& failures) {
   return out.bytes();
 }
 
-std::string encode_counter(const MasterHeritage::Counter& counter) {
-  TlvWriter out;
-  out.put(kServer, counter.server);
-  out.put(kModule, counter.module);
-  out.put(kText, counter.name);
-  out.put_number(kValue, counter.value);
-  return out.bytes();
-}
-
 EncodedHeritage Encoder::encode(const MasterHeritage& heritage) {
   TlvWriter out;
   out.put(kVersion, heritage.version);
@@ -128,6 +119,7 @@ EncodedHeritage Encoder::encode(const MasterHeritage& heritage) {
     TlvWriter inner;
     inner.put_number(kPid, static_cast<std::uint64_t>(predecessor.pid));
     put_fd(inner, kFd, predecessor.scoreboard_fd);
+    put_fd(inner, kMetricsFd, predecessor.metrics_fd);
     out.put(kPredecessor, inner.bytes());
   }
   if (!heritage.control.path.empty())
@@ -137,7 +129,6 @@ EncodedHeritage Encoder::encode(const MasterHeritage& heritage) {
   out.put_number(kWatchdogUs, heritage.watchdog_us);
   out.put_number(kIsKeeper, heritage.is_keeper ? 1 : 0);
   put_fd(out, kKeeperFd, heritage.keeper_fd);
-  for (const auto& counter : heritage.counters) out.put(kCounter, encode_counter(counter));
   if (heritage.former) out.put(kFormer, former(*heritage.former));
   for (const auto& failures : heritage.failures) out.put(kFailures, encode_failures(failures));
   return {out.bytes(), std::move(fds_)};
@@ -162,7 +153,6 @@ class Decoder {
   MasterHeritage::Zone zone(std::string_view bytes);
   MasterHeritage::Predecessor predecessor(std::string_view bytes);
   MasterHeritage::Place place(std::string_view bytes);
-  MasterHeritage::Counter counter(std::string_view bytes);
   MasterHeritage::Module module(std::string_view bytes);
   MasterHeritage::Former former(std::string_view bytes);
   MasterHeritage::Failures failures(std::string_view bytes);
@@ -240,6 +230,7 @@ MasterHeritage::Predecessor Decoder::predecessor(std::string_view bytes) {
   each(bytes, [&](const TlvRecord& record) {
     if (record.type == kPid) return void(predecessor.pid = static_cast<pid_t>(number(record)));
     if (record.type == kFd) return void(predecessor.scoreboard_fd = fd(record));
+    if (record.type == kMetricsFd) return void(predecessor.metrics_fd = fd(record));
     unknown(record);
   });
   return predecessor;
@@ -253,18 +244,6 @@ MasterHeritage::Place Decoder::place(std::string_view bytes) {
     unknown(record);
   });
   return place;
-}
-
-MasterHeritage::Counter Decoder::counter(std::string_view bytes) {
-  MasterHeritage::Counter counter;
-  each(bytes, [&](const TlvRecord& record) {
-    if (record.type == kServer) return void(counter.server = record.value);
-    if (record.type == kModule) return void(counter.module = record.value);
-    if (record.type == kText) return void(counter.name = record.value);
-    if (record.type == kValue) return void(counter.value = number(record));
-    unknown(record);
-  });
-  return counter;
 }
 
 MasterHeritage::Module Decoder::module(std::string_view bytes) {
@@ -324,8 +303,6 @@ void Decoder::top(MasterHeritage& heritage, const TlvRecord& record) {
       return void(heritage.is_keeper = number(record) != 0);
     case kKeeperFd:
       return void(heritage.keeper_fd = fd(record));
-    case kCounter:
-      return heritage.counters.push_back(counter(record.value));
     case kFormer:
       return void(heritage.former = former(record.value));
     case kFailures:

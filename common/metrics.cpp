@@ -1,12 +1,9 @@
 #include "common/metrics.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <utility>
-
-#include "common/fault.h"
 
 namespace drover {
 namespace {
@@ -97,16 +94,5 @@ void MetricLayout::add(std::string server, std::string module, Metrics metrics) 
   const std::size_t first = std::exchange(cells, cells + metrics.size());
   servers.push_back({std::move(server), std::move(module), std::move(metrics), first});
 }
-
-Result<std::unique_ptr<MetricRow>> MetricRow::make(std::size_t cells) {
-  if (fault("metrics")) return Error::from_errno("mmap of a row of metrics", ENOMEM);
-  void* memory = mmap(nullptr, cells * sizeof(MetricCell), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return Error::from_errno("mmap of a row of metrics");
-  // Zeroed pages are zeroes of lock-free atomics.
-  return std::unique_ptr<MetricRow>(new MetricRow({static_cast<MetricCell*>(memory), cells}));
-}
-
-MetricRow::~MetricRow() { munmap(cells_.data(), cells_.size_bytes()); }
 
 }  // namespace drover

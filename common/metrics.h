@@ -6,8 +6,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +44,7 @@ struct ModuleMetrics {
 // Which cell of a worker's row is whose: the metrics of each server in the order of
 // Settings::servers, one behind the other.
 struct MetricLayout {
+  std::uint32_t generation = 0;
   struct Server {
     std::string name;
     std::string module;
@@ -61,22 +60,5 @@ struct MetricLayout {
 // A counter's count, or a gauge's value as two's complement.
 using MetricCell = std::atomic<std::uint64_t>;
 static_assert(MetricCell::is_always_lock_free);
-
-// One process's cells: memory that it and the master share, mapped before its fork, unmapped when
-// it has been reaped. Where it is and how long is private to each.
-class MetricRow {
- public:
-  // An error when there is no memory for it. Master.
-  [[nodiscard]] static Result<std::unique_ptr<MetricRow>> make(std::size_t cells);
-  MetricRow(const MetricRow&) = delete;
-  MetricRow& operator=(const MetricRow&) = delete;
-  ~MetricRow();
-
-  [[nodiscard]] std::span<MetricCell> cells() const { return cells_; }
-
- private:
-  explicit MetricRow(std::span<MetricCell> cells) : cells_(cells) {}
-  std::span<MetricCell> cells_;
-};
 
 }  // namespace drover

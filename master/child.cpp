@@ -99,6 +99,7 @@ Result<std::unique_ptr<Child>> Child::spawn(MasterContext& context, Seats& seats
   heritage.channel_fd = pair.second.get();
   heritage.scoreboard = context.scoreboard;
   if (serves) heritage.scoreboard_fd = context.scoreboard_fd;
+  if (serves) heritage.metrics_fd = context.metrics->fd();
   if (serves) heritage.control_fd = context.control_fd;
   if (serves) heritage.predecessors = context.predecessors;
   heritage.control_path = context.control_path;

@@ -14,6 +14,7 @@ ContextOwner::ContextOwner(Log* log, const RoleMains& roles, bool is_daemon)
                .is_daemon = is_daemon,
                .zones = &zones_,
                .scoreboard_fd = scoreboard_.fd.get(),
+               .metrics = &metrics_,
                .scoreboard_inode = inode_of_scoreboard(scoreboard_.fd.get())} {}
 
 }  // namespace drover

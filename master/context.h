@@ -10,6 +10,7 @@
 #include "common/limit_table.h"
 #include "common/log.h"
 #include "common/scoreboard.h"
+#include "master/metric_board.h"
 #include "master/zones.h"
 
 namespace drover {
@@ -30,6 +31,7 @@ struct MasterContext {
   bool is_daemon = false;  // children let go of the terminal they were started from
   Zones* zones = nullptr;
   int scoreboard_fd = -1;
+  MetricBoard* metrics = nullptr;
   ino_t scoreboard_inode = 0;
   const ScoreboardHead* predecessor = nullptr;         // as Heritage::predecessor
   std::vector<PredecessorHeritage> predecessors = {};  // for workers, as Heritage's
@@ -50,6 +52,7 @@ class ContextOwner {
   EventBase base_;
   SharedScoreboard scoreboard_;
   LimitTableMapping limits_;
+  MetricBoard metrics_;
   Zones zones_;
   MasterContext context_;
 };

@@ -101,6 +101,7 @@ Status Generation::start() {
   if (has_acceptor()) DROVER_TRY_DO(make_passing_pairs());
   DROVER_TRY(plan_, listeners_.open(settings_, slots_));
   metric_layout_ = std::make_shared<MetricLayout>(lay_out_metrics());
+  context_.metrics->lay_out(*metric_layout_);
   settle_worker_connections();
   ready_timeout_.start(context_.base, settings_.ready_timeout, this);
   add_helpers();
@@ -127,6 +128,7 @@ Status Generation::make_passing_pairs() {
 
 MetricLayout Generation::lay_out_metrics() const {
   MetricLayout layout;
+  layout.generation = number_;
   for (const ServerSettings& server : settings_.servers) {
     const auto counted = validation_.metrics().find(server.protocol);
     layout.add(server.name, server.protocol,

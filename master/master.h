@@ -91,7 +91,8 @@ class Master final : private Generation::Owner,
   void on_upgrade_succeeded(const std::vector<std::uint32_t>& removed) override;
   void on_upgrade_failed(const std::string& why) override;
   void on_successor_changed(pid_t pid) override;
-  void on_predecessor_gone(pid_t pid, const Totals& totals, bool was_unwatched) override;
+  void on_predecessor_gone(pid_t pid, const Predecessors::Counted& counted,
+                           bool was_unwatched) override;
   std::vector<Watchdog::Watched> watched_children() override;
   void on_silent(const std::vector<pid_t>& silent) override;
 

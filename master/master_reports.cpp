@@ -39,9 +39,11 @@ std::string Master::status(bool is_json) const {
   }
   source.listeners = &listeners_;
   source.retired = seats_.retired();
-  source.retired.add(predecessors_.totals());
+  const Predecessors::Counted before = predecessors_.counted();
+  source.retired.add(before.totals);
   source.predecessors = predecessors_.remains();
   source.metrics = seats_.metrics();
+  source.metrics.add_counters(before.metrics);
   source.limits = context_.limits;
   source.recovery = &recovery_;
   const StatusReport report = collect_status(source);

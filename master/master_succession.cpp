@@ -66,10 +66,10 @@ void Master::inherit(Inheritance inheritance, UniqueFd channel, Ancestor ancesto
   context_.zones->inherit(inheritance, ancestor == Ancestor::kOrphan);
   for (const StoredFd& each : to_be_stored()) store_.know(each);
   for (const MasterHeritage::Predecessor& each : left.predecessors)
-    predecessors_.add(each.pid, inheritance.claim(each.scoreboard_fd));
+    predecessors_.add(each.pid, inheritance.claim(each.scoreboard_fd),
+                      inheritance.claim(each.metrics_fd));
   ancestor_ = ancestor;
   if (ancestor == Ancestor::kMaster) {
-    seats_.add_retired(left.counters);
     inherit_former(inheritance);
     keeper_fd_ = left.is_keeper ? UniqueFd(fcntl(channel.get(), F_DUPFD_CLOEXEC, 0))
                                 : inheritance.claim(left.keeper_fd);
@@ -150,8 +150,10 @@ void Master::stop_predecessors(Millis timeout) {
   predecessors_.leave_by(monotonic_now() + timeout);
 }
 
-void Master::on_predecessor_gone(pid_t pid, const Totals& totals, bool was_unwatched) {
-  seats_.add_retired(totals);
+void Master::on_predecessor_gone(pid_t pid, const Predecessors::Counted& counted,
+                                 bool was_unwatched) {
+  seats_.add_retired(counted.totals);
+  seats_.add_retired(counted.metrics);
   if (was_unwatched) context_.zones->count_unclean_end();
   log_.info("predecessor gone: pid={}", pid);
   leave_when_empty();
@@ -166,15 +168,14 @@ MasterHeritage Master::heritage() const {
   mine.groups = listeners_.heritage();
   for (const ZoneHeritage& zone : context_.zones->living())
     mine.zones.push_back({zone.name, zone.size_bytes, zone.fd});
-  mine.predecessors.push_back({getpid(), context_.scoreboard_fd});
+  mine.predecessors.push_back({getpid(), context_.scoreboard_fd, context_.metrics->fd()});
   for (const PredecessorHeritage& each : context_.predecessors)
-    mine.predecessors.push_back({each.pid, each.scoreboard_fd});
+    mine.predecessors.push_back({each.pid, each.scoreboard_fd, each.metrics_fd});
   if (control_ != nullptr) mine.control = {control_->path(), control_->fd()};
   if (pid_file_) mine.pid_file = {pid_file_->path(), pid_file_->fd()};
   mine.watchdog_us = notify_.watchdog_us();
   mine.is_keeper = is_keeper_;
   mine.keeper_fd = keeper_fd_.get();
-  mine.counters = seats_.metrics().counters();
   mine.former = leave(recovery_.former() ? *recovery_.former() : former_of(*current_));
   mine.failures = recovery_.failures();
   return mine;

@@ -21,13 +21,16 @@ void MetricSums::add_if(const MetricLayout& layout, std::span<const MetricCell> 
   }
 }
 
-void MetricSums::add_counters(const std::vector<MasterHeritage::Counter>& counters) {
-  for (const MasterHeritage::Counter& each : counters)
-    sums_[{each.server, each.module, each.name, MetricKind::kCounter}] += each.value;
+void MetricSums::add_counters(const MetricSums& others) {
+  for (const CounterValue& each : others.counters()) add_counter(each);
 }
 
-std::vector<MasterHeritage::Counter> MetricSums::counters() const {
-  std::vector<MasterHeritage::Counter> all;
+void MetricSums::add_counter(const CounterValue& counter) {
+  sums_[{counter.server, counter.module, counter.name, MetricKind::kCounter}] += counter.value;
+}
+
+std::vector<CounterValue> MetricSums::counters() const {
+  std::vector<CounterValue> all;
   for (const auto& [key, value] : sums_) {
     const auto& [server, module, name, kind] = key;
     if (kind == MetricKind::kCounter) all.push_back({server, module, name, value});

@@ -2,16 +2,24 @@
 // goes on over reloads as long as it is the same.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <span>
 #include <string>
 #include <tuple>
 #include <vector>
 
-#include "common/master_heritage.h"
 #include "common/metrics.h"
 
 namespace drover {
+
+// A counter of a module, as far as it has come.
+struct CounterValue {
+  std::string server;
+  std::string module;
+  std::string name;
+  std::uint64_t value = 0;
+};
 
 class MetricSums {
  public:
@@ -20,9 +28,10 @@ class MetricSums {
   // What a process that is gone leaves: its gauges say nothing any more.
   void add_counters(const MetricLayout& layout, std::span<const MetricCell> cells);
 
-  // What a predecessor had counted, and the other way round.
-  void add_counters(const std::vector<MasterHeritage::Counter>& counters);
-  [[nodiscard]] std::vector<MasterHeritage::Counter> counters() const;
+  // What others have added up.
+  void add_counters(const MetricSums& others);
+  void add_counter(const CounterValue& counter);
+  [[nodiscard]] std::vector<CounterValue> counters() const;
 
   // As it is printed.
   [[nodiscard]] std::string text(const MetricLayout::Server& server, const Metric& metric) const;

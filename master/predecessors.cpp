@@ -42,13 +42,21 @@ Totals Predecessors::totals_of(const One& one) {
   return totals;
 }
 
-void Predecessors::add(pid_t pid, UniqueFd scoreboard_fd) {
+Predecessors::Counted Predecessors::counted_by(const One& one) {
+  return {totals_of(one), one.metrics ? one.metrics->counters() : MetricSums()};
+}
+
+void Predecessors::add(pid_t pid, UniqueFd scoreboard_fd, UniqueFd metrics_fd) {
   auto head = map_scoreboard_head(scoreboard_fd.get());
   auto board = map_scoreboard(scoreboard_fd.get());
   if (!board) context_.log->warning("pid {} is not counted: {}", pid, board.error().message());
   if (!head) return;
   all_.push_back({pid, std::move(scoreboard_fd), 0, std::move(head).value(),
-                  board ? std::move(board).value() : nullptr});
+                  board ? std::move(board).value() : nullptr, std::nullopt});
+  if (auto metrics = MetricBoard::map(std::move(metrics_fd)))
+    all_.back().metrics = std::move(metrics).value();
+  else
+    context_.log->warning("pid {}: {}", pid, metrics.error().message());
   all_.back().inode = inode_of_scoreboard(all_.back().fd.get());
   if (all_.size() == 1)
     context_.predecessor = all_.front().head.get();  // the last one is the judge
@@ -65,7 +73,10 @@ void Predecessors::let_go() {
 // Children know those who were there at their fork, and by `is_counted` who has gone since.
 void Predecessors::tell_the_unborn() {
   context_.predecessors.clear();
-  for (const One& one : all_) context_.predecessors.push_back({one.pid, one.fd.get()});
+  for (const One& one : all_) {
+    const int metrics_fd = one.metrics ? one.metrics->fd() : -1;
+    context_.predecessors.push_back({one.pid, one.fd.get(), metrics_fd});
+  }
 }
 
 void Predecessors::start(Millis orphans_timeout) {
@@ -91,12 +102,12 @@ void Predecessors::on_tick() {
       ++one;
       continue;
     }
-    const auto [pid, totals, was_unwatched] =
-        std::tuple(one->pid, totals_of(*one), !has_left_in_order(*one));
+    const auto [pid, counted, was_unwatched] =
+        std::tuple(one->pid, counted_by(*one), !has_left_in_order(*one));
     one->head->is_counted = true;
     one = all_.erase(one);
     tell_the_unborn();
-    owner_->on_predecessor_gone(pid, totals, was_unwatched);
+    owner_->on_predecessor_gone(pid, counted, was_unwatched);
   }
   if (all_.empty()) tick_.stop();
 }
@@ -127,10 +138,14 @@ void Predecessors::leave_by(Millis deadline, std::size_t spared) {
   }
 }
 
-Totals Predecessors::totals() const {
-  Totals totals;
-  for (const One& one : all_) totals.add(totals_of(one));
-  return totals;
+Predecessors::Counted Predecessors::counted() const {
+  Counted sum;
+  for (const One& one : all_) {
+    const Counted each = counted_by(one);
+    sum.totals.add(each.totals);
+    sum.metrics.add_counters(each.metrics);
+  }
+  return sum;
 }
 
 std::vector<Predecessors::Remains> Predecessors::remains() const {

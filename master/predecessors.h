@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <list>
+#include <optional>
 #include <vector>
 
 #include "common/event.h"
@@ -17,10 +18,14 @@ namespace drover {
 
 class Predecessors {
  public:
+  struct Counted {
+    Totals totals;
+    MetricSums metrics;  // counters only
+  };
   struct Owner {
     // Nobody is left of one; its counters will not change any more. `was_unwatched`: its processes
     // outlived their master, and nobody saw how they ended.
-    virtual void on_predecessor_gone(pid_t pid, const Totals& totals, bool was_unwatched) = 0;
+    virtual void on_predecessor_gone(pid_t pid, const Counted& counted, bool was_unwatched) = 0;
 
    protected:
     ~Owner() = default;
@@ -35,7 +40,7 @@ class Predecessors {
 
   // Of one whose scoreboard has another layout the head is enough to lead it: when its master is
   // dead it is waited for until it must have left. One that has none is not waited for.
-  void add(pid_t pid, UniqueFd scoreboard_fd);
+  void add(pid_t pid, UniqueFd scoreboard_fd, UniqueFd metrics_fd);
   // From now on they are looked at; the orphans among them are told to leave.
   void start(Millis orphans_timeout);
   // While another may count on them, they are left as they are.
@@ -47,7 +52,7 @@ class Predecessors {
   void leave_by(Millis deadline, std::size_t spared = 0);
 
   [[nodiscard]] bool is_empty() const { return all_.empty(); }
-  [[nodiscard]] Totals totals() const;
+  [[nodiscard]] Counted counted() const;
   [[nodiscard]] std::vector<Remains> remains() const;
 
  private:
@@ -56,12 +61,14 @@ class Predecessors {
     UniqueFd fd;
     ino_t inode;
     HeadMapping head;
-    ScoreboardMapping board;  // null: of another layout
+    ScoreboardMapping board;             // null: of another layout
+    std::optional<MetricBoard> metrics;  // none: of another layout, or of a version without
   };
   [[nodiscard]] static bool has_left_in_order(const One& one);
   [[nodiscard]] static bool has_master(const One& one);
   [[nodiscard]] static std::vector<const Seat*> living(const One& one);
   [[nodiscard]] static Totals totals_of(const One& one);
+  [[nodiscard]] static Counted counted_by(const One& one);
   [[nodiscard]] static bool is_gone(const One& one, Millis now);
   void tell_the_unborn();
   void on_tick();

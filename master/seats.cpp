@@ -24,18 +24,16 @@ Result<Seats::Lease> Seats::take(std::size_t connections,
     return Error("no seat is left on the scoreboard: too many processes are draining");
   const auto i = static_cast<std::size_t>(free - is_taken_.begin());
   std::unique_ptr<ConnectionLedger> ledger;
-  Metered metered{std::move(metrics), nullptr};
   if (connections > 0) {
     DROVER_TRY(ledger, make_ledger(connections));
   }
-  if (metered.layout != nullptr) {
-    DROVER_TRY(metered.row, MetricRow::make(metered.layout->cells));
-  }
   ledgers_[i] = std::move(ledger);
-  metered_[i] = std::move(metered);
+  metered_[i] = {std::move(metrics), {}};
   is_taken_[i] = true;
   pids_[i] = 0;
   const int index = static_cast<int>(i);
+  if (const auto& layout = metered_[i].layout)
+    metered_[i].row = context_.metrics->take_row(index, *layout);
   new (&at(index)) Seat;
   return Lease(this, index);
 }
@@ -49,8 +47,10 @@ void Seats::release(int index) {
     gone.add(at(index).counters);
     add_retired(gone);
   }
-  if (const Metered gone = std::exchange(metered_[i], {}); gone.row != nullptr)
-    retired_metrics_.add_counters(*gone.layout, gone.row->cells());
+  if (const Metered gone = std::exchange(metered_[i], {}); gone.layout != nullptr) {
+    retired_metrics_.add_counters(*gone.layout, gone.row);
+    context_.metrics->release_row(index, retired_metrics_);
+  }
   is_taken_[i] = false;
   if (pids_[i] > 0) context_.limits->release_locks_of(pids_[i]);
   if (ledgers_[i] == nullptr) return;
@@ -66,10 +66,15 @@ void Seats::add_retired(const Totals& totals) {
     context_.scoreboard->head.retired[i] = retired_.values[i];
 }
 
+void Seats::add_retired(const MetricSums& counters) {
+  retired_metrics_.add_counters(counters);
+  context_.metrics->retire(retired_metrics_);
+}
+
 MetricSums Seats::metrics() const {
   MetricSums sums = retired_metrics_;
   for (const Metered& each : metered_) {
-    if (each.row != nullptr) sums.add(*each.layout, each.row->cells());
+    if (each.layout != nullptr) sums.add(*each.layout, each.row);
   }
   return sums;
 }

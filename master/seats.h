@@ -6,11 +6,11 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "common/limit_table.h"
-#include "common/master_heritage.h"
 #include "common/scoreboard.h"
 #include "master/context.h"
 #include "master/metric_sums.h"
@@ -35,8 +35,8 @@ class Seats {
     [[nodiscard]] ConnectionLedger* ledger() const {
       return seats_->ledgers_[static_cast<std::size_t>(index_)].get();
     }
-    [[nodiscard]] MetricRow* metrics() const {
-      return seats_->metered_[static_cast<std::size_t>(index_)].row.get();
+    [[nodiscard]] std::span<MetricCell> metrics() const {
+      return seats_->metered_[static_cast<std::size_t>(index_)].row;
     }
     // Says who sits here. (The pid on the scoreboard is the process's to overwrite.)
     void give_to(pid_t pid) const { seats_->pids_[static_cast<std::size_t>(index_)] = pid; }
@@ -60,9 +60,7 @@ class Seats {
   [[nodiscard]] const Totals& retired() const { return retired_; }
   // What was counted before this master.
   void add_retired(const Totals& totals);
-  void add_retired(const std::vector<MasterHeritage::Counter>& counters) {
-    retired_metrics_.add_counters(counters);
-  }
+  void add_retired(const MetricSums& counters);
   // Of everybody, with the counters of seats that were given back.
   [[nodiscard]] MetricSums metrics() const;
 
@@ -77,7 +75,7 @@ class Seats {
   std::vector<std::unique_ptr<ConnectionLedger>> ledgers_;  // by seat, null where there is none
   struct Metered {
     std::shared_ptr<const MetricLayout> layout;
-    std::unique_ptr<MetricRow> row;
+    std::span<MetricCell> row;
   };
   std::vector<Metered> metered_;  // by seat, null where nothing is counted
   std::vector<pid_t> pids_;       // by seat, 0 before the fork

@@ -60,9 +60,11 @@ MasterHeritage heritage_for_master(const Heritage& mine) {
   heritage.groups = groups_of(mine);
   for (const ZoneHeritage& zone : mine.zones)
     heritage.zones.push_back({zone.name, zone.size_bytes, zone.fd});
-  heritage.predecessors.push_back({mine.scoreboard->head.master_pid.load(), mine.scoreboard_fd});
+  heritage.predecessors.push_back(
+      {mine.scoreboard->head.master_pid.load(), mine.scoreboard_fd, mine.metrics_fd});
   for (const PredecessorHeritage& each : mine.predecessors) {
-    if (!is_counted(each)) heritage.predecessors.push_back({each.pid, each.scoreboard_fd});
+    if (!is_counted(each))
+      heritage.predecessors.push_back({each.pid, each.scoreboard_fd, each.metrics_fd});
   }
   heritage.control = {mine.control_path, mine.control_fd};
   return heritage;

@@ -143,14 +143,14 @@ Status Worker::start_servers() {
 
 // The cells were laid out by what the validator saw.
 Result<ServerMetrics> Worker::meter(const Metrics& table, std::size_t server) const {
-  if (heritage_.metrics == nullptr) return ServerMetrics(table, {});
+  if (heritage_.metric_layout == nullptr) return ServerMetrics(table, {});
   const MetricLayout::Server& layout = heritage_.metric_layout->servers[server];
   if (layout.metrics != table) {
     return Error(
         fmt::format("server {}: module {} counts other things than it did in the validator",
                     layout.name, layout.module));
   }
-  return ServerMetrics(table, heritage_.metrics->cells().subspan(layout.first, table.size()));
+  return ServerMetrics(table, heritage_.metrics.subspan(layout.first, table.size()));
 }
 
 int Worker::fail(const std::string& reason) {

@@ -107,6 +107,42 @@ TEST_F(Metrics, GoOnOverAReload) {
   EXPECT_EQ(web("sent_bytes"), 20);
 }
 
+// What workers count while nobody leads them, too.
+TEST_F(Metrics, GoOnOverTheMastersDeath) {
+  for (int i = 0; i < 4; ++i) ask();
+  kill_now(daemon_.worker_pid(0));
+  ASSERT_TRUE(wait_until([&] { return daemon_.worker_pid(0) != 0; }));
+  ask();
+  daemon_.signal_master(SIGKILL);
+  ASSERT_TRUE(daemon_.wait_for_log("answering the control socket in place of the master"));
+  Client& stays = ask();
+
+  daemon_.start_again();
+
+  EXPECT_EQ(web("sent_bytes"), 30);
+  stays.send_all("five\n");
+  ASSERT_EQ(stays.receive(7), "5\n12345");
+  EXPECT_EQ(web("sent_bytes"), 35) << "who drains counts on";
+  clients_.clear();
+  ASSERT_TRUE(daemon_.wait_for_log("predecessor gone: "));
+  EXPECT_EQ(web("sent_bytes"), 35);
+  ask();
+  EXPECT_EQ(web("sent_bytes"), 40);
+}
+
+TEST_F(Metrics, GoOnOverAnUpgrade) {
+  Client& stays = ask();
+  ASSERT_EQ(daemon_.run_command({"-s", "upgrade"}).status, 0);
+  EXPECT_EQ(web("sent_bytes"), 5);
+  stays.send_all("five\n");
+  ASSERT_EQ(stays.receive(7), "5\n12345");
+  EXPECT_EQ(web("sent_bytes"), 10) << "who drains counts on";
+  clients_.clear();
+  ASSERT_TRUE(daemon_.wait_for_log("predecessor gone: "));
+  ask();
+  EXPECT_EQ(web("sent_bytes"), 15);
+}
+
 TEST_F(Metrics, OfAServerThatAReloadAddsBeginAtZero) {
   ask();
   ASSERT_EQ(daemon_

@@ -24,20 +24,19 @@ MasterHeritage example() {
   heritage.groups = {{"127.0.0.1:7007", 2, true, {{3, 10}, {4, 11}, {5, 12}}},
                      {"unix:/run/drover/echo.sock", 1, false, {{9, 13}}}};
   heritage.zones = {{"urls", 65536, 14}};
-  heritage.predecessors = {{4711, 15}, {4710, 16}};
-  heritage.control = {"/run/drover/control.sock", 17};
-  heritage.pid_file = {"/run/drover.pid", 18};
+  heritage.predecessors = {{4711, 15, 16}, {4710, 17, -1}};
+  heritage.control = {"/run/drover/control.sock", 18};
+  heritage.pid_file = {"/run/drover.pid", 19};
   heritage.watchdog_us = 2'000'000;
   heritage.is_keeper = true;
-  heritage.keeper_fd = 19;
-  heritage.counters = {{"web", "echo", "echoed", 42}};
-  heritage.former = {6, "[drover]\nload = echo\n", {{"echo", "/modules/echo.so", "c0ffee", 20}}};
+  heritage.keeper_fd = 20;
+  heritage.former = {6, "[drover]\nload = echo\n", {{"echo", "/modules/echo.so", "c0ffee", 21}}};
   heritage.failures = {{"echo", 3, 1}};
   return heritage;
 }
 
 const std::vector<MasterHeritage::Module> kNoModules;
-constexpr int kExampleFds = 11;
+constexpr int kExampleFds = 12;
 
 std::vector<int> fds_from(int first, int count) {
   std::vector<int> fds(static_cast<std::size_t>(count));
@@ -55,13 +54,10 @@ std::string all_of(const MasterHeritage& heritage) {
   for (const auto& zone : heritage.zones)
     out << "\nzone " << zone.name << ' ' << zone.size_bytes << ' ' << zone.fd;
   for (const auto& each : heritage.predecessors)
-    out << "\npredecessor " << each.pid << ' ' << each.scoreboard_fd;
+    out << "\npredecessor " << each.pid << ' ' << each.scoreboard_fd << ' ' << each.metrics_fd;
   out << "\ncontrol " << heritage.control.path << ' ' << heritage.control.fd << "\npid "
       << heritage.pid_file.path << ' ' << heritage.pid_file.fd << "\nwatchdog "
       << heritage.watchdog_us << " keeper " << heritage.is_keeper << ' ' << heritage.keeper_fd;
-  for (const auto& counter : heritage.counters)
-    out << "\ncounter " << counter.server << ' ' << counter.module << ' ' << counter.name << ' '
-        << counter.value;
   if (heritage.former)
     out << "\nformer " << heritage.former->generation << ' ' << heritage.former->settings;
   for (const auto& module : heritage.former ? heritage.former->modules : kNoModules)

@@ -27,7 +27,7 @@ class PredecessorsTest : public testing::Test, private Predecessors::Owner {
     former_.mapping->head.retired[0] = 7;  // accepted
   }
   void start() {
-    predecessors_.add(dead_, std::move(former_.fd));
+    predecessors_.add(dead_, std::move(former_.fd), UniqueFd());
     predecessors_.start(Millis{60'000});
   }
   void turn() { event_base_loop(base_.get(), EVLOOP_ONCE); }
@@ -41,8 +41,9 @@ class PredecessorsTest : public testing::Test, private Predecessors::Owner {
   std::optional<Gone> gone_;
 
  private:
-  void on_predecessor_gone(pid_t pid, const Totals& totals, bool was_unwatched) override {
-    gone_ = {pid, totals, was_unwatched};
+  void on_predecessor_gone(pid_t pid, const Predecessors::Counted& counted,
+                           bool was_unwatched) override {
+    gone_ = {pid, counted.totals, was_unwatched};
   }
 };
 

@@ -24,7 +24,13 @@ class SeatsTest : public testing::Test {
   EventBase base_ = make_event_base();
   ScoreboardMapping scoreboard_ = make_scoreboard().mapping;
   LimitTableMapping limits_ = make_limit_table();
-  MasterContext context_{base_.get(), &log_, scoreboard_.get(), limits_.get(), {}};
+  MetricBoard metrics_;
+  MasterContext context_{.base = base_.get(),
+                         .log = &log_,
+                         .scoreboard = scoreboard_.get(),
+                         .limits = limits_.get(),
+                         .roles = {},
+                         .metrics = &metrics_};
   Seats seats_{context_};
   std::uint64_t key_ = limits_->key("web");
 };
@@ -52,14 +58,14 @@ TEST_F(SeatsTest, KeepsTheCountersOfASeatThatWasGivenBack) {
   };
   std::optional<Seats::Lease> leaves(seats_.take(0, layout).value());
   const Seats::Lease stays = seats_.take(0, layout).value();
-  leaves->metrics()->cells()[0] = 3;
-  stays.metrics()->cells()[0] = 4;
+  leaves->metrics()[0] = 3;
+  stays.metrics()[0] = 4;
   EXPECT_EQ(lines(), "7");
 
   leaves.reset();
   EXPECT_EQ(lines(), "7");
   const Seats::Lease next = seats_.take(0, layout).value();
-  EXPECT_EQ(next.metrics()->cells()[0], 0U);
+  EXPECT_EQ(next.metrics()[0], 0U);
   EXPECT_EQ(lines(), "7");
 }
 

@@ -69,12 +69,12 @@ class CountingTest : public ConnectionTest {
  protected:
   CountingTest() {
     make_server();
-    server_->metrics = ServerMetrics(kTable, row_->cells());
+    server_->metrics = ServerMetrics(kTable, row_);
   }
-  std::uint64_t cell(std::size_t index) const { return row_->cells()[index].load(); }
+  std::uint64_t cell(std::size_t index) const { return row_[index].load(); }
 
   const Metrics kTable{{MetricKind::kCounter, "lines", ""}, {MetricKind::kGauge, "open", ""}};
-  std::unique_ptr<MetricRow> row_ = MetricRow::make(2).value();
+  std::array<MetricCell, 2> row_{};
   const drover_host& host_ = module_host();
 };
 
