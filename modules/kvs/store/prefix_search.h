@@ -49,8 +49,11 @@ class PrefixSearch {
       const PrefixMatch first = pass(path, match);
       if (watch.is_at_rest() && watch.is_unmoved()) return first;
       if (watch.is_at_rest()) continue;
+      // Each longer key was absent before the first pass read what it found, and again after it; one
+      // change at most was under way for it, so it was absent at that moment, too. Of the second
+      // pass that cannot be said.
       const PrefixMatch second = pass(path, match);
-      if (first.length == second.length && watch.is_unmoved()) return second;
+      if (first.length == second.length && watch.is_unmoved()) return first;
     }
     return std::nullopt;
   }

@@ -184,6 +184,30 @@ TEST_F(KvsPrefixSchedule, FindsTheOneThatCameOrTheOneThatWent) {
   EXPECT_EQ(found->length, std::string_view("/a/b").size());
 }
 
+// A create of /a/b is under way and a search has to make two passes. In the middle of the second
+// one /a/b is published, and only then /a is overwritten: whoever answers what the second pass saw
+// of /a answers what was never the longest.
+TEST_F(KvsPrefixSchedule, AnswersWhatWasThereBeforeALongerKeyCame) {
+  store_all(*store_, {"/x"});
+  const SlotWord overwritten = slot_word(store_->hash().of("/a"), units_of(find("/x").word));
+  Record* before = find("/a").record;
+  change_of("/a/b").begin();
+  before_find_ = [&](std::string_view key) {
+    if (key != "/a" || ++looks_ != 2) return;
+    publish_create();
+    Mapping& mapping = store_->mapping();
+    Record* record = record_at(mapping.memory, units_of(overwritten));
+    std::copy_n("/a", 2, record->key_begin());
+    delete_slot_->store(overwritten, std::memory_order_release);
+  };
+
+  const auto found = search();
+
+  ASSERT_TRUE(found);
+  EXPECT_EQ(looks_, 2);
+  EXPECT_EQ(found->record, before);
+}
+
 TEST_F(KvsPrefixSchedule, IsNotDeceivedWhenBothBeginInTheMiddle) {
   before_find_ = [this](std::string_view key) {
     if (key != "/a" || looks_++ > 0) return;
