@@ -22,8 +22,9 @@ namespace kvs {
 class ChangeCounter {
  public:
   // Under the shard's lock. The publishing store comes between the two, and is itself a release:
-  // it carries the beginning to whoever reads what it published.
-  void begin() { word_.store(own() + 1, std::memory_order_relaxed); }
+  // it carries the beginning to whoever reads what it published. Release here: who sees this change
+  // under way must see what the one before it published.
+  void begin() { word_.store(own() + 1, std::memory_order_release); }
   // Release: who reads the count at rest, reads what was published before.
   void end() { word_.store(own() + 1, std::memory_order_release); }
   // Of a writer that died.

@@ -63,7 +63,7 @@ class PageMap {
   // No page is free. Looks only when one was given back since it last was so.
   [[nodiscard]] bool is_full();
   // Has everybody look again: of a repair, for one who died between freeing and counting.
-  void forget_failures() { counters_.given_back.fetch_add(1, std::memory_order_relaxed); }
+  void forget_failures() { counters_.given_back.fetch_add(1, std::memory_order_release); }
 
   [[nodiscard]] PageUse use_of(std::uint32_t page) const;
   [[nodiscard]] PageInfo& info(std::uint32_t page) const { return infos_[page]; }

@@ -28,8 +28,9 @@ void Readers::leave(ReaderSlot& slot) {
 }
 
 void Readers::enter(ReaderSlot& slot) const {
-  // Acquire: with the increment of advance(), and so with what was unlinked before it.
-  slot.epoch.store(globals_.epoch.load(std::memory_order_acquire), std::memory_order_relaxed);
+  // Acquire: with the increment of advance(), and so with what was unlinked before it. Release: who
+  // sees this epoch, and not that the one before was left, must see what was done before that.
+  slot.epoch.store(globals_.epoch.load(std::memory_order_acquire), std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // with those of the two below
 }
 
