@@ -147,8 +147,10 @@ Written Store::extend(std::string_view key, std::string_view before, std::string
   const Found found = shard.find(target.hash, key);
   if (!is_live(found)) return {Answer::kNotStored};
   const std::size_t more = before.size() + after.size();
-  if (more > kLargestValue) return {Answer::kTooLarge};
-  std::string value(before);
+  if (more > kLargestValue - found.record->value().size()) return {Answer::kTooLarge};
+  std::string value;
+  value.reserve(found.record->value().size() + more);
+  value.append(before);
   value.append(found.record->value()).append(after);
   return put(shard, target,
              {.key = key,
