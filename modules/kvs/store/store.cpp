@@ -49,6 +49,8 @@ const char* to_string(Answer answer) {
       return "not a number";
     case Answer::kTooLarge:
       return "too large";
+    case Answer::kTooCostly:
+      return "too costly";
   }
   return "?";
 }
@@ -104,7 +106,7 @@ void Store::end_batch() {
 
 std::optional<Item> Store::get(std::string_view key) {
   begin_reading();
-  Record* record = Look{this}.find(hash_.of(key), key);
+  Record* record = Look{this}.find(hash_.of(key), key).record;
   if (record == nullptr) return std::nullopt;
   return item_of(*record);
 }
@@ -112,11 +114,11 @@ std::optional<Item> Store::get(std::string_view key) {
 Store::Longest Store::longest_prefix(std::string_view path, Match match) {
   begin_reading();
   if (path.size() > kLongestKey) path = path.substr(0, kLongestKey);
-  const auto found = search_.find(path, match, ChangeWatch(mapping_.changes));
-  if (!found) return {Answer::kBusy, {}};
-  Record* record = found->record;
-  if (record == nullptr) return {};
-  return {Answer::kOk, item_of(*record)};
+  const SearchResult result = search_.find(path, match, ChangeWatch(mapping_.changes));
+  if (result.end == SearchEnd::kUnsettled) return {Answer::kBusy, {}};
+  if (result.end == SearchEnd::kTooCostly) return {Answer::kTooCostly, {}};
+  if (result.match.record == nullptr) return {};
+  return {Answer::kOk, item_of(*result.match.record)};
 }
 
 TailBits Store::Look::tails(std::uint64_t hash) const {
@@ -127,16 +129,16 @@ void Store::Look::prefetch(std::uint64_t hash) const {
   __builtin_prefetch(&store->mapping_.markers_of(hash));
 }
 
-Record* Store::Look::find(std::uint64_t hash, std::string_view key) const {
-  Record* record =
-      find_in_chain(store->mapping_.memory, &store->mapping_.bucket_of(hash), hash, key).record;
-  if (record == nullptr || record->is_expired(store->now_ms_)) return nullptr;
+Found Store::Look::find(std::uint64_t hash, std::string_view key) const {
+  Found found = find_in_chain(store->mapping_.memory, &store->mapping_.bucket_of(hash), hash, key);
+  if (!store->is_live(found)) return Found{.buckets = found.buckets};
+  Record* record = found.record;
   // Looks first: a line that is only read stays in every cache.
   if (store->settings_.eviction == Eviction::kClock &&
       record->accesses.load(std::memory_order_relaxed) == 0) {
     record->accesses.store(1, std::memory_order_relaxed);
   }
-  return record;
+  return found;
 }
 
 // Release: with who looks at what is held after he saw this reader leave its epoch.

@@ -28,12 +28,13 @@ namespace kvs {
 enum class Answer {
   kOk,
   kNotFound,
-  kExists,      // cas is another one
-  kNotStored,   // kIfAbsent and there, kIfPresent and not there
-  kNoSpace,     // nothing has changed
-  kBusy,        // nothing has changed; try again
-  kNotANumber,  // or the sum is none of 64 bits
-  kTooLarge,    // key or value
+  kExists,           // cas is another one
+  kNotStored,        // kIfAbsent and there, kIfPresent and not there
+  kNoSpace,          // nothing has changed
+  kBusy,             // nothing has changed; try again
+  kNotANumber,       // or the sum is none of 64 bits
+  kTooLarge,         // key or value
+  kTooCostly,        // of a prefix search: to find out would take too long, now and at another try
 };
 [[nodiscard]] const char* to_string(Answer answer);
 
@@ -113,8 +114,13 @@ class Store {
 
   // None: not there.
   [[nodiscard]] std::optional<Item> get(std::string_view key);
+  // kOk, kNotFound; kBusy: others change keys all the time, try again; or kTooCostly. A search
+  // looks at no more than some ten thousand places (PrefixSearch::kMostLooks), whatever clients
+  // store or ask for: paths of up to 2 KiB are always answered, but for a store whose chains
+  // somebody has made long in spite of the secret hash; longer paths are, unless most of their
+  // lengths have to be tried. Never a shorter match than there is.
   struct Longest {
-    Answer answer = Answer::kNotFound;  // kOk, kNotFound, or kBusy: others change too many keys
+    Answer answer = Answer::kNotFound;
     Item item;
   };
   [[nodiscard]] Longest longest_prefix(std::string_view path, Match match);
@@ -157,7 +163,7 @@ class Store {
   struct Look {
     Store* store;
     [[nodiscard]] TailBits tails(std::uint64_t hash) const;
-    [[nodiscard]] Record* find(std::uint64_t hash, std::string_view key) const;
+    [[nodiscard]] Found find(std::uint64_t hash, std::string_view key) const;
     void prefetch(std::uint64_t hash) const;
   };
   // A key, and what is to be known of it before its shard is locked.

@@ -67,7 +67,8 @@ TEST(KvsPrefixSearch, FindsTailsOfEveryLength) {
     EXPECT_EQ(longest(*store, key), key);
     EXPECT_EQ(longest(*store, key + "y"), key);
     EXPECT_EQ(longest(*store, key + "/y", Match::kSegment), key);
-    EXPECT_EQ(longest(*store, key.substr(0, key.size() - 1)), "(not found)");
+    const char* none = length < 10'000 ? "(not found)" : "(too costly)";
+    EXPECT_EQ(longest(*store, key.substr(0, key.size() - 1)), none);
   }
 }
 
@@ -95,10 +96,10 @@ TEST(KvsPrefixSearch, LooksOnlyWhereKeysMayEnd) {
     [[nodiscard]] TailBits tails(std::uint64_t hash) const {
       return store->mapping().markers_of(hash).tails(hash);
     }
-    [[nodiscard]] Record* find(std::uint64_t hash, std::string_view key) const {
+    [[nodiscard]] Found find(std::uint64_t hash, std::string_view key) const {
       ++*finds;
       Mapping& mapping = store->mapping();
-      return find_in_chain(mapping.memory, &mapping.bucket_of(hash), hash, key).record;
+      return find_in_chain(mapping.memory, &mapping.bucket_of(hash), hash, key);
     }
     void prefetch(std::uint64_t) const {}
   };
@@ -107,11 +108,76 @@ TEST(KvsPrefixSearch, LooksOnlyWhereKeysMayEnd) {
 
   const auto found =
       search.find("/a/b/cd/e/f/g/h/i/j/k/l/m", Match::kByte, ChangeWatch(store->mapping().changes));
-  ASSERT_TRUE(found);
-  EXPECT_EQ(found->length, 2U);
+  ASSERT_EQ(found.end, SearchEnd::kDone);
+  EXPECT_EQ(found.match.length, 2U);
   EXPECT_EQ(finds, 2) << "/a/b/cd and /a";
   (void)store->longest_prefix("/a/b/cd/e/f", Match::kByte);
   EXPECT_EQ(store->prefix_probes(), 2U);
+}
+
+// Whatever is stored, and whatever is asked for, a search has an end.
+class KvsPrefixBudget : public ::testing::Test {
+ protected:
+  static constexpr std::size_t kMostLooks = 10'000;
+
+  // How a search for the path is answered, which may not take longer than its budget.
+  static Answer search(Store& store, const std::string& path, Match match = Match::kByte) {
+    const std::uint64_t before = store.prefix_probes();
+    const Answer answer = store.longest_prefix(path, match).answer;
+    EXPECT_LE(store.prefix_probes() - before, kMostLooks);
+    return answer;
+  }
+  // All groups of markers are crowded: every length of every directory is tried.
+  struct Crowded : TestStore {
+    Crowded() {
+      for (MarkerGroup& group : store->mapping().markers) {
+        for (std::uint64_t other = 1; other <= 5; ++other) group.set(other << 32, tail_bit(0));
+      }
+    }
+  };
+};
+
+TEST_F(KvsPrefixBudget, EndsASearchAmongTheLengthsOfAVeryLongKey) {
+  const TestStore store;
+  const std::string key(kLongestKey, 'x');
+  store_all(*store, {key});
+
+  EXPECT_EQ(search(*store, key.substr(1)), Answer::kTooCostly);
+  EXPECT_EQ(search(*store, key), Answer::kOk);
+  EXPECT_EQ(search(*store, "y"), Answer::kNotFound);
+}
+
+TEST_F(KvsPrefixBudget, EndsASearchOfManyDirectories) {
+  const Crowded store;
+  EXPECT_EQ(search(*store, std::string(kLongestKey, '/')), Answer::kTooCostly);
+  EXPECT_EQ(search(*store, std::string(kLongestKey, '/'), Match::kSegment), Answer::kTooCostly);
+}
+
+TEST_F(KvsPrefixBudget, CountsDirectoriesInWhichNothingIsLookedFor) {
+  const TestStore store;
+  EXPECT_EQ(search(*store, std::string(kMostLooks - 2, '/')), Answer::kNotFound);
+  EXPECT_EQ(search(*store, std::string(kMostLooks, '/')), Answer::kTooCostly);
+}
+
+TEST_F(KvsPrefixBudget, IsEnoughForAnyPathOfTwoKibibytes) {
+  const Crowded store;
+  store_all(*store, {"/7"});
+  for (const std::string& rest : {std::string(2045, '/'), std::string(2045, 'x')}) {
+    for (const Match match : {Match::kByte, Match::kSegment}) {
+      const auto found = store->longest_prefix("/7/" + rest, match);
+      EXPECT_EQ(found.answer, Answer::kOk);
+      EXPECT_EQ(found.item.key, "/7");
+    }
+  }
+}
+
+TEST_F(KvsPrefixBudget, CountsTheBucketsOfAChain) {
+  // One bucket for all.
+  const TestStore store(4 * kMiB,
+                        {.shards = 1, .average_item = 1 << 28, .secret = testing::kSecret});
+  for (int i = 0; i < 5000; ++i) store_all(*store, {"/" + std::to_string(i) + "/leaf"});
+  EXPECT_EQ(search(*store, std::string(1000, 'x')), Answer::kTooCostly);
+  EXPECT_EQ(search(*store, "/4711/leaf"), Answer::kOk);
 }
 
 // Runs the steps of other processes between the looks of a search.
@@ -121,10 +187,10 @@ struct Scripted {
   [[nodiscard]] TailBits tails(std::uint64_t hash) const {
     return store->mapping().markers_of(hash).tails(hash);
   }
-  [[nodiscard]] Record* find(std::uint64_t hash, std::string_view key) const {
+  [[nodiscard]] Found find(std::uint64_t hash, std::string_view key) const {
     (*before_find)(key);
     Mapping& mapping = store->mapping();
-    return find_in_chain(mapping.memory, &mapping.bucket_of(hash), hash, key).record;
+    return find_in_chain(mapping.memory, &mapping.bucket_of(hash), hash, key);
   }
   void prefetch(std::uint64_t) const {}
 };
@@ -154,7 +220,7 @@ class KvsPrefixSchedule : public ::testing::Test {
   void publish_create() { create_slot_->store(create_word_, std::memory_order_release); }
   void publish_delete() { delete_slot_->store(kFreeSlot, std::memory_order_release); }
 
-  std::optional<PrefixMatch> search() {
+  SearchResult search() {
     PrefixSearch<Scripted> search(store_->hash(), {store_.store.get(), &before_find_});
     return search.find("/a/b/c", Match::kByte, ChangeWatch(store_->mapping().changes));
   }
@@ -180,8 +246,8 @@ TEST_F(KvsPrefixSchedule, FindsTheOneThatCameOrTheOneThatWent) {
 
   const auto found = search();
 
-  ASSERT_TRUE(found);
-  EXPECT_EQ(found->length, std::string_view("/a/b").size());
+  ASSERT_EQ(found.end, SearchEnd::kDone);
+  EXPECT_EQ(found.match.length, std::string_view("/a/b").size());
 }
 
 // A create of /a/b is under way and a search has to make two passes. In the middle of the second
@@ -203,9 +269,9 @@ TEST_F(KvsPrefixSchedule, AnswersWhatWasThereBeforeALongerKeyCame) {
 
   const auto found = search();
 
-  ASSERT_TRUE(found);
+  ASSERT_EQ(found.end, SearchEnd::kDone);
   EXPECT_EQ(looks_, 2);
-  EXPECT_EQ(found->record, before);
+  EXPECT_EQ(found.match.record, before);
 }
 
 TEST_F(KvsPrefixSchedule, IsNotDeceivedWhenBothBeginInTheMiddle) {
@@ -221,21 +287,21 @@ TEST_F(KvsPrefixSchedule, IsNotDeceivedWhenBothBeginInTheMiddle) {
 
   const auto found = search();
 
-  ASSERT_TRUE(found);
-  EXPECT_EQ(found->length, std::string_view("/a/b").size());
+  ASSERT_EQ(found.end, SearchEnd::kDone);
+  EXPECT_EQ(found.match.length, std::string_view("/a/b").size());
 }
 
 // The dead never end their changes before somebody repairs their shards; searches go on.
 TEST_F(KvsPrefixSchedule, AnswersWhileWritersAreStoppedAtAnyPoint) {
   before_find_ = [](std::string_view) {};
   change_of("/a/b").begin();
-  EXPECT_EQ(search()->length, 2U);
+  EXPECT_EQ(search().match.length, 2U);
   publish_create();
-  EXPECT_EQ(search()->length, 4U);
+  EXPECT_EQ(search().match.length, 4U);
   change_of("/a").begin();
-  EXPECT_EQ(search()->length, 4U);
+  EXPECT_EQ(search().match.length, 4U);
   publish_delete();
-  EXPECT_EQ(search()->length, 4U);
+  EXPECT_EQ(search().match.length, 4U);
 }
 
 TEST_F(KvsPrefixSchedule, GivesUpWhenKeysChangeAllTheTime) {
@@ -243,7 +309,24 @@ TEST_F(KvsPrefixSchedule, GivesUpWhenKeysChangeAllTheTime) {
     change_of("/a").begin();
     change_of("/a").end();
   };
-  EXPECT_FALSE(search());
+  EXPECT_EQ(search().end, SearchEnd::kUnsettled);
+}
+
+// Each pass is within the budget, and all of them are together.
+TEST_F(KvsPrefixSchedule, GivesUpALongSearchAfterAFewPasses) {
+  before_find_ = [this](std::string_view) {
+    ++looks_;
+    change_of("/a").begin();
+    change_of("/a").end();
+  };
+  const std::uint64_t root = store_->hash().of("");
+  store_->mapping().markers_of(root).set(root, kAllTails);
+  PrefixSearch<Scripted> search(store_->hash(), {store_.store.get(), &before_find_});
+
+  const auto found =
+      search.find(std::string(200, 'y'), Match::kByte, ChangeWatch(store_->mapping().changes));
+  EXPECT_EQ(found.end, SearchEnd::kUnsettled);
+  EXPECT_LE(looks_, 10'000);
 }
 
 class KvsPrefixDeath : public ::testing::TestWithParam<int> {};
