@@ -32,8 +32,11 @@ using Epoch = std::uint64_t;
 inline constexpr Epoch kNotReading = 0;
 
 // Cells that a process keeps beyond its batch: *reserved* ones, which it fills before they are
-// published, and *pinned* ones, which it sends in pieces. A word of units, and the kind.
-inline constexpr std::size_t kHoldsPerReader = 8;
+// published, and *pinned* ones, which it sends in pieces. A word of units, and the kind. Each kind
+// has its own, so that slow uploads do not keep anybody from sending.
+inline constexpr std::size_t kPinsPerReader = 16;         // the first of a slot's holds
+inline constexpr std::size_t kReservationsPerReader = 8;  // the others
+inline constexpr std::size_t kHoldsPerReader = kPinsPerReader + kReservationsPerReader;
 using HoldWord = std::uint64_t;
 inline constexpr HoldWord kReserved = HoldWord{1} << 63;
 constexpr HoldWord reserved(Units units) { return units | kReserved; }
@@ -45,7 +48,7 @@ struct alignas(128) ReaderSlot {
   std::atomic<Epoch> epoch;
   std::array<std::atomic<HoldWord>, kHoldsPerReader> holds;  // 0: none
 };
-static_assert(sizeof(ReaderSlot) == 128);
+static_assert(sizeof(ReaderSlot) == 256);
 
 struct Globals {
   alignas(64) std::atomic<Epoch> epoch;

@@ -8,8 +8,8 @@ Store::Reserved Store::reserve(std::string_view key, std::size_t value_bytes) {
   if (key.empty() || key.size() > kLongestKey || value_bytes > kLargestValue) {
     return {Answer::kTooLarge, {}};
   }
-  const auto hold = free_hold();
-  if (!hold) return {Answer::kNoSpace, {}};
+  const auto hold = free_hold(kPinsPerReader, kReservationsPerReader);
+  if (!hold) return {Answer::kTooManyReserved, {}};
   LockedShard shard(mapping_, mapping_.shard_of(hash_.of(key)));
   if (!shard) return {Answer::kBusy, {}};
   const Units units = allocate(shard, Record::bytes_for(key.size(), value_bytes));

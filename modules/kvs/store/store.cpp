@@ -51,6 +51,8 @@ const char* to_string(Answer answer) {
       return "too large";
     case Answer::kTooCostly:
       return "too costly";
+    case Answer::kTooManyReserved:
+      return "too many reservations";
   }
   return "?";
 }
@@ -143,7 +145,7 @@ Found Store::Look::find(std::uint64_t hash, std::string_view key) const {
 
 // Release: with who looks at what is held after he saw this reader leave its epoch.
 std::optional<Pin> Store::pin(const Item& item) {
-  const auto hold = free_hold();
+  const auto hold = free_hold(0, kPinsPerReader);
   if (!hold) return std::nullopt;
   const std::ptrdiff_t bytes = item.key.data() - Record::kHead - mapping_.memory.region<char>(0);
   slot_->holds[*hold].store(pinned(static_cast<Units>(bytes) / kUnitBytes),
@@ -153,13 +155,13 @@ std::optional<Pin> Store::pin(const Item& item) {
 
 void Store::unpin(const Pin& pin) { clear_hold(pin.hold); }
 
-std::optional<std::size_t> Store::free_hold() const {
-  const auto& holds = slot_->holds;
+std::optional<std::size_t> Store::free_hold(std::size_t first, std::size_t count) const {
+  const std::span holds = std::span(slot_->holds).subspan(first, count);
   const auto hold = std::find_if(holds.begin(), holds.end(), [](const auto& word) {
     return word.load(std::memory_order_relaxed) == 0;
   });
   if (hold == holds.end()) return std::nullopt;
-  return static_cast<std::size_t>(hold - holds.begin());
+  return first + static_cast<std::size_t>(hold - holds.begin());
 }
 
 // Release: what was read or written there was so before.

@@ -35,6 +35,7 @@ enum class Answer {
   kNotANumber,       // or the sum is none of 64 bits
   kTooLarge,         // key or value
   kTooCostly,        // of a prefix search: to find out would take too long, now and at another try
+  kTooManyReserved,  // by this process; see reserve()
 };
 [[nodiscard]] const char* to_string(Answer answer);
 
@@ -127,7 +128,8 @@ class Store {
   // Keys that this process's searches have looked for so far: few for each, or somebody stores keys
   // to make them slow.
   [[nodiscard]] std::uint64_t prefix_probes() const { return search_.probes(); }
-  // An item of this batch stays readable until unpin(), also over end_batch(). None: too many pins.
+  // An item of this batch stays readable until unpin(), also over end_batch(). None: all of this
+  // process's kPinsPerReader are in use. Who needs the item for longer copies it then.
   [[nodiscard]] std::optional<Pin> pin(const Item& item);
   void unpin(const Pin& pin);
 
@@ -142,8 +144,10 @@ class Store {
 
   // write() in two steps, without write.value: room for so many bytes, which the caller fills at
   // leisure. To be ended by commit() or cancel(); by itself when the process dies.
+  // kTooManyReserved: kReservationsPerReader of this process are open. They may stay so for as long
+  // as slow clients like; collect the value elsewhere, and write() it when it is whole.
   struct Reserved {
-    Answer answer = Answer::kOk;  // kNoSpace also: too many reservations
+    Answer answer = Answer::kOk;
     Reservation reservation;
   };
   [[nodiscard]] Reserved reserve(std::string_view key, std::size_t value_bytes);
@@ -191,7 +195,8 @@ class Store {
   Written put(LockedShard& shard, const Target& target, const Write& write);
   Written extend(std::string_view key, std::string_view before, std::string_view after);
 
-  [[nodiscard]] std::optional<std::size_t> free_hold() const;
+  // Of `count` ones, from the first on. None: all are in use.
+  [[nodiscard]] std::optional<std::size_t> free_hold(std::size_t first, std::size_t count) const;
   void clear_hold(std::size_t hold);
 
   Mapping mapping_;

@@ -54,13 +54,24 @@ TEST(KvsReclaim, LeavesWhatIsPinned) {
   EXPECT_EQ(audit(*store), "");
 }
 
-TEST(KvsReclaim, HasAFewPinsForAProcess) {
+TEST(KvsReclaim, HasSomePinsAndReservationsForAProcess) {
   const TestStore store;
   (void)store->write({.key = "k"});
   const auto item = store->get("k");
-  for (std::size_t i = 0; i < kHoldsPerReader; ++i) EXPECT_TRUE(store->pin(*item));
+  auto last = store->pin(*item);
+  for (std::size_t i = 1; i < kPinsPerReader; ++i) EXPECT_TRUE(store->pin(*item));
   EXPECT_FALSE(store->pin(*item));
-  EXPECT_EQ(store->reserve("other", 10).answer, Answer::kNoSpace);
+
+  auto reserved = store->reserve("other", 10);
+  for (std::size_t i = 1; i < kReservationsPerReader; ++i) {
+    EXPECT_EQ(store->reserve("other", 10).answer, Answer::kOk);
+  }
+  EXPECT_EQ(store->reserve("other", 10).answer, Answer::kTooManyReserved);
+
+  store->unpin(*last);
+  EXPECT_TRUE(store->pin(*item));
+  store->cancel(reserved.reservation);
+  EXPECT_EQ(store->reserve("other", 10).answer, Answer::kOk);
 }
 
 TEST(KvsReclaim, DoesNotWaitForADeadReader) {
