@@ -94,14 +94,23 @@ bool Readers::clear_if_dead(ReaderSlot& slot) {
   return true;
 }
 
-// Each hold is cleared when its shard knows: who dies in the middle leaves the rest to the next.
 void Readers::clear(ReaderSlot& slot) {
   exit(slot);
   for (auto& hold : slot.holds) {
-    const auto place = pages_.place_of(held_units(hold.load(std::memory_order_relaxed)));
-    if (place) abandon(pages_.use_of(place->page).shard);
-    hold.store(0, std::memory_order_release);
+    if (hold.load(std::memory_order_relaxed) != 0) let_go(hold);
   }
+}
+
+// Each hold is cleared when its shard knows: who dies in the middle leaves the rest to the next.
+// And before it knows, the hold says that it is none: a collection that takes up this word of a
+// cell sees that, and one that has begun before leaves the word to the next.
+void Readers::let_go(std::atomic<HoldWord>& hold) {
+  const HoldWord word = hold.load(std::memory_order_relaxed);
+  const auto place = pages_.place_of(held_units(word));
+  const std::uint8_t shard = place ? pages_.use_of(place->page).shard : 0;
+  hold.store(word | kLetGo, std::memory_order_release);
+  if (place) abandon(shard);
+  hold.store(0, std::memory_order_release);
 }
 
 }  // namespace kvs

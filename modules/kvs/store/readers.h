@@ -39,9 +39,11 @@ inline constexpr std::size_t kReservationsPerReader = 8;  // the others
 inline constexpr std::size_t kHoldsPerReader = kPinsPerReader + kReservationsPerReader;
 using HoldWord = std::uint64_t;
 inline constexpr HoldWord kReserved = HoldWord{1} << 63;
+// It is let go by who does not hold the shard's lock: no collection counts it in any more.
+inline constexpr HoldWord kLetGo = HoldWord{1} << 62;
 constexpr HoldWord reserved(Units units) { return units | kReserved; }
 constexpr HoldWord pinned(Units units) { return units; }
-constexpr Units held_units(HoldWord hold) { return hold & ~kReserved; }
+constexpr Units held_units(HoldWord hold) { return hold & ~(kReserved | kLetGo); }
 
 struct alignas(128) ReaderSlot {
   RobustMutex life;
@@ -95,6 +97,7 @@ class Readers {
   // The slot of a process that has died is clear afterwards.
   bool clear_if_dead(ReaderSlot& slot);
   void clear(ReaderSlot& slot);
+  void let_go(std::atomic<HoldWord>& hold);
 
   std::span<ReaderSlot> slots_;
   Globals& globals_;

@@ -36,18 +36,19 @@ Written Store::commit(const Reservation& reservation, const Write& write) {
   return written;
 }
 
-// When the shard is busy, its next collection of garbage finds the cell. One that looks before the
-// hold is cleared leaves word for another.
+// When the shard is busy the cell stays held, and the ends of batches try again.
 void Store::cancel(const Reservation& reservation) {
+  if (!try_cancel(reservation)) cancelled_.push_back(reservation);
+}
+
+bool Store::try_cancel(const Reservation& reservation) {
   const auto place = mapping_.pages.place_of(reservation.units);
   const std::uint8_t index = place ? mapping_.pages.use_of(place->page).shard : 0;
-  if (LockedShard shard(mapping_, index); shard) {
-    shard.free(reservation.units);
-    clear_hold(reservation.hold);
-  } else {
-    mapping_.readers.abandon(index);
-    clear_hold(reservation.hold);
-  }
+  LockedShard shard(mapping_, index);
+  if (!shard) return false;
+  shard.free(reservation.units);
+  clear_hold(reservation.hold);
+  return true;
 }
 
 }  // namespace kvs

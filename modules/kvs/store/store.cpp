@@ -101,6 +101,7 @@ void Store::begin_reading() {
 }
 
 void Store::end_batch() {
+  std::erase_if(cancelled_, [this](const Reservation& each) { return try_cancel(each); });
   if (!is_reading_) return;
   Readers::exit(*slot_);
   is_reading_ = false;

@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "modules/kvs/store/layout.h"
 #include "modules/kvs/store/prefix_search.h"
@@ -110,7 +111,8 @@ class Store {
   // The time for what follows: milliseconds on a clock that all processes share and that does not
   // jump (CLOCK_BOOTTIME).
   void set_now(std::uint64_t now_ms) { now_ms_ = now_ms; }
-  // Lets go of all that was read. Memory that others free meanwhile waits for it.
+  // Lets go of all that was read. Memory that others free meanwhile waits for it. To be called
+  // after each batch, whether it has read or not.
   void end_batch();
 
   // None: not there.
@@ -198,12 +200,14 @@ class Store {
   // Of `count` ones, from the first on. None: all are in use.
   [[nodiscard]] std::optional<std::size_t> free_hold(std::size_t first, std::size_t count) const;
   void clear_hold(std::size_t hold);
+  bool try_cancel(const Reservation& reservation);
 
   Mapping mapping_;
   RollingHash hash_;
   Settings settings_;
   PrefixSearch<Look> search_;
   ReaderSlot* slot_ = nullptr;
+  std::vector<Reservation> cancelled_;  // whose shard was busy
   bool is_reading_ = false;
   std::uint64_t now_ms_ = 0;
 };
