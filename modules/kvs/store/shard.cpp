@@ -31,20 +31,19 @@ Mapping::Mapping(std::span<std::byte> bytes, const Plan& plan)
             globals.pages, plan.layout.pages),
       readers(reader_slots, globals, pages) {}
 
-LockedShard::LockedShard(Mapping& mapping, std::uint32_t shard)
+LockedShard::LockedShard(Mapping& mapping, std::uint32_t shard, int tries)
     : mapping_(mapping),
       shard_(mapping.shards[shard]),
       index_(shard),
       cells_(mapping.pages, shard_.pages_with_room, static_cast<std::uint8_t>(shard)),
-      is_locked_(lock()) {}
+      is_locked_(lock(tries)) {}
 
 LockedShard::~LockedShard() {
   if (is_locked_) shard_.mutex.unlock();
 }
 
-bool LockedShard::lock() {
-  constexpr int kTries = 50;
-  for (int i = 0; i < kTries; ++i) {
+bool LockedShard::lock(int tries) {
+  for (int i = 0; i < tries; ++i) {
     const LockResult result = shard_.mutex.try_lock();
     if (result == LockResult::kOwnerDied) repair();
     if (result != LockResult::kBusy) return true;
@@ -72,7 +71,7 @@ Units LockedShard::allocate_cell(std::size_t bytes) {
 Units LockedShard::allocate_from_others(std::size_t bytes) {
   for (std::uint32_t other = 0; other < mapping_.shards.size(); ++other) {
     if (other == index_ || !has_waste(mapping_, other)) continue;
-    if (LockedShard shard(mapping_, other); shard) shard.reclaim();
+    if (LockedShard shard(mapping_, other, 1); shard) shard.reclaim();
     if (const Units units = cells_.allocate(bytes)) return units;
   }
   return 0;

@@ -123,8 +123,9 @@ inline void add(std::atomic<std::uint64_t>& counter, std::uint64_t more) {
 class LockedShard {
  public:
   // Tries for less than a microsecond or two, as a holder that runs needs; never waits. When the
-  // last holder has died, repairs the shard.
-  LockedShard(Mapping& mapping, std::uint32_t shard);
+  // last holder has died, repairs the shard. Who holds another shard tries once.
+  static constexpr int kTries = 50;
+  LockedShard(Mapping& mapping, std::uint32_t shard, int tries = kTries);
   ~LockedShard();
   LockedShard(const LockedShard&) = delete;
   LockedShard& operator=(const LockedShard&) = delete;
@@ -163,7 +164,7 @@ class LockedShard {
 
  private:
   // shard.cpp
-  bool lock();
+  bool lock(int tries);
   [[nodiscard]] Units allocate_cell(std::size_t bytes);
   [[nodiscard]] Units allocate_from_others(std::size_t bytes);
   std::atomic<SlotWord>* free_slot(std::uint64_t hash);
