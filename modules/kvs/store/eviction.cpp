@@ -68,7 +68,7 @@ std::uint32_t Clock::evict_from(std::uint32_t page, bool spares_used, std::uint3
 // says that it is an item.
 bool Clock::evict(Units units, bool spares_used) {
   Record* record = record_at(shard_.mapping().memory, units);
-  if (record == nullptr || record->key_bytes == 0) return false;
+  if (record == nullptr || record->key_bytes == 0 || record->key() == key_) return false;
   const Found found = shard_.find(hash_.of(record->key()), record->key());
   if (found.record != record) return false;
   if (spares_used && record->accesses.exchange(0, std::memory_order_relaxed) != 0) return false;

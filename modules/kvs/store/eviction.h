@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "modules/kvs/store/hash.h"
 #include "modules/kvs/store/shard.h"
@@ -16,7 +17,9 @@ namespace kvs {
 
 class Clock {
  public:
-  Clock(LockedShard& shard, const RollingHash& hash) : shard_(shard), hash_(hash) {}
+  // The item of the key for which room is made stays: the write may be refused after all.
+  Clock(LockedShard& shard, const RollingHash& hash, std::string_view key)
+      : shard_(shard), hash_(hash), key_(key) {}
 
   // Evicts what would make room for so many bytes: some items of that size, or a whole page of
   // others if the shard has none. What takes several pages in a row makes room among its like only.
@@ -33,6 +36,7 @@ class Clock {
 
   LockedShard& shard_;
   const RollingHash& hash_;
+  std::string_view key_;
 };
 
 }  // namespace kvs

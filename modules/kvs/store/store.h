@@ -186,8 +186,9 @@ class Store {
   [[nodiscard]] bool is_live(const Found& found) const {
     return found.record != nullptr && !found.record->is_expired(now_ms_);
   }
-  // Nothing that was found before is there for sure after it.
-  [[nodiscard]] Units allocate(LockedShard& shard, std::size_t bytes);
+  // For a record of that key, which itself stays where it is; of other keys nothing that was found
+  // before is there for sure afterwards.
+  [[nodiscard]] Units allocate(LockedShard& shard, std::string_view key, std::size_t bytes);
   [[nodiscard]] Answer check(const Write& write, const Found& found) const;
   // All but the value.
   Record& fill(LockedShard& shard, Units units, const Write& write, std::size_t value_bytes);

@@ -40,10 +40,10 @@ Store::Target Store::target(std::string_view key) const {
           .tail = key.size() - directory};
 }
 
-Units Store::allocate(LockedShard& shard, std::size_t bytes) {
+Units Store::allocate(LockedShard& shard, std::string_view key, std::size_t bytes) {
   Units units = shard.allocate(bytes);
   if (settings_.eviction == Eviction::kClock) {
-    Clock clock(shard, hash_);
+    Clock clock(shard, hash_, key);
     for (int i = 0; i < kEvictions && units == 0; ++i) {
       clock.make_room(bytes);
       units = shard.allocate(bytes);
@@ -107,7 +107,8 @@ Answer Store::erase(std::string_view key) {
 
 Written Store::put(LockedShard& shard, const Target& target, const Write& write) {
   if (!fits(write.key, write.value.size())) return {Answer::kTooLarge};
-  const Units units = allocate(shard, Record::bytes_for(write.key.size(), write.value.size()));
+  const Units units =
+      allocate(shard, write.key, Record::bytes_for(write.key.size(), write.value.size()));
   if (units == 0) return {Answer::kNoSpace};
   copy(fill(shard, units, write, write.value.size()).value_begin(), write.value);
   return publish(shard, target, units);

@@ -65,6 +65,20 @@ TEST(KvsEviction, SparesWhatIsRead) {
   EXPECT_FALSE(store->get("not read"));
 }
 
+// Of two thirds of the memory there is never another one beside it.
+TEST(KvsEviction, SparesTheOldValueOfAKeyThatCannotBeWritten) {
+  const TestStore store(4 * kMiB, {.shards = 1, .secret = testing::kSecret}, kEvicting);
+  const std::string old(2 * kMiB, 'o');
+  ASSERT_EQ(store->write({.key = "k", .value = old}).answer, Answer::kOk);
+
+  EXPECT_EQ(store->write({.key = "k", .value = std::string(2 * kMiB, 'n')}).answer,
+            Answer::kNoSpace);
+  EXPECT_EQ(store->reserve("k", 2 * kMiB).answer, Answer::kNoSpace);
+
+  ASSERT_TRUE(store->get("k"));
+  EXPECT_EQ(store->get("k")->value, old);
+}
+
 TEST(KvsEviction, GivesUpWhileAReaderIsStopped) {
   const TestStore store(kMiB, {.secret = testing::kSecret}, kEvicting);
   const auto reader = store.attach();
