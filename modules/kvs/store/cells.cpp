@@ -133,6 +133,12 @@ std::uint32_t Cells::room(std::uint8_t size_class, std::uint32_t most) const {
   return room;
 }
 
+std::uint32_t Cells::count_used(std::uint32_t page) const {
+  const PageUse use = pages_.use_of(page);
+  if (!is_mine(use) || use.kind == PageKind::kRunTail) return 0;
+  return use.kind == PageKind::kRun ? 1 : pages_.info(page).used_cells;
+}
+
 void Cells::clear_marks() {
   for (std::uint32_t page = 0; page < pages_.count(); ++page) {
     if (is_mine(pages_.use_of(page))) pages_.info(page).marked.fill(0);

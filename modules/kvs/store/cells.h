@@ -32,6 +32,8 @@ class Cells {
 
   // For an eviction. A page of that size, with room or not; kRunClass: that begins a run.
   [[nodiscard]] bool is_page_of(std::uint32_t page, std::uint8_t size_class) const;
+  // How many cells of a page are in use, or the run that begins there; 0 for a page of others.
+  [[nodiscard]] std::uint32_t count_used(std::uint32_t page) const;
   // How many cells of a size are free in this shard's pages; counts up to so many.
   [[nodiscard]] std::uint32_t room(std::uint8_t size_class, std::uint32_t most) const;
   // Calls visit(units) for each cell in use, or the run, that begins in a page of this shard. It

@@ -50,6 +50,15 @@ Epoch Readers::begin_safe_epoch() {
   return oldest;
 }
 
+bool Readers::is_oldest(const ReaderSlot& slot) const {
+  const Epoch own = slot.epoch.load(std::memory_order_relaxed);
+  const auto slots = used_slots();
+  return std::none_of(slots.begin(), slots.end(), [own](const ReaderSlot& other) {
+    const Epoch epoch = other.epoch.load(std::memory_order_relaxed);
+    return epoch != kNotReading && epoch < own;
+  });
+}
+
 const std::vector<HoldWord>& Readers::held() {
   held_.clear();
   for (ReaderSlot& slot : used_slots()) {

@@ -83,6 +83,8 @@ class Readers {
   // All that retired in an earlier epoch than this one is out of every reader's reach, but for what
   // is held. Begins an epoch, and clears the slots of the dead that are in the way.
   [[nodiscard]] Epoch begin_safe_epoch();
+  // Nobody else reads who began in an earlier epoch. A hint.
+  [[nodiscard]] bool is_oldest(const ReaderSlot& slot) const;
   // What living processes hold. Valid until the next call. To be asked for after the safe epoch:
   // who had read a cell before that, and pins it, has said so by then.
   [[nodiscard]] const std::vector<HoldWord>& held();

@@ -12,8 +12,8 @@ Store::Reserved Store::reserve(std::string_view key, std::size_t value_bytes) {
   if (!hold) return {Answer::kTooManyReserved, {}};
   LockedShard shard(mapping_, mapping_.shard_of(hash_.of(key)));
   if (!shard) return {Answer::kBusy, {}};
-  const Units units = allocate(shard, key, Record::bytes_for(key.size(), value_bytes));
-  if (units == 0) return {Answer::kNoSpace, {}};
+  const auto [units, refusal] = allocate(shard, key, Record::bytes_for(key.size(), value_bytes));
+  if (units == 0) return {refusal, {}};
   // Under the lock, so that no collection of garbage comes between.
   slot_->holds[*hold].store(reserved(units), std::memory_order_release);
   Record& record = fill(shard, units, {.key = key}, value_bytes);

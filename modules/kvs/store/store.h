@@ -29,10 +29,13 @@ namespace kvs {
 enum class Answer {
   kOk,
   kNotFound,
-  kExists,           // cas is another one
-  kNotStored,        // kIfAbsent and there, kIfPresent and not there
-  kNoSpace,          // nothing has changed
-  kBusy,             // nothing has changed; try again
+  kExists,     // cas is another one
+  kNotStored,  // kIfAbsent and there, kIfPresent and not there
+  kNoSpace,    // nothing has changed, but that others may have been evicted
+  // The same, and it is worth trying again, in another batch (after end_batch()): somebody else has
+  // the shard; or there is memory that waits only for this process's batch to end; or the eviction
+  // of many small items for one large one has begun.
+  kBusy,
   kNotANumber,       // or the sum is none of 64 bits
   kTooLarge,         // key or value
   kTooCostly,        // of a prefix search: to find out would take too long, now and at another try
@@ -186,9 +189,14 @@ class Store {
   [[nodiscard]] bool is_live(const Found& found) const {
     return found.record != nullptr && !found.record->is_expired(now_ms_);
   }
+  struct Room {
+    Units units = 0;
+    Answer refusal = Answer::kNoSpace;  // when there are none
+  };
   // For a record of that key, which itself stays where it is; of other keys nothing that was found
   // before is there for sure afterwards.
-  [[nodiscard]] Units allocate(LockedShard& shard, std::string_view key, std::size_t bytes);
+  [[nodiscard]] Room allocate(LockedShard& shard, std::string_view key, std::size_t bytes);
+  [[nodiscard]] bool is_room_kept_by_this_batch() const;
   [[nodiscard]] Answer check(const Write& write, const Found& found) const;
   // All but the value.
   Record& fill(LockedShard& shard, Units units, const Write& write, std::size_t value_bytes);
