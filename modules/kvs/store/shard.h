@@ -152,7 +152,11 @@ class LockedShard {
                              std::uint64_t now_ms);
   void remove(const Found& found);
 
-  // Frees what has retired and no reader can have, collects garbage if there is.
+  // Frees what has retired and no reader can have: as much as the list holds. Collects garbage if
+  // there is, which takes a look at each bucket of the shard and at each page, some milliseconds
+  // for each gigabyte of the store. There is garbage, once, when a process has died that held the
+  // lock or a reservation; and when more retired than the list holds, because somebody has been
+  // reading for that long. Not by anything that clients do to a store whose processes live and run.
   void reclaim();
   // Whether there may be anything to reclaim in a shard; without its lock.
   [[nodiscard]] static bool has_waste(const Mapping& mapping, std::uint32_t shard);

@@ -20,7 +20,9 @@ struct Slice {
   bool is_busy = false;      // it ended early: somebody else has the shard; try again
 };
 
-// How much a slice may do. It ends with the bucket in which the first of them is reached.
+// How much a slice may do. It ends with the bucket in which the first of them is reached. One that
+// removes also ends when as many cells wait for readers as a shard should note: what this batch
+// removed waits for end_batch().
 struct SliceLimits {
   std::uint32_t buckets = 1024;
   std::uint32_t items = 1024;
