@@ -55,7 +55,7 @@ static_assert(sizeof(ReaderSlot) == 256);
 struct Globals {
   alignas(64) std::atomic<Epoch> epoch;
   alignas(64) std::atomic<std::uint32_t> readers_used;  // slots from here on were never joined
-  alignas(64) PageCounters pages;
+  alignas(64) PageHints pages;
   // For each shard: the epoch in which cells of it were last abandoned, of which nobody keeps a
   // note (a process died, a list was full). 0: none. They are found by who collects garbage.
   alignas(64) std::array<std::atomic<Epoch>, kMostShards> abandoned;

@@ -63,7 +63,9 @@ Removed remove_from(LockedShard& shard, Bucket& bucket, std::uint64_t now_ms, Is
 }
 
 // More would make the list of the retired overflow, and the shard pay with a collection of garbage.
-bool has_retired_enough(LockedShard& shard) { return shard.shard().retired.size() >= RetiredCells::kMost / 4 * 3; }
+bool has_retired_enough(LockedShard& shard) {
+  return shard.shard().retired.size() >= RetiredCells::kMost / 4 * 3;
+}
 
 // Locks only where there is something to remove.
 template <class IsVictim>
