@@ -117,6 +117,7 @@ bool PageMap::take_page(std::uint32_t page, const PageUse& use) {
 
 // From the first on: the rest of a run that is given back by who dies has no head.
 void PageMap::give_back(std::uint32_t page, std::uint32_t count) {
+  count = std::min(count, this->count() - page);
   for (std::uint32_t i = 0; i < count; ++i) {
     owners_[page + i].word.store(0, std::memory_order_release);
   }

@@ -43,7 +43,8 @@ void Store::cancel(const Reservation& reservation) {
 
 bool Store::try_cancel(const Reservation& reservation) {
   const auto place = mapping_.pages.place_of(reservation.units);
-  const std::uint8_t index = place ? mapping_.pages.use_of(place->page).shard : 0;
+  std::uint32_t index = place ? mapping_.pages.use_of(place->page).shard : 0;
+  if (index >= mapping_.shards.size()) index = 0;  // of a page that was written over
   LockedShard shard(mapping_, index);
   if (!shard) return false;
   shard.free(reservation.units);

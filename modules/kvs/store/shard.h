@@ -6,6 +6,7 @@
 // has retired) is derived and made anew when a holder has died.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -33,7 +34,7 @@ class RetiredCells {
   static constexpr std::uint32_t kMost = 512;
 
   // Without the lock a hint.
-  [[nodiscard]] std::uint32_t size() const { return load(end_) - load(begin_); }
+  [[nodiscard]] std::uint32_t size() const { return std::min(load(end_) - load(begin_), kMost); }
   [[nodiscard]] bool is_full() const { return size() == kMost; }
   [[nodiscard]] const RetiredCell& front() const { return (*this)[0]; }
   [[nodiscard]] const RetiredCell& operator[](std::uint32_t i) const {
