@@ -1,8 +1,8 @@
 // How a longest-prefix search, which is many reads, knows that it saw one moment. Each shard counts
-// the changes of *which keys there are* (creates and deletes, not overwrites): how many have begun,
-// and how many have ended. Both counts are one word, for there is at most one change at a time in a
-// shard: odd while one is under way. A writer that dies in between leaves it odd, and whoever
-// repairs the shard ends the change for it.
+// the changes of *which keys there are* (creates, deletes and what changes the time at which a key
+// goes, but not other overwrites): how many have begun, and how many have ended. Both counts are
+// one word, for there is at most one change at a time in a shard: odd while one is under way. A
+// writer that dies in between leaves it odd, and whoever repairs the shard ends the change for it.
 //
 // A search that has read every counter at rest, and finds at its end that none has begun since, has
 // seen the keys as they were from its last first look on: any slot word that a later change had

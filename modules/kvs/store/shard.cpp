@@ -92,11 +92,17 @@ bool LockedShard::has_waste(const Mapping& mapping, std::uint32_t shard) {
          mapping.globals.abandoned[shard].load(std::memory_order_relaxed) != 0;
 }
 
-// A key that was there, but whose time is over, is a new one for who searches prefixes: whether
-// there is such a key changes.
+// Whether there is such a key changes also where a record's time is over, or not yet over, that the
+// old one's was not, or was: for anybody, and clocks that are set once for a batch differ. What
+// both records leave a minute to, is there before and after on each of them; a batch that lasts
+// longer is that of a process which is not well.
 bool LockedShard::publish(const Found& found, std::uint64_t hash, Units units,
                           std::uint64_t now_ms) {
-  const bool is_there = found.record != nullptr && !found.record->is_expired(now_ms);
+  constexpr std::uint64_t kClocksDiffer = 60'000;  // at most, in milliseconds
+  const auto stays = [now_ms](const Record* record) {
+    return record != nullptr && !record->is_expired(now_ms + kClocksDiffer);
+  };
+  const bool is_there = stays(found.record) && stays(record_at(mapping_.memory, units));
   std::atomic<SlotWord>* slot = found.record != nullptr ? found.slot : free_slot(hash);
   if (slot == nullptr) return false;
   ChangeCounter& change = mapping_.changes[index_];

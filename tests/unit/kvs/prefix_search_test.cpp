@@ -190,7 +190,10 @@ struct Scripted {
   [[nodiscard]] Found find(std::uint64_t hash, std::string_view key) const {
     (*before_find)(key);
     Mapping& mapping = store->mapping();
-    return find_in_chain(mapping.memory, &mapping.bucket_of(hash), hash, key);
+    Found found = find_in_chain(mapping.memory, &mapping.bucket_of(hash), hash, key);
+    if (found.record != nullptr && found.record->is_expired(store->now_ms()))
+      found.record = nullptr;
+    return found;
   }
   void prefetch(std::uint64_t) const {}
 };
@@ -302,6 +305,39 @@ TEST_F(KvsPrefixSchedule, AnswersWhileWritersAreStoppedAtAnyPoint) {
   EXPECT_EQ(search().match.length, 4U);
   publish_delete();
   EXPECT_EQ(search().match.length, 4U);
+}
+
+// With /a and /a/b stored, of which /a/b is about to expire: for who searches it has, for who then
+// touches it, and has taken the time earlier, it has not. Then /a is given a time that is over.
+TEST_F(KvsPrefixSchedule, IsNotDeceivedByTimesThatChange) {
+  publish_create();
+  ASSERT_EQ(store_->touch("/a/b", 1000).answer, Answer::kOk);
+  const auto writer = store_.attach();
+  writer->set_now(999);
+  store_->set_now(1000);
+  before_find_ = [&](std::string_view key) {
+    if (key != "/a" || looks_++ > 0) return;
+    ASSERT_EQ(writer->touch("/a/b", 5000).answer, Answer::kOk);
+    ASSERT_EQ(writer->touch("/a", 1000).answer, Answer::kOk);
+  };
+
+  const auto found = search();
+
+  ASSERT_EQ(found.end, SearchEnd::kDone);
+  EXPECT_EQ(found.match.length, std::string_view("/a/b").size());
+}
+
+TEST_F(KvsPrefixSchedule, CountsNoChangeOfAKeyThatStays) {
+  const auto begun = [this] {
+    return ChangeCounter::begun(change_of("/a").load(std::memory_order_relaxed));
+  };
+  const std::uint64_t before = begun();
+  (void)store_->write({.key = "/a", .value = "other"});
+  (void)store_->touch("/a", 3'600'000);
+  (void)store_->touch("/a", 7'200'000);
+  EXPECT_EQ(begun(), before);
+  (void)store_->touch("/a", 1000);
+  EXPECT_EQ(begun(), before + 1);
 }
 
 TEST_F(KvsPrefixSchedule, GivesUpWhenKeysChangeAllTheTime) {
