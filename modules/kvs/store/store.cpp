@@ -20,6 +20,14 @@ void touch_all(std::span<std::byte> memory) {
   }
 }
 
+// No key is longer. But where a segment is cut, its part is none.
+std::string_view searchable(std::string_view path, Match match) {
+  if (path.size() <= kLongestKey) return path;
+  const bool is_cut = match == Match::kSegment && path[kLongestKey] != '/';
+  path = path.substr(0, kLongestKey);
+  return is_cut ? path.substr(0, path.rfind('/') + 1) : path;
+}
+
 // Zeroes are right for everything else.
 bool initialise(Mapping& mapping) {
   mapping.globals.epoch.store(1, std::memory_order_relaxed);  // 0: not reading
@@ -116,7 +124,7 @@ std::optional<Item> Store::get(std::string_view key) {
 
 Store::Longest Store::longest_prefix(std::string_view path, Match match) {
   begin_reading();
-  if (path.size() > kLongestKey) path = path.substr(0, kLongestKey);
+  path = searchable(path, match);
   const SearchResult result = search_.find(path, match, ChangeWatch(mapping_.changes));
   if (result.end == SearchEnd::kUnsettled) return {Answer::kBusy, {}};
   if (result.end == SearchEnd::kTooCostly) return {Answer::kTooCostly, {}};

@@ -59,6 +59,17 @@ TEST(KvsPrefixSearch, FindsTheLongestOfSegments) {
   EXPECT_EQ(longest(*store, "xy", Match::kSegment), "(not found)");
 }
 
+TEST(KvsPrefixSearch, FindsSegmentsOfPathsThatAreLongerThanAnyKey) {
+  const TestStore store;
+  const std::string key = "/d/" + std::string(kLongestKey - 3, 'x');
+  store_all(*store, {key, "/d"});
+
+  EXPECT_EQ(longest(*store, key + "/y", Match::kSegment), key);
+  EXPECT_EQ(longest(*store, key + "y", Match::kByte), key);
+  EXPECT_EQ(longest(*store, key + "y", Match::kSegment), "/d");
+  EXPECT_EQ(longest(*store, std::string(70'000, 'x'), Match::kSegment), "(not found)");
+}
+
 TEST(KvsPrefixSearch, FindsTailsOfEveryLength) {
   for (const std::size_t length : {1U, 50U, 51U, 52U, 53U, 63U, 64U, 127U, 128U, 2000U, 65000U}) {
     const TestStore store;
