@@ -13,8 +13,12 @@ void raise_to(std::atomic<std::uint32_t>& word, std::uint32_t value) {
 
 }  // namespace
 
+// Somebody may just be looking whether the holder of the last free one has died: it is his for an
+// instant then.
 ReaderSlot* Readers::join() {
-  for (ReaderSlot& slot : slots_) {
+  constexpr std::size_t kTries = 3;
+  for (std::size_t i = 0; i < kTries * slots_.size(); ++i) {
+    ReaderSlot& slot = slots_[i % slots_.size()];
     if (!take_if_free(slot)) continue;
     raise_to(globals_.readers_used, static_cast<std::uint32_t>(&slot - slots_.data()) + 1);
     return &slot;

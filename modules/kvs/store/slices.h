@@ -41,8 +41,10 @@ Slice remove_prefix(Store& store, std::string_view prefix, std::uint64_t cursor,
 // Removes what has expired: nobody sees it any more, but it takes room.
 Slice remove_expired(Store& store, std::uint64_t cursor, const SliceLimits& limits);
 
-// For one process at a time, now and then, by shard: repairs a shard whose holder has died, though
-// nobody writes to it, and reclaims what waits there. False: busy.
+// By shard: repairs one whose holder has died, though nobody writes to it, and reclaims what waits
+// there. False: busy. Somebody must call it for each shard every few seconds, in a batch of its own
+// (after end_batch()): a worker by its timer, any number of them. Without it nothing breaks, but
+// what was overwritten, or held by who died, stays in use until somebody writes to that shard.
 bool tend(Store& store, std::uint32_t shard);
 
 }  // namespace kvs
