@@ -39,37 +39,43 @@ struct alignas(64) Bucket {
 };
 static_assert(sizeof(Bucket) == 64);
 
-// Calls visit(slot, word) for the occupied slots of a chain, in order, until it answers true.
+// Calls visit(slot, word) for the occupied slots of a chain, in order, until it answers true. How
+// many buckets it has looked at.
 template <class Visit>
-void visit_chain(const Memory& memory, Bucket* bucket, Visit visit) {
-  for (std::size_t length = 0; bucket != nullptr && length < kLongestChain; ++length) {
+std::size_t visit_chain(const Memory& memory, Bucket* bucket, Visit visit) {
+  std::size_t length = 0;
+  while (bucket != nullptr && length < kLongestChain) {
+    ++length;
     for (auto& slot : bucket->slots) {
       // With the release that publishes a record (Shard::publish).
       const SlotWord word = slot.load(std::memory_order_acquire);
-      if (word != kFreeSlot && visit(slot, word)) return;
+      if (word != kFreeSlot && visit(slot, word)) return length;
     }
     // With the release that appends a bucket (Shard::append_bucket).
     const Units next = bucket->next.load(std::memory_order_acquire);
     bucket = reinterpret_cast<Bucket*>(memory.at(next, sizeof(Bucket)));
   }
+  return length;
 }
 
 struct Found {
   std::atomic<SlotWord>* slot = nullptr;
   SlotWord word = kFreeSlot;
   Record* record = nullptr;  // null: not there
+  std::size_t buckets = 0;   // that were looked at
 };
 
 inline Found find_in_chain(const Memory& memory, Bucket* bucket, std::uint64_t hash,
                            std::string_view key) {
   Found found;
-  visit_chain(memory, bucket, [&](std::atomic<SlotWord>& slot, SlotWord word) {
+  const auto is_it = [&](std::atomic<SlotWord>& slot, SlotWord word) {
     if (!has_tag_of(word, hash)) return false;
     Record* record = record_at(memory, units_of(word));
     if (record == nullptr || record->key() != key) return false;
     found = Found{&slot, word, record};
     return true;
-  });
+  };
+  found.buckets = visit_chain(memory, bucket, is_it);
   return found;
 }
 

@@ -26,10 +26,11 @@ void clear_from(Bitmap& bitmap, std::uint32_t first) {
   bitmap[first / 64] &= (std::uint64_t{1} << first % 64) - 1;
   std::fill(bitmap.begin() + first / 64 + 1, bitmap.end(), 0);
 }
-// There is one, says the caller.
+// As many as the bitmap has: there is none.
 std::uint32_t first_clear(const Bitmap& bitmap) {
   const auto word =
       std::find_if(bitmap.begin(), bitmap.end(), [](auto bits) { return ~bits != 0; });
+  if (word == bitmap.end()) return kCellsPerPage;
   return static_cast<std::uint32_t>((word - bitmap.begin()) * 64 + std::countr_one(*word));
 }
 
@@ -44,19 +45,24 @@ Units Cells::allocate(std::size_t bytes) {
   return has_room(size_class) || add_page(size_class) ? allocate_in(size_class) : 0;
 }
 
-Units Cells::allocate_larger(std::size_t bytes) {
+Units Cells::allocate_larger(std::size_t bytes, std::size_t alignment) {
   for (std::uint8_t larger = size_class_of(bytes); larger < kSizeClasses; ++larger) {
-    if (has_room(larger)) return allocate_in(larger);
+    if (has_room(larger) && kCellBytes[larger] % alignment == 0) return allocate_in(larger);
   }
   return 0;
 }
 
 Units Cells::allocate_in(std::uint8_t size_class) {
   const std::uint32_t page = with_room_[size_class] - 1;
-  PageInfo& info = pages_.info(page);
-  const std::uint32_t cell = first_clear(info.used);
-  set(info.used, cell);
-  if (++info.used_cells == cells_per_page(size_class)) unlink(page, size_class);
+  PageInfo* info = page_in_list(with_room_[size_class]);
+  const std::uint32_t cell = info != nullptr ? first_clear(info->used) : kCellsPerPage;
+  const PageUse mine{.kind = PageKind::kCells, .shard = shard_, .size_class = size_class};
+  if (cell >= cells_per_page(size_class) || pages_.use_of(page) != mine) {
+    with_room_[size_class] = 0;  // no list of this shard's
+    return 0;
+  }
+  set(info->used, cell);
+  if (++info->used_cells == cells_per_page(size_class)) unlink(page, size_class);
   return pages_.units_of(page, std::size_t{cell} * kCellBytes[size_class]);
 }
 
@@ -96,7 +102,7 @@ std::optional<Cells::Cell> Cells::cell_at(Units units) const {
   if (use.kind == PageKind::kRun) {
     return place->byte == 0 ? std::optional(Cell{place->page, 0}) : std::nullopt;
   }
-  if (use.size_class >= kSizeClasses || place->byte % kCellBytes[use.size_class] != 0) {
+  if (!has_cells(use) || place->byte % kCellBytes[use.size_class] != 0) {
     return std::nullopt;
   }
   return Cell{place->page, place->byte / kCellBytes[use.size_class]};
@@ -125,12 +131,18 @@ bool Cells::is_page_of(std::uint32_t page, std::uint8_t size_class) const {
 
 std::uint32_t Cells::room(std::uint8_t size_class, std::uint32_t most) const {
   std::uint32_t room = 0;
-  for (std::uint32_t next = with_room_[size_class]; next != 0 && room < most;) {
-    const PageInfo& info = pages_.info(next - 1);
-    room += cells_per_page(size_class) - info.used_cells;
-    next = info.next;
+  const PageInfo* info = page_in_list(with_room_[size_class]);
+  for (std::uint32_t pages = 0; info != nullptr && room < most && pages < most; ++pages) {
+    room += cells_per_page(size_class) - info->used_cells;
+    info = page_in_list(info->next);
   }
   return room;
+}
+
+std::uint32_t Cells::count_used(std::uint32_t page) const {
+  const PageUse use = pages_.use_of(page);
+  if (!is_mine(use) || use.kind == PageKind::kRunTail) return 0;
+  return use.kind == PageKind::kRun ? 1 : pages_.info(page).used_cells;
 }
 
 void Cells::clear_marks() {
@@ -180,7 +192,7 @@ void Cells::rebuild_lists() {
   with_room_.fill(0);
   for (std::uint32_t page = 0; page < pages_.count(); ++page) {
     const PageUse use = pages_.use_of(page);
-    if (!is_mine(use) || use.kind != PageKind::kCells || use.size_class >= kSizeClasses) continue;
+    if (!is_mine(use) || !has_cells(use)) continue;
     PageInfo& info = pages_.info(page);
     clear_from(info.used, cells_per_page(use.size_class));
     info.used_cells = count(info.used);
@@ -196,15 +208,15 @@ void Cells::link(std::uint32_t page, std::uint8_t size_class) {
   PageInfo& info = pages_.info(page);
   info.previous = 0;
   info.next = with_room_[size_class];
-  if (info.next != 0) pages_.info(info.next - 1).previous = page + 1;
+  if (PageInfo* next = page_in_list(info.next)) next->previous = page + 1;
   with_room_[size_class] = page + 1;
 }
 
 void Cells::unlink(std::uint32_t page, std::uint8_t size_class) {
   const PageInfo& info = pages_.info(page);
-  if (info.next != 0) pages_.info(info.next - 1).previous = info.previous;
-  if (info.previous != 0) {
-    pages_.info(info.previous - 1).next = info.next;
+  if (PageInfo* next = page_in_list(info.next)) next->previous = info.previous;
+  if (PageInfo* previous = page_in_list(info.previous)) {
+    previous->next = info.next;
   } else {
     with_room_[size_class] = info.next;
   }

@@ -3,6 +3,9 @@
 // last cell is freed goes back to all shards and sizes at once, so memory that is free anywhere can
 // become anything.
 //
+// What it finds in memory it does not trust: numbers of pages and cells that cannot be lead
+// nowhere. So a store that somebody has written over loses items, and no process.
+//
 // All of it under the shard's lock. It knows nothing of readers: what it is told to free is free.
 #pragma once
 
@@ -24,7 +27,7 @@ class Cells {
   // Room for so many bytes; 0: there is none.
   [[nodiscard]] Units allocate(std::size_t bytes);
   // The same in a cell of a larger size: when there is none otherwise.
-  [[nodiscard]] Units allocate_larger(std::size_t bytes);
+  [[nodiscard]] Units allocate_larger(std::size_t bytes, std::size_t alignment = kUnitBytes);
   void free(Units units);
   // The size of the cell there; kRunClass for a run.
   [[nodiscard]] std::uint8_t size_class_at(Units units) const;
@@ -32,6 +35,8 @@ class Cells {
 
   // For an eviction. A page of that size, with room or not; kRunClass: that begins a run.
   [[nodiscard]] bool is_page_of(std::uint32_t page, std::uint8_t size_class) const;
+  // How many cells of a page are in use, or the run that begins there; 0 for a page of others.
+  [[nodiscard]] std::uint32_t count_used(std::uint32_t page) const;
   // How many cells of a size are free in this shard's pages; counts up to so many.
   [[nodiscard]] std::uint32_t room(std::uint8_t size_class, std::uint32_t most) const;
   // Calls visit(units) for each cell in use, or the run, that begins in a page of this shard. It
@@ -64,10 +69,17 @@ class Cells {
   [[nodiscard]] std::optional<Cell> cell_at(Units units) const;
   void free_cell(const Cell& cell, std::uint8_t size_class);
   std::uint64_t free_unmarked_cells(std::uint32_t page);
+  // The page that a list goes on with; null: none.
+  [[nodiscard]] PageInfo* page_in_list(std::uint32_t link) const {
+    return link != 0 && link <= pages_.count() ? &pages_.info(link - 1) : nullptr;
+  }
   void link(std::uint32_t page, std::uint8_t size_class);
   void unlink(std::uint32_t page, std::uint8_t size_class);
   [[nodiscard]] bool is_mine(const PageUse& use) const {
     return use.kind != PageKind::kFree && use.shard == shard_;
+  }
+  static bool has_cells(const PageUse& use) {
+    return use.kind == PageKind::kCells && use.size_class < kSizeClasses;
   }
 
   PageMap& pages_;
@@ -80,7 +92,7 @@ void Cells::visit_used(std::uint32_t page, Visit visit) const {
   const PageUse use = pages_.use_of(page);
   if (!is_mine(use)) return;
   if (use.kind == PageKind::kRun) visit(pages_.units_of(page, 0));
-  if (use.kind != PageKind::kCells) return;
+  if (!has_cells(use)) return;
   const auto used = pages_.info(page).used;
   for (std::uint32_t cell = 0; cell < cells_per_page(use.size_class); ++cell) {
     if ((used[cell / 64] >> cell % 64 & 1) == 0) continue;

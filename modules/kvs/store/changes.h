@@ -1,8 +1,8 @@
 // How a longest-prefix search, which is many reads, knows that it saw one moment. Each shard counts
-// the changes of *which keys there are* (creates and deletes, not overwrites): how many have begun,
-// and how many have ended. Both counts are one word, for there is at most one change at a time in a
-// shard: odd while one is under way. A writer that dies in between leaves it odd, and whoever
-// repairs the shard ends the change for it.
+// the changes of *which keys there are* (creates, deletes and what changes the time at which a key
+// goes, but not other overwrites): how many have begun, and how many have ended. Both counts are
+// one word, for there is at most one change at a time in a shard: odd while one is under way. A
+// writer that dies in between leaves it odd, and whoever repairs the shard ends the change for it.
 //
 // A search that has read every counter at rest, and finds at its end that none has begun since, has
 // seen the keys as they were from its last first look on: any slot word that a later change had
@@ -22,8 +22,9 @@ namespace kvs {
 class ChangeCounter {
  public:
   // Under the shard's lock. The publishing store comes between the two, and is itself a release:
-  // it carries the beginning to whoever reads what it published.
-  void begin() { word_.store(own() + 1, std::memory_order_relaxed); }
+  // it carries the beginning to whoever reads what it published. Release here: who sees this change
+  // under way must see what the one before it published.
+  void begin() { word_.store(own() + 1, std::memory_order_release); }
   // Release: who reads the count at rest, reads what was published before.
   void end() { word_.store(own() + 1, std::memory_order_release); }
   // Of a writer that died.

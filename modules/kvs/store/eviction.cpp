@@ -5,19 +5,20 @@
 namespace kvs {
 namespace {
 
-constexpr std::uint32_t kMostItemsEvicted = 16;  // at a time
+constexpr std::uint32_t kMostItemsEvicted = 16;   // at a time
+constexpr std::uint32_t kMostItemsOfAPage = 128;  // the same, when a page is to become empty
 constexpr std::uint32_t kMostWaiting = 64;  // to evict more while readers stand still helps nobody
-constexpr std::uint32_t kMostPagesSeen = 64;  // whose cells are looked at, at a time
+constexpr std::uint32_t kMostPagesSeen = 64;        // whose cells are looked at, at a time
+constexpr std::uint32_t kMostPagesPassed = 16'384;  // a gigabyte; the next time it goes on there
 
 }  // namespace
 
-void Clock::make_room(std::size_t bytes) {
-  if (shard_.shard().retired.size() >= kMostWaiting) return;
+bool Clock::make_room(std::size_t bytes) {
+  if (shard_.shard().retired.size() >= kMostWaiting) return false;
   const std::uint8_t size_class = size_class_of(bytes);
   // Twice around at most: the first time spares what was read.
-  if (evict_cold(size_class) == 0 && evict_cold(size_class) == 0 && size_class != kRunClass) {
-    evict_page();
-  }
+  if (evict_cold(size_class) > 0 || evict_cold(size_class) > 0) return false;
+  return size_class != kRunClass && evict_page() >= kMostItemsOfAPage;
 }
 
 // What has retired counts as room: it comes back.
@@ -35,7 +36,8 @@ std::uint32_t Clock::evict_cold(std::uint8_t size_class) {
   std::uint32_t& hand = shard_.shard().clock_page;
   std::uint32_t evicted = 0;
   std::uint32_t looked_at = 0;
-  for (std::uint32_t i = 0; i < pages.count() && looked_at < kMostPagesSeen; ++i) {
+  const std::uint32_t most = std::min(pages.count(), kMostPagesPassed);
+  for (std::uint32_t i = 0; i < most && looked_at < kMostPagesSeen; ++i) {
     if (evicted >= kMostItemsEvicted) break;
     hand = (hand + 1) % pages.count();
     if (!shard_.cells().is_page_of(hand, size_class)) continue;
@@ -45,15 +47,36 @@ std::uint32_t Clock::evict_cold(std::uint8_t size_class) {
   return evicted;
 }
 
+// What is in a page may be no item: then the next one with items will do, until it is empty.
 std::uint32_t Clock::evict_page() {
   const PageMap& pages = shard_.mapping().pages;
   std::uint32_t& hand = shard_.shard().clock_page;
-  for (std::uint32_t i = 0; i < pages.count(); ++i) {
-    hand = (hand + 1) % pages.count();
-    const std::uint32_t evicted = evict_from(hand, false, kCellsPerPage);
-    if (evicted > 0) return evicted;
+  std::uint32_t evicted = evict_from(emptiest_page(), false, kMostItemsOfAPage);
+  const std::uint32_t most = std::min(pages.count(), kMostPagesPassed);
+  for (std::uint32_t i = 0; i < most && evicted == 0; ++i) {
+    const std::uint32_t page = (hand + 1) % pages.count();
+    evicted = evict_from(page, false, kMostItemsOfAPage);
+    if (evicted < kMostItemsOfAPage) hand = page;
   }
-  return 0;
+  return evicted;
+}
+
+// Of the next ones of this shard; any page if there is none.
+std::uint32_t Clock::emptiest_page() {
+  const PageMap& pages = shard_.mapping().pages;
+  std::uint32_t emptiest = 0;
+  std::uint32_t fewest = ~std::uint32_t{0};
+  std::uint32_t looked_at = 0;
+  const std::uint32_t most = std::min(pages.count(), kMostPagesPassed);
+  for (std::uint32_t i = 1; i <= most && looked_at < kMostPagesSeen; ++i) {
+    const std::uint32_t page = (shard_.shard().clock_page + i) % pages.count();
+    const std::uint32_t used = shard_.cells().count_used(page);
+    if (used == 0) continue;
+    ++looked_at;
+    if (used < fewest) emptiest = page;
+    fewest = std::min(fewest, used);
+  }
+  return emptiest;
 }
 
 std::uint32_t Clock::evict_from(std::uint32_t page, bool spares_used, std::uint32_t most) {
@@ -68,7 +91,7 @@ std::uint32_t Clock::evict_from(std::uint32_t page, bool spares_used, std::uint3
 // says that it is an item.
 bool Clock::evict(Units units, bool spares_used) {
   Record* record = record_at(shard_.mapping().memory, units);
-  if (record == nullptr || record->key_bytes == 0) return false;
+  if (record == nullptr || record->key_bytes == 0 || record->key() == key_) return false;
   const Found found = shard_.find(hash_.of(record->key()), record->key());
   if (found.record != record) return false;
   if (spares_used && record->accesses.exchange(0, std::memory_order_relaxed) != 0) return false;

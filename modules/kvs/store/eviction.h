@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "modules/kvs/store/hash.h"
 #include "modules/kvs/store/shard.h"
@@ -16,11 +17,14 @@ namespace kvs {
 
 class Clock {
  public:
-  Clock(LockedShard& shard, const RollingHash& hash) : shard_(shard), hash_(hash) {}
+  // The item of the key for which room is made stays: the write may be refused after all.
+  Clock(LockedShard& shard, const RollingHash& hash, std::string_view key)
+      : shard_(shard), hash_(hash), key_(key) {}
 
-  // Evicts what would make room for so many bytes: some items of that size, or a whole page of
+  // Evicts what would make room for so many bytes: some items of that size, or those of a page of
   // others if the shard has none. What takes several pages in a row makes room among its like only.
-  void make_room(std::size_t bytes);
+  // True: a page has been begun, and has more items than may go at a time.
+  bool make_room(std::size_t bytes);
   // The same ahead of need, when there is little room left.
   void make_room_ahead(std::size_t bytes);
 
@@ -28,11 +32,13 @@ class Clock {
   // Both: how many items.
   std::uint32_t evict_cold(std::uint8_t size_class);
   std::uint32_t evict_page();
+  [[nodiscard]] std::uint32_t emptiest_page();
   std::uint32_t evict_from(std::uint32_t page, bool spares_used, std::uint32_t most);
   bool evict(Units units, bool spares_used);
 
   LockedShard& shard_;
   const RollingHash& hash_;
+  std::string_view key_;
 };
 
 }  // namespace kvs

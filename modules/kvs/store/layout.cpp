@@ -21,7 +21,7 @@ namespace kvs {
 namespace {
 
 constexpr std::array<char, 8> kMagic{'d', 'r', 'v', 'k', 'v', 's', '\r', '\n'};
-constexpr std::uint32_t kLayoutVersion = 1;
+constexpr std::uint32_t kLayoutVersion = 2;
 constexpr std::uint64_t kFeatures = 0;  // each changes what older programs may not touch
 constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::uint32_t kMostBuckets = std::uint32_t{1} << 30;
@@ -34,9 +34,11 @@ struct Header {
   std::uint64_t features = kFeatures;
   std::array<char, 16> library{};
   std::uint64_t memory_bytes = 0;
-  std::uint64_t shard_bytes = sizeof(Shard);
   Counts counts;
-  std::uint32_t padding = 0;
+  // Of what lies there: a program in which one has changed, but not the version, refuses, too.
+  std::array<std::uint32_t, 7> sizes{sizeof(Globals), sizeof(ReaderSlot),  sizeof(Shard),
+                                     sizeof(Bucket),  sizeof(MarkerGroup), sizeof(PageInfo),
+                                     Record::kHead};
   HashSecret secret;
   std::uint64_t checksum = 0;  // of all before it
 };
@@ -172,7 +174,7 @@ Attached read_header(std::span<const std::byte> memory, Plan& plan) {
     return Attached::kOtherLibrary;
   }
   const bool is_ours = header.checksum == checksum(header) && in_range(header.counts) &&
-                       header.shard_bytes == sizeof(Shard) && header.memory_bytes == memory.size();
+                       header.sizes == Header{}.sizes && header.memory_bytes == memory.size();
   if (!is_ours || layout_of(header.counts).end > memory.size()) return Attached::kDamaged;
   plan = Plan{layout_of(header.counts), header.secret};
   return Attached::kAttached;

@@ -18,38 +18,74 @@ PageUse unpack(std::uint64_t word) {
           .run_pages = static_cast<std::uint32_t>(word >> 32)};
 }
 
+// A hint: how often pages were given back 32 | how many are not free 32.
+std::uint32_t taken_in(std::uint64_t hint) { return static_cast<std::uint32_t>(hint); }
+std::uint64_t given_back_in(std::uint64_t hint) { return hint >> 32; }
+
+// Whoever has given back a page meanwhile, or has looked further, knows better. Relaxed: it says
+// nothing of what it has read.
+void raise(std::atomic<std::uint64_t>& word, std::uint64_t hint, std::uint32_t taken) {
+  if (taken == taken_in(hint)) return;
+  const std::uint64_t raised = given_back_in(hint) << 32 | taken;
+  word.compare_exchange_strong(hint, raised, std::memory_order_relaxed);
+}
+
+// Release: who looks from there on, sees the page free.
+void lower(std::atomic<std::uint64_t>& word, std::uint32_t taken) {
+  std::uint64_t hint = word.load(std::memory_order_relaxed);
+  const auto lowered = [&] {
+    return (given_back_in(hint) + 1) << 32 | std::min(taken_in(hint), taken);
+  };
+  while (!word.compare_exchange_weak(hint, lowered(), std::memory_order_release,
+                                     std::memory_order_relaxed)) {
+  }
+}
+
 }  // namespace
 
 std::optional<std::uint32_t> PageMap::take(const PageUse& use) {
-  const std::uint64_t given_back = counters_.given_back.load(std::memory_order_acquire);
-  if (given_back == none_free_at_) return std::nullopt;
-  for (std::uint32_t page = 0; page < count(); ++page) {
+  for (;;) {
+    const std::uint32_t page = first_free();
+    if (page == count()) return std::nullopt;
     if (take_page(page, use)) return page;
   }
-  none_free_at_ = given_back;
-  return std::nullopt;
 }
 
-bool PageMap::is_full() {
-  const std::uint64_t given_back = counters_.given_back.load(std::memory_order_acquire);
-  if (given_back == none_free_at_) return true;
-  const bool has_free = std::any_of(owners_.begin(), owners_.end(), [](const PageOwner& owner) {
-    return owner.word.load(std::memory_order_relaxed) == 0;
-  });
-  if (!has_free) none_free_at_ = given_back;
-  return !has_free;
+std::uint32_t PageMap::first_free() {
+  const std::uint64_t hint = hints_.from_bottom.load(std::memory_order_acquire);
+  std::uint32_t page = std::min(taken_in(hint), count());
+  while (page < count() && !is_free(page)) ++page;
+  raise(hints_.from_bottom, hint, page);
+  return page;
 }
 
-// Downwards: `page` is the lowest page of the run that is hoped for.
+std::uint32_t PageMap::taken_at_top() {
+  const std::uint64_t hint = hints_.from_top.load(std::memory_order_acquire);
+  std::uint32_t taken = std::min(taken_in(hint), count());
+  while (taken < count() && !is_free(count() - 1 - taken)) ++taken;
+  raise(hints_.from_top, hint, taken);
+  return taken;
+}
+
+void PageMap::tell_of(std::uint32_t first, std::uint32_t last) {
+  lower(hints_.from_bottom, first);
+  lower(hints_.from_top, count() - 1 - last);
+}
+
+// Downwards: `page` is the lowest page of the run that is hoped for. As long as no page is given
+// back, what was not found is not there.
 std::optional<std::uint32_t> PageMap::take_run(std::uint8_t shard, std::uint32_t pages) {
+  const std::uint64_t given_back = given_back_in(hints_.from_top.load(std::memory_order_acquire));
+  if (given_back == no_run_at_ && pages >= no_run_of_) return std::nullopt;
   std::uint32_t free_pages = 0;
-  for (std::uint32_t page = count(); page-- > 0;) {
-    const bool is_free = owners_[page].word.load(std::memory_order_relaxed) == 0;
-    free_pages = is_free ? free_pages + 1 : 0;
+  for (std::uint32_t page = count() - taken_at_top(); page-- > 0;) {
+    free_pages = is_free(page) ? free_pages + 1 : 0;
     if (free_pages < pages) continue;
     if (take_run_at(page, pages, shard)) return page;
     free_pages = 0;
   }
+  no_run_at_ = given_back;
+  no_run_of_ = pages;
   return std::nullopt;
 }
 
@@ -81,10 +117,11 @@ bool PageMap::take_page(std::uint32_t page, const PageUse& use) {
 
 // From the first on: the rest of a run that is given back by who dies has no head.
 void PageMap::give_back(std::uint32_t page, std::uint32_t count) {
+  count = std::min(count, this->count() - page);
   for (std::uint32_t i = 0; i < count; ++i) {
     owners_[page + i].word.store(0, std::memory_order_release);
   }
-  if (count > 0) counters_.given_back.fetch_add(1, std::memory_order_release);
+  if (count > 0) tell_of(page, page + count - 1);
 }
 
 PageUse PageMap::use_of(std::uint32_t page) const {

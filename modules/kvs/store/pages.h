@@ -43,27 +43,29 @@ struct PageInfo {
   std::array<std::uint64_t, kCellsPerPage / 64> marked;  // during a collection of garbage
 };
 
-// How many pages were given back so far. Who has found none free need not look again before it
-// changes.
-struct PageCounters {
-  std::atomic<std::uint64_t> given_back;
+// Where to begin to look. Each word counts how often pages were given back (upper half) and says
+// that below so many pages from one end none is free (lower half). Who has looked further says so
+// if nobody has given back a page meanwhile. Derived: a repair sets them to zero.
+struct PageHints {
+  std::atomic<std::uint64_t> from_bottom;
+  std::atomic<std::uint64_t> from_top;
 };
 
 class PageMap {
  public:
-  PageMap(std::span<PageOwner> owners, std::span<PageInfo> infos, PageCounters& counters,
+  PageMap(std::span<PageOwner> owners, std::span<PageInfo> infos, PageHints& hints,
           std::uint64_t first_page_byte)
-      : owners_(owners), infos_(infos), counters_(counters), first_page_byte_(first_page_byte) {}
+      : owners_(owners), infos_(infos), hints_(hints), first_page_byte_(first_page_byte) {}
 
   // The rest under the lock of use.shard. Single pages are taken from the bottom and runs from the
   // top, so that the space between stays whole for long.
   [[nodiscard]] std::optional<std::uint32_t> take(const PageUse& use);
   [[nodiscard]] std::optional<std::uint32_t> take_run(std::uint8_t shard, std::uint32_t pages);
   void give_back(std::uint32_t page, std::uint32_t count);
-  // No page is free. Looks only when one was given back since it last was so.
-  [[nodiscard]] bool is_full();
-  // Has everybody look again: of a repair, for one who died between freeing and counting.
-  void forget_failures() { counters_.given_back.fetch_add(1, std::memory_order_relaxed); }
+  [[nodiscard]] bool is_full() { return first_free() == count(); }
+  // Has everybody look at all pages again: of a repair, for one who died between freeing a page and
+  // telling.
+  void forget_failures() { tell_of(0, count() - 1); }
 
   [[nodiscard]] PageUse use_of(std::uint32_t page) const;
   [[nodiscard]] PageInfo& info(std::uint32_t page) const { return infos_[page]; }
@@ -80,14 +82,25 @@ class PageMap {
   [[nodiscard]] std::optional<Place> place_of(Units units) const;
 
  private:
+  // From the bottom; count(): none.
+  std::uint32_t first_free();
+  // How many at the top are not free.
+  std::uint32_t taken_at_top();
+  [[nodiscard]] bool is_free(std::uint32_t page) const {
+    return owners_[page].word.load(std::memory_order_relaxed) == 0;
+  }
+  // These were given back.
+  void tell_of(std::uint32_t first, std::uint32_t last);
   bool take_page(std::uint32_t page, const PageUse& use);
   bool take_run_at(std::uint32_t first, std::uint32_t pages, std::uint8_t shard);
 
   std::span<PageOwner> owners_;
   std::span<PageInfo> infos_;
-  PageCounters& counters_;
+  PageHints& hints_;
   std::uint64_t first_page_byte_;
-  std::uint64_t none_free_at_ = ~std::uint64_t{0};  // of given_back
+  // A run of so many pages was not found, as of a hint.
+  std::uint32_t no_run_of_ = ~std::uint32_t{0};
+  std::uint64_t no_run_at_ = 0;
 };
 
 }  // namespace kvs

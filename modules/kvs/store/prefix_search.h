@@ -8,12 +8,13 @@
 // passes saw was so between them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "modules/kvs/store/bucket.h"
 #include "modules/kvs/store/changes.h"
 #include "modules/kvs/store/hash.h"
 #include "modules/kvs/store/markers.h"
@@ -31,28 +32,49 @@ struct PrefixMatch {
   Record* record = nullptr;  // null: none
 };
 
+enum class SearchEnd {
+  kDone,
+  kUnsettled,  // others changed the keys all the time; another search may do
+  kTooCostly,  // the budget was spent by one pass; another search would do no better
+};
+
+struct SearchResult {
+  SearchEnd end = SearchEnd::kDone;
+  PrefixMatch match;  // of kDone
+};
+
 // Look: how a search sees the store.
 //   TailBits tails(hash)       of a directory
-//   Record* find(hash, key)    null: not there
+//   Found find(hash, key)      without a record: not there
 //   void prefetch(hash)        the tails of that directory will be asked for
 template <class Look>
 class PrefixSearch {
  public:
   PrefixSearch(const RollingHash& hash, Look look) : hash_(hash), look_(look) {}
 
-  // None: others changed the keys too often in the meantime. Every attempt is a whole search.
-  std::optional<PrefixMatch> find(std::string_view path, Match match, ChangeWatch watch) {
+  // What a search may look at, markers and buckets, over all its passes: under a millisecond. Two
+  // passes over any path of 2 KiB are within it, whatever is stored: each length is looked for
+  // once, and each directory's marker. Not so a path of 64 KiB, or keys that fall into one long
+  // chain.
+  static constexpr std::size_t kMostLooks = 10'000;
+
+  SearchResult find(std::string_view path, Match match, ChangeWatch watch) {
     constexpr int kMostAttempts = 100;
     prepare(path);
     for (int attempt = 0; attempt < kMostAttempts; ++attempt) {
       watch.start();
       const PrefixMatch first = pass(path, match);
-      if (watch.is_at_rest() && watch.is_unmoved()) return first;
+      if (is_spent()) return {attempt == 0 ? SearchEnd::kTooCostly : SearchEnd::kUnsettled, {}};
+      if (watch.is_at_rest() && watch.is_unmoved()) return {SearchEnd::kDone, first};
       if (watch.is_at_rest()) continue;
+      // Each longer key was absent before the first pass read what it found, and again after it;
+      // one change at most was under way for it, so it was absent at that moment, too. Of the
+      // second pass that cannot be said.
       const PrefixMatch second = pass(path, match);
-      if (first.length == second.length && watch.is_unmoved()) return second;
+      if (is_spent()) break;
+      if (first.length == second.length && watch.is_unmoved()) return {SearchEnd::kDone, first};
     }
-    return std::nullopt;
+    return {SearchEnd::kUnsettled, {}};
   }
   // Slots that were looked for; for the statistics.
   [[nodiscard]] std::uint64_t probes() const { return probes_; }
@@ -64,6 +86,7 @@ class PrefixSearch {
   };
 
   void prepare(std::string_view path) {
+    looks_left_ = kMostLooks;
     states_.resize(path.size() + 1);
     hash_.extend_each(RollingHash::kEmpty, path, states_.data());
     directories_.clear();
@@ -77,6 +100,10 @@ class PrefixSearch {
     look_.prefetch(directories_.back().hash);
   }
 
+  // What a pass says that spent the budget is nothing.
+  [[nodiscard]] bool is_spent() const { return looks_left_ == 0; }
+  void spend(std::size_t looks) { looks_left_ -= std::min(looks, looks_left_); }
+
   // `end`: where the tails of the directory must end, at the next '/'.
   PrefixMatch pass(std::string_view path, Match match) {
     std::size_t end = path.size();
@@ -84,38 +111,43 @@ class PrefixSearch {
       const std::string_view reach = path.substr(0, end);
       const PrefixMatch found =
           match == Match::kByte ? any_tail(reach, *directory) : whole_tail(reach, *directory);
-      if (found.record != nullptr) return found;
+      if (found.record != nullptr || is_spent()) return found;
       end = directory->length - 1;  // the root is the last one
     }
     return {};
   }
 
   PrefixMatch any_tail(std::string_view reach, const Directory& directory) {
-    const TailBits tails = look_.tails(directory.hash);
+    const TailBits tails = tails_of(directory);
     std::size_t most = reach.size() - directory.length;
     for (;;) {
       const std::size_t tail = tails == 0 ? kNoTail : longest_tail(tails, most);
       if (tail == kNoTail) return {};
       const PrefixMatch found = probe(reach.substr(0, directory.length + tail));
-      if (found.record != nullptr || tail == 0) return found;
+      if (found.record != nullptr || tail == 0 || is_spent()) return found;
       most = tail - 1;
     }
   }
   // The segment as a whole, or the directory itself.
   PrefixMatch whole_tail(std::string_view reach, const Directory& directory) {
-    const TailBits tails = look_.tails(directory.hash);
+    const TailBits tails = tails_of(directory);
     PrefixMatch found;
     if ((tails & tail_bit(reach.size() - directory.length)) != 0) found = probe(reach);
     if (found.record != nullptr || (tails & tail_bit(0)) == 0) return found;
     return probe(reach.substr(0, directory.length));
   }
 
+  TailBits tails_of(const Directory& directory) {
+    spend(1);
+    return look_.tails(directory.hash);
+  }
   // There is no empty key.
   PrefixMatch probe(std::string_view key) {
     if (key.empty()) return {};
     ++probes_;
-    Record* record = look_.find(hash_.finish(states_[key.size()]), key);
-    return record != nullptr ? PrefixMatch{key.size(), record} : PrefixMatch{};
+    const Found found = look_.find(hash_.finish(states_[key.size()]), key);
+    spend(found.buckets);
+    return found.record != nullptr ? PrefixMatch{key.size(), found.record} : PrefixMatch{};
   }
 
   const RollingHash& hash_;
@@ -123,6 +155,7 @@ class PrefixSearch {
   std::vector<RollingHash::State> states_{
       RollingHash::kEmpty};  // by length; kept for the next path
   std::vector<Directory> directories_;
+  std::size_t looks_left_ = 0;  // of the search that is under way
   std::uint64_t probes_ = 0;
 };
 

@@ -13,8 +13,12 @@ void raise_to(std::atomic<std::uint32_t>& word, std::uint32_t value) {
 
 }  // namespace
 
+// Somebody may just be looking whether the holder of the last free one has died: it is his for an
+// instant then.
 ReaderSlot* Readers::join() {
-  for (ReaderSlot& slot : slots_) {
+  constexpr std::size_t kTries = 3;
+  for (std::size_t i = 0; i < kTries * slots_.size(); ++i) {
+    ReaderSlot& slot = slots_[i % slots_.size()];
     if (!take_if_free(slot)) continue;
     raise_to(globals_.readers_used, static_cast<std::uint32_t>(&slot - slots_.data()) + 1);
     return &slot;
@@ -28,8 +32,9 @@ void Readers::leave(ReaderSlot& slot) {
 }
 
 void Readers::enter(ReaderSlot& slot) const {
-  // Acquire: with the increment of advance(), and so with what was unlinked before it.
-  slot.epoch.store(globals_.epoch.load(std::memory_order_acquire), std::memory_order_relaxed);
+  // Acquire: with the increment of advance(), and so with what was unlinked before it. Release: who
+  // sees this epoch, and not that the one before was left, must see what was done before that.
+  slot.epoch.store(globals_.epoch.load(std::memory_order_acquire), std::memory_order_release);
   std::atomic_thread_fence(std::memory_order_seq_cst);  // with those of the two below
 }
 
@@ -47,6 +52,15 @@ Epoch Readers::begin_safe_epoch() {
     if (epoch != kNotReading && epoch < oldest && !clear_if_dead(slot)) oldest = epoch;
   }
   return oldest;
+}
+
+bool Readers::is_oldest(const ReaderSlot& slot) const {
+  const Epoch own = slot.epoch.load(std::memory_order_relaxed);
+  const auto slots = used_slots();
+  return std::none_of(slots.begin(), slots.end(), [own](const ReaderSlot& other) {
+    const Epoch epoch = other.epoch.load(std::memory_order_relaxed);
+    return epoch != kNotReading && epoch < own;
+  });
 }
 
 const std::vector<HoldWord>& Readers::held() {
@@ -93,14 +107,23 @@ bool Readers::clear_if_dead(ReaderSlot& slot) {
   return true;
 }
 
-// Each hold is cleared when its shard knows: who dies in the middle leaves the rest to the next.
 void Readers::clear(ReaderSlot& slot) {
   exit(slot);
   for (auto& hold : slot.holds) {
-    const auto place = pages_.place_of(held_units(hold.load(std::memory_order_relaxed)));
-    if (place) abandon(pages_.use_of(place->page).shard);
-    hold.store(0, std::memory_order_release);
+    if (hold.load(std::memory_order_relaxed) != 0) let_go(hold);
   }
+}
+
+// Each hold is cleared when its shard knows: who dies in the middle leaves the rest to the next.
+// And before it knows, the hold says that it is none: a collection that takes up this word of a
+// cell sees that, and one that has begun before leaves the word to the next.
+void Readers::let_go(std::atomic<HoldWord>& hold) {
+  const HoldWord word = hold.load(std::memory_order_relaxed);
+  const auto place = pages_.place_of(held_units(word));
+  const std::uint8_t shard = place ? pages_.use_of(place->page).shard : 0;
+  hold.store(word | kLetGo, std::memory_order_release);
+  if (place) abandon(shard);
+  hold.store(0, std::memory_order_release);
 }
 
 }  // namespace kvs

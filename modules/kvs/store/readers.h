@@ -32,25 +32,30 @@ using Epoch = std::uint64_t;
 inline constexpr Epoch kNotReading = 0;
 
 // Cells that a process keeps beyond its batch: *reserved* ones, which it fills before they are
-// published, and *pinned* ones, which it sends in pieces. A word of units, and the kind.
-inline constexpr std::size_t kHoldsPerReader = 8;
+// published, and *pinned* ones, which it sends in pieces. A word of units, and the kind. Each kind
+// has its own, so that slow uploads do not keep anybody from sending.
+inline constexpr std::size_t kPinsPerReader = 16;         // the first of a slot's holds
+inline constexpr std::size_t kReservationsPerReader = 8;  // the others
+inline constexpr std::size_t kHoldsPerReader = kPinsPerReader + kReservationsPerReader;
 using HoldWord = std::uint64_t;
 inline constexpr HoldWord kReserved = HoldWord{1} << 63;
+// It is let go by who does not hold the shard's lock: no collection counts it in any more.
+inline constexpr HoldWord kLetGo = HoldWord{1} << 62;
 constexpr HoldWord reserved(Units units) { return units | kReserved; }
 constexpr HoldWord pinned(Units units) { return units; }
-constexpr Units held_units(HoldWord hold) { return hold & ~kReserved; }
+constexpr Units held_units(HoldWord hold) { return hold & ~(kReserved | kLetGo); }
 
 struct alignas(128) ReaderSlot {
   RobustMutex life;
   std::atomic<Epoch> epoch;
   std::array<std::atomic<HoldWord>, kHoldsPerReader> holds;  // 0: none
 };
-static_assert(sizeof(ReaderSlot) == 128);
+static_assert(sizeof(ReaderSlot) == 256);
 
 struct Globals {
   alignas(64) std::atomic<Epoch> epoch;
   alignas(64) std::atomic<std::uint32_t> readers_used;  // slots from here on were never joined
-  alignas(64) PageCounters pages;
+  alignas(64) PageHints pages;
   // For each shard: the epoch in which cells of it were last abandoned, of which nobody keeps a
   // note (a process died, a list was full). 0: none. They are found by who collects garbage.
   alignas(64) std::array<std::atomic<Epoch>, kMostShards> abandoned;
@@ -78,6 +83,8 @@ class Readers {
   // All that retired in an earlier epoch than this one is out of every reader's reach, but for what
   // is held. Begins an epoch, and clears the slots of the dead that are in the way.
   [[nodiscard]] Epoch begin_safe_epoch();
+  // Nobody else reads who began in an earlier epoch. A hint.
+  [[nodiscard]] bool is_oldest(const ReaderSlot& slot) const;
   // What living processes hold. Valid until the next call. To be asked for after the safe epoch:
   // who had read a cell before that, and pins it, has said so by then.
   [[nodiscard]] const std::vector<HoldWord>& held();
@@ -92,6 +99,7 @@ class Readers {
   // The slot of a process that has died is clear afterwards.
   bool clear_if_dead(ReaderSlot& slot);
   void clear(ReaderSlot& slot);
+  void let_go(std::atomic<HoldWord>& hold);
 
   std::span<ReaderSlot> slots_;
   Globals& globals_;

@@ -85,16 +85,17 @@ void LockedShard::mark_retired() {
 }
 
 // What is pinned, and in no slot and no list, would stay behind when it is let go: it is noted
-// again. What is reserved will be published by who reserved it; should he be dead, and another one
-// be about to clear his slot, he may have abandoned it before this collection began: so there is
-// another one.
+// again. What is reserved is published or freed under the lock by who reserved it; or else it is
+// let go, and then abandoned: Readers::let_go(), whose first word is seen here if its second was
+// seen when this collection began.
 void LockedShard::mark_held() {
   for (const HoldWord hold : mapping_.readers.held()) {
+    if ((hold & kLetGo) != 0) continue;
     const Units units = held_units(hold);
     const bool is_known = cells_.is_marked(units);
     cells_.mark(units);
-    if (is_known || !cells_.is_marked(units)) continue;
-    if (hold == reserved(units) || shard_.retired.is_full()) {
+    if (is_known || !cells_.is_marked(units) || hold == reserved(units)) continue;
+    if (shard_.retired.is_full()) {
       mapping_.readers.abandon(static_cast<std::uint8_t>(index_));
     } else {
       shard_.retired.push({units, mapping_.readers.retire_epoch()});

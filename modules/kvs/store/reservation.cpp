@@ -8,12 +8,12 @@ Store::Reserved Store::reserve(std::string_view key, std::size_t value_bytes) {
   if (key.empty() || key.size() > kLongestKey || value_bytes > kLargestValue) {
     return {Answer::kTooLarge, {}};
   }
-  const auto hold = free_hold();
-  if (!hold) return {Answer::kNoSpace, {}};
+  const auto hold = free_hold(kPinsPerReader, kReservationsPerReader);
+  if (!hold) return {Answer::kTooManyReserved, {}};
   LockedShard shard(mapping_, mapping_.shard_of(hash_.of(key)));
   if (!shard) return {Answer::kBusy, {}};
-  const Units units = allocate(shard, Record::bytes_for(key.size(), value_bytes));
-  if (units == 0) return {Answer::kNoSpace, {}};
+  const auto [units, refusal] = allocate(shard, key, Record::bytes_for(key.size(), value_bytes));
+  if (units == 0) return {refusal, {}};
   // Under the lock, so that no collection of garbage comes between.
   slot_->holds[*hold].store(reserved(units), std::memory_order_release);
   Record& record = fill(shard, units, {.key = key}, value_bytes);
@@ -36,18 +36,20 @@ Written Store::commit(const Reservation& reservation, const Write& write) {
   return written;
 }
 
-// When the shard is busy, its next collection of garbage finds the cell. One that looks before the
-// hold is cleared leaves word for another.
+// When the shard is busy the cell stays held, and the ends of batches try again.
 void Store::cancel(const Reservation& reservation) {
+  if (!try_cancel(reservation)) cancelled_.push_back(reservation);
+}
+
+bool Store::try_cancel(const Reservation& reservation) {
   const auto place = mapping_.pages.place_of(reservation.units);
-  const std::uint8_t index = place ? mapping_.pages.use_of(place->page).shard : 0;
-  if (LockedShard shard(mapping_, index); shard) {
-    shard.free(reservation.units);
-    clear_hold(reservation.hold);
-  } else {
-    mapping_.readers.abandon(index);
-    clear_hold(reservation.hold);
-  }
+  std::uint32_t index = place ? mapping_.pages.use_of(place->page).shard : 0;
+  if (index >= mapping_.shards.size()) index = 0;  // of a page that was written over
+  LockedShard shard(mapping_, index);
+  if (!shard) return false;
+  shard.free(reservation.units);
+  clear_hold(reservation.hold);
+  return true;
 }
 
 }  // namespace kvs

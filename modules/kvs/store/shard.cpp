@@ -9,6 +9,8 @@ namespace {
 void relax() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb" ::: "memory");  // some ten nanoseconds; "yield" is nothing on most
 #endif
 }
 
@@ -29,20 +31,19 @@ Mapping::Mapping(std::span<std::byte> bytes, const Plan& plan)
             globals.pages, plan.layout.pages),
       readers(reader_slots, globals, pages) {}
 
-LockedShard::LockedShard(Mapping& mapping, std::uint32_t shard)
+LockedShard::LockedShard(Mapping& mapping, std::uint32_t shard, int tries)
     : mapping_(mapping),
       shard_(mapping.shards[shard]),
       index_(shard),
       cells_(mapping.pages, shard_.pages_with_room, static_cast<std::uint8_t>(shard)),
-      is_locked_(lock()) {}
+      is_locked_(lock(tries)) {}
 
 LockedShard::~LockedShard() {
   if (is_locked_) shard_.mutex.unlock();
 }
 
-bool LockedShard::lock() {
-  constexpr int kTries = 50;
-  for (int i = 0; i < kTries; ++i) {
+bool LockedShard::lock(int tries) {
+  for (int i = 0; i < tries; ++i) {
     const LockResult result = shard_.mutex.try_lock();
     if (result == LockResult::kOwnerDied) repair();
     if (result != LockResult::kBusy) return true;
@@ -70,7 +71,7 @@ Units LockedShard::allocate_cell(std::size_t bytes) {
 Units LockedShard::allocate_from_others(std::size_t bytes) {
   for (std::uint32_t other = 0; other < mapping_.shards.size(); ++other) {
     if (other == index_ || !has_waste(mapping_, other)) continue;
-    if (LockedShard shard(mapping_, other); shard) shard.reclaim();
+    if (LockedShard shard(mapping_, other, 1); shard) shard.reclaim();
     if (const Units units = cells_.allocate(bytes)) return units;
   }
   return 0;
@@ -91,11 +92,17 @@ bool LockedShard::has_waste(const Mapping& mapping, std::uint32_t shard) {
          mapping.globals.abandoned[shard].load(std::memory_order_relaxed) != 0;
 }
 
-// A key that was there, but whose time is over, is a new one for who searches prefixes: whether
-// there is such a key changes.
+// Whether there is such a key changes also where a record's time is over, or not yet over, that the
+// old one's was not, or was: for anybody, and clocks that are set once for a batch differ. What
+// both records leave a minute to, is there before and after on each of them; a batch that lasts
+// longer is that of a process which is not well.
 bool LockedShard::publish(const Found& found, std::uint64_t hash, Units units,
                           std::uint64_t now_ms) {
-  const bool is_there = found.record != nullptr && !found.record->is_expired(now_ms);
+  constexpr std::uint64_t kClocksDiffer = 60'000;  // at most, in milliseconds
+  const auto stays = [now_ms](const Record* record) {
+    return record != nullptr && !record->is_expired(now_ms + kClocksDiffer);
+  };
+  const bool is_there = stays(found.record) && stays(record_at(mapping_.memory, units));
   std::atomic<SlotWord>* slot = found.record != nullptr ? found.slot : free_slot(hash);
   if (slot == nullptr) return false;
   ChangeCounter& change = mapping_.changes[index_];
@@ -139,7 +146,7 @@ std::atomic<SlotWord>* LockedShard::free_slot(std::uint64_t hash) {
 
 Bucket* LockedShard::append_bucket(Bucket& last) {
   Units units = allocate_cell(sizeof(Bucket));
-  if (units == 0) units = cells_.allocate_larger(sizeof(Bucket));
+  if (units == 0) units = cells_.allocate_larger(sizeof(Bucket), alignof(Bucket));
   if (units == 0) return nullptr;
   auto* bucket = reinterpret_cast<Bucket*>(mapping_.memory.at(units, sizeof(Bucket)));
   for (auto& slot : bucket->slots) slot.store(kFreeSlot, std::memory_order_relaxed);

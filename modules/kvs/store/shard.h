@@ -6,6 +6,7 @@
 // has retired) is derived and made anew when a holder has died.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -33,7 +34,7 @@ class RetiredCells {
   static constexpr std::uint32_t kMost = 512;
 
   // Without the lock a hint.
-  [[nodiscard]] std::uint32_t size() const { return load(end_) - load(begin_); }
+  [[nodiscard]] std::uint32_t size() const { return std::min(load(end_) - load(begin_), kMost); }
   [[nodiscard]] bool is_full() const { return size() == kMost; }
   [[nodiscard]] const RetiredCell& front() const { return (*this)[0]; }
   [[nodiscard]] const RetiredCell& operator[](std::uint32_t i) const {
@@ -123,8 +124,9 @@ inline void add(std::atomic<std::uint64_t>& counter, std::uint64_t more) {
 class LockedShard {
  public:
   // Tries for less than a microsecond or two, as a holder that runs needs; never waits. When the
-  // last holder has died, repairs the shard.
-  LockedShard(Mapping& mapping, std::uint32_t shard);
+  // last holder has died, repairs the shard. Who holds another shard tries once.
+  static constexpr int kTries = 50;
+  LockedShard(Mapping& mapping, std::uint32_t shard, int tries = kTries);
   ~LockedShard();
   LockedShard(const LockedShard&) = delete;
   LockedShard& operator=(const LockedShard&) = delete;
@@ -151,7 +153,11 @@ class LockedShard {
                              std::uint64_t now_ms);
   void remove(const Found& found);
 
-  // Frees what has retired and no reader can have, collects garbage if there is.
+  // Frees what has retired and no reader can have: as much as the list holds. Collects garbage if
+  // there is, which takes a look at each bucket of the shard and at each page, some milliseconds
+  // for each gigabyte of the store. There is garbage, once, when a process has died that held the
+  // lock or a reservation; and when more retired than the list holds, because somebody has been
+  // reading for that long. Not by anything that clients do to a store whose processes live and run.
   void reclaim();
   // Whether there may be anything to reclaim in a shard; without its lock.
   [[nodiscard]] static bool has_waste(const Mapping& mapping, std::uint32_t shard);
@@ -163,7 +169,7 @@ class LockedShard {
 
  private:
   // shard.cpp
-  bool lock();
+  bool lock(int tries);
   [[nodiscard]] Units allocate_cell(std::size_t bytes);
   [[nodiscard]] Units allocate_from_others(std::size_t bytes);
   std::atomic<SlotWord>* free_slot(std::uint64_t hash);

@@ -3,19 +3,26 @@
 namespace kvs {
 namespace {
 
-// Calls work(bucket, index of its shard, items so far) for each bucket from the cursor on: how many
-// items it had, or nothing when it is busy.
+// What was done with a bucket.
+struct Turn {
+  std::uint64_t items = 0;
+  bool is_busy = false;    // nothing: somebody else has the shard
+  bool is_enough = false;  // the slice ends here
+};
+
+// Calls work(bucket, index of its shard) for each bucket from the cursor on.
 template <class Work>
 Slice run(Store& store, std::uint64_t cursor, const SliceLimits& limits, Work work) {
   Mapping& mapping = store.mapping();
   Slice slice{.cursor = cursor};
+  Turn turn;
   for (std::uint32_t buckets = 0; slice.cursor < mapping.buckets.size(); ++buckets) {
-    if (buckets == limits.buckets || slice.items >= limits.items) return slice;
+    if (buckets == limits.buckets || slice.items >= limits.items || turn.is_enough) return slice;
     const auto shard = static_cast<std::uint32_t>(slice.cursor / mapping.buckets_per_shard);
-    const std::optional<std::uint64_t> items = work(mapping.buckets[slice.cursor], shard);
-    slice.is_busy = !items;
+    turn = work(mapping.buckets[slice.cursor], shard);
+    slice.is_busy = turn.is_busy;
     if (slice.is_busy) return slice;
-    slice.items += *items;
+    slice.items += turn.items;
     ++slice.cursor;
   }
   slice.is_last = true;
@@ -55,19 +62,25 @@ Removed remove_from(LockedShard& shard, Bucket& bucket, std::uint64_t now_ms, Is
   return removed;
 }
 
+// More would make the list of the retired overflow, and the shard pay with a collection of garbage.
+bool has_retired_enough(LockedShard& shard) {
+  return shard.shard().retired.size() >= RetiredCells::kMost / 4 * 3;
+}
+
 // Locks only where there is something to remove.
 template <class IsVictim>
 Slice remove_if(Store& store, std::uint64_t cursor, const SliceLimits& limits, bool counts_expired,
                 IsVictim is_victim) {
   store.begin_reading();
-  return run(store, cursor, limits,
-             [&](Bucket& bucket, std::uint32_t index) -> std::optional<std::uint64_t> {
-               if (!has_victim(store.mapping().memory, bucket, is_victim)) return 0;
-               LockedShard shard(store.mapping(), index);
-               if (!shard) return std::nullopt;
-               const Removed removed = remove_from(shard, bucket, store.now_ms(), is_victim);
-               return counts_expired ? removed.expired : removed.live;
-             });
+  return run(store, cursor, limits, [&](Bucket& bucket, std::uint32_t index) -> Turn {
+    if (!has_victim(store.mapping().memory, bucket, is_victim)) return {};
+    LockedShard shard(store.mapping(), index);
+    if (!shard) return {.is_busy = true};
+    if (has_retired_enough(shard)) shard.reclaim();
+    const Removed removed = remove_from(shard, bucket, store.now_ms(), is_victim);
+    return {.items = counts_expired ? removed.expired : removed.live,
+            .is_enough = has_retired_enough(shard)};
+  });
 }
 
 }  // namespace
@@ -76,19 +89,18 @@ Slice scan(Store& store, std::string_view prefix, std::uint64_t cursor, const Sl
            const std::function<void(const Item&)>& visit) {
   store.begin_reading();
   const Memory& memory = store.mapping().memory;
-  return run(store, cursor, limits,
-             [&](Bucket& bucket, std::uint32_t) -> std::optional<std::uint64_t> {
-               std::uint64_t items = 0;
-               visit_chain(memory, &bucket, [&](auto&, SlotWord word) {
-                 Record* record = record_at(memory, units_of(word));
-                 if (record == nullptr || record->is_expired(store.now_ms())) return false;
-                 if (!record->key().starts_with(prefix)) return false;
-                 visit(item_of(*record));
-                 ++items;
-                 return false;
-               });
-               return items;
-             });
+  return run(store, cursor, limits, [&](Bucket& bucket, std::uint32_t) -> Turn {
+    std::uint64_t items = 0;
+    visit_chain(memory, &bucket, [&](auto&, SlotWord word) {
+      Record* record = record_at(memory, units_of(word));
+      if (record == nullptr || record->is_expired(store.now_ms())) return false;
+      if (!record->key().starts_with(prefix)) return false;
+      visit(item_of(*record));
+      ++items;
+      return false;
+    });
+    return {.items = items};
+  });
 }
 
 Slice remove_prefix(Store& store, std::string_view prefix, std::uint64_t cursor,

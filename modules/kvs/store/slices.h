@@ -20,7 +20,9 @@ struct Slice {
   bool is_busy = false;      // it ended early: somebody else has the shard; try again
 };
 
-// How much a slice may do. It ends with the bucket in which the first of them is reached.
+// How much a slice may do. It ends with the bucket in which the first of them is reached. One that
+// removes also ends when as many cells wait for readers as a shard should note: what this batch
+// removed waits for end_batch().
 struct SliceLimits {
   std::uint32_t buckets = 1024;
   std::uint32_t items = 1024;
@@ -39,8 +41,10 @@ Slice remove_prefix(Store& store, std::string_view prefix, std::uint64_t cursor,
 // Removes what has expired: nobody sees it any more, but it takes room.
 Slice remove_expired(Store& store, std::uint64_t cursor, const SliceLimits& limits);
 
-// For one process at a time, now and then, by shard: repairs a shard whose holder has died, though
-// nobody writes to it, and reclaims what waits there. False: busy.
+// By shard: repairs one whose holder has died, though nobody writes to it, and reclaims what waits
+// there. False: busy. Somebody must call it for each shard every few seconds, in a batch of its own
+// (after end_batch()): a worker by its timer, any number of them. Without it nothing breaks, but
+// what was overwritten, or held by who died, stays in use until somebody writes to that shard.
 bool tend(Store& store, std::uint32_t shard);
 
 }  // namespace kvs

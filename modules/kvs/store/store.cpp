@@ -20,6 +20,14 @@ void touch_all(std::span<std::byte> memory) {
   }
 }
 
+// No key is longer. But where a segment is cut, its part is none.
+std::string_view searchable(std::string_view path, Match match) {
+  if (path.size() <= kLongestKey) return path;
+  const bool is_cut = match == Match::kSegment && path[kLongestKey] != '/';
+  path = path.substr(0, kLongestKey);
+  return is_cut ? path.substr(0, path.rfind('/') + 1) : path;
+}
+
 // Zeroes are right for everything else.
 bool initialise(Mapping& mapping) {
   mapping.globals.epoch.store(1, std::memory_order_relaxed);  // 0: not reading
@@ -49,6 +57,10 @@ const char* to_string(Answer answer) {
       return "not a number";
     case Answer::kTooLarge:
       return "too large";
+    case Answer::kTooCostly:
+      return "too costly";
+    case Answer::kTooManyReserved:
+      return "too many reservations";
   }
   return "?";
 }
@@ -97,6 +109,7 @@ void Store::begin_reading() {
 }
 
 void Store::end_batch() {
+  std::erase_if(cancelled_, [this](const Reservation& each) { return try_cancel(each); });
   if (!is_reading_) return;
   Readers::exit(*slot_);
   is_reading_ = false;
@@ -104,19 +117,19 @@ void Store::end_batch() {
 
 std::optional<Item> Store::get(std::string_view key) {
   begin_reading();
-  Record* record = Look{this}.find(hash_.of(key), key);
+  Record* record = Look{this}.find(hash_.of(key), key).record;
   if (record == nullptr) return std::nullopt;
   return item_of(*record);
 }
 
 Store::Longest Store::longest_prefix(std::string_view path, Match match) {
   begin_reading();
-  if (path.size() > kLongestKey) path = path.substr(0, kLongestKey);
-  const auto found = search_.find(path, match, ChangeWatch(mapping_.changes));
-  if (!found) return {Answer::kBusy, {}};
-  Record* record = found->record;
-  if (record == nullptr) return {};
-  return {Answer::kOk, item_of(*record)};
+  path = searchable(path, match);
+  const SearchResult result = search_.find(path, match, ChangeWatch(mapping_.changes));
+  if (result.end == SearchEnd::kUnsettled) return {Answer::kBusy, {}};
+  if (result.end == SearchEnd::kTooCostly) return {Answer::kTooCostly, {}};
+  if (result.match.record == nullptr) return {};
+  return {Answer::kOk, item_of(*result.match.record)};
 }
 
 TailBits Store::Look::tails(std::uint64_t hash) const {
@@ -127,21 +140,21 @@ void Store::Look::prefetch(std::uint64_t hash) const {
   __builtin_prefetch(&store->mapping_.markers_of(hash));
 }
 
-Record* Store::Look::find(std::uint64_t hash, std::string_view key) const {
-  Record* record =
-      find_in_chain(store->mapping_.memory, &store->mapping_.bucket_of(hash), hash, key).record;
-  if (record == nullptr || record->is_expired(store->now_ms_)) return nullptr;
+Found Store::Look::find(std::uint64_t hash, std::string_view key) const {
+  Found found = find_in_chain(store->mapping_.memory, &store->mapping_.bucket_of(hash), hash, key);
+  if (!store->is_live(found)) return Found{.buckets = found.buckets};
+  Record* record = found.record;
   // Looks first: a line that is only read stays in every cache.
   if (store->settings_.eviction == Eviction::kClock &&
       record->accesses.load(std::memory_order_relaxed) == 0) {
     record->accesses.store(1, std::memory_order_relaxed);
   }
-  return record;
+  return found;
 }
 
 // Release: with who looks at what is held after he saw this reader leave its epoch.
 std::optional<Pin> Store::pin(const Item& item) {
-  const auto hold = free_hold();
+  const auto hold = free_hold(0, kPinsPerReader);
   if (!hold) return std::nullopt;
   const std::ptrdiff_t bytes = item.key.data() - Record::kHead - mapping_.memory.region<char>(0);
   slot_->holds[*hold].store(pinned(static_cast<Units>(bytes) / kUnitBytes),
@@ -151,13 +164,13 @@ std::optional<Pin> Store::pin(const Item& item) {
 
 void Store::unpin(const Pin& pin) { clear_hold(pin.hold); }
 
-std::optional<std::size_t> Store::free_hold() const {
-  const auto& holds = slot_->holds;
+std::optional<std::size_t> Store::free_hold(std::size_t first, std::size_t count) const {
+  const std::span holds = std::span(slot_->holds).subspan(first, count);
   const auto hold = std::find_if(holds.begin(), holds.end(), [](const auto& word) {
     return word.load(std::memory_order_relaxed) == 0;
   });
   if (hold == holds.end()) return std::nullopt;
-  return static_cast<std::size_t>(hold - holds.begin());
+  return first + static_cast<std::size_t>(hold - holds.begin());
 }
 
 // Release: what was read or written there was so before.

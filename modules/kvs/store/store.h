@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "modules/kvs/store/layout.h"
 #include "modules/kvs/store/prefix_search.h"
@@ -28,12 +29,17 @@ namespace kvs {
 enum class Answer {
   kOk,
   kNotFound,
-  kExists,      // cas is another one
-  kNotStored,   // kIfAbsent and there, kIfPresent and not there
-  kNoSpace,     // nothing has changed
-  kBusy,        // nothing has changed; try again
-  kNotANumber,  // or the sum is none of 64 bits
-  kTooLarge,    // key or value
+  kExists,     // cas is another one
+  kNotStored,  // kIfAbsent and there, kIfPresent and not there
+  kNoSpace,    // nothing has changed, but that others may have been evicted
+  // The same, and it is worth trying again, in another batch (after end_batch()): somebody else has
+  // the shard; or there is memory that waits only for this process's batch to end; or the eviction
+  // of many small items for one large one has begun.
+  kBusy,
+  kNotANumber,       // or the sum is none of 64 bits
+  kTooLarge,         // key or value
+  kTooCostly,        // of a prefix search: to find out would take too long, now and at another try
+  kTooManyReserved,  // by this process; see reserve()
 };
 [[nodiscard]] const char* to_string(Answer answer);
 
@@ -108,20 +114,27 @@ class Store {
   // The time for what follows: milliseconds on a clock that all processes share and that does not
   // jump (CLOCK_BOOTTIME).
   void set_now(std::uint64_t now_ms) { now_ms_ = now_ms; }
-  // Lets go of all that was read. Memory that others free meanwhile waits for it.
+  // Lets go of all that was read. Memory that others free meanwhile waits for it. To be called
+  // after each batch, whether it has read or not.
   void end_batch();
 
   // None: not there.
   [[nodiscard]] std::optional<Item> get(std::string_view key);
+  // kOk, kNotFound; kBusy: others change keys all the time, try again; or kTooCostly. A search
+  // looks at no more than some ten thousand places (PrefixSearch::kMostLooks), whatever clients
+  // store or ask for: paths of up to 2 KiB are always answered, but for a store whose chains
+  // somebody has made long in spite of the secret hash; longer paths are, unless most of their
+  // lengths have to be tried. Never a shorter match than there is.
   struct Longest {
-    Answer answer = Answer::kNotFound;  // kOk, kNotFound, or kBusy: others change too many keys
+    Answer answer = Answer::kNotFound;
     Item item;
   };
   [[nodiscard]] Longest longest_prefix(std::string_view path, Match match);
   // Keys that this process's searches have looked for so far: few for each, or somebody stores keys
   // to make them slow.
   [[nodiscard]] std::uint64_t prefix_probes() const { return search_.probes(); }
-  // An item of this batch stays readable until unpin(), also over end_batch(). None: too many pins.
+  // An item of this batch stays readable until unpin(), also over end_batch(). None: all of this
+  // process's kPinsPerReader are in use. Who needs the item for longer copies it then.
   [[nodiscard]] std::optional<Pin> pin(const Item& item);
   void unpin(const Pin& pin);
 
@@ -136,8 +149,10 @@ class Store {
 
   // write() in two steps, without write.value: room for so many bytes, which the caller fills at
   // leisure. To be ended by commit() or cancel(); by itself when the process dies.
+  // kTooManyReserved: kReservationsPerReader of this process are open. They may stay so for as long
+  // as slow clients like; collect the value elsewhere, and write() it when it is whole.
   struct Reserved {
-    Answer answer = Answer::kOk;  // kNoSpace also: too many reservations
+    Answer answer = Answer::kOk;
     Reservation reservation;
   };
   [[nodiscard]] Reserved reserve(std::string_view key, std::size_t value_bytes);
@@ -157,7 +172,7 @@ class Store {
   struct Look {
     Store* store;
     [[nodiscard]] TailBits tails(std::uint64_t hash) const;
-    [[nodiscard]] Record* find(std::uint64_t hash, std::string_view key) const;
+    [[nodiscard]] Found find(std::uint64_t hash, std::string_view key) const;
     void prefetch(std::uint64_t hash) const;
   };
   // A key, and what is to be known of it before its shard is locked.
@@ -174,8 +189,14 @@ class Store {
   [[nodiscard]] bool is_live(const Found& found) const {
     return found.record != nullptr && !found.record->is_expired(now_ms_);
   }
-  // Nothing that was found before is there for sure after it.
-  [[nodiscard]] Units allocate(LockedShard& shard, std::size_t bytes);
+  struct Room {
+    Units units = 0;
+    Answer refusal = Answer::kNoSpace;  // when there are none
+  };
+  // For a record of that key, which itself stays where it is; of other keys nothing that was found
+  // before is there for sure afterwards.
+  [[nodiscard]] Room allocate(LockedShard& shard, std::string_view key, std::size_t bytes);
+  [[nodiscard]] bool is_room_kept_by_this_batch() const;
   [[nodiscard]] Answer check(const Write& write, const Found& found) const;
   // All but the value.
   Record& fill(LockedShard& shard, Units units, const Write& write, std::size_t value_bytes);
@@ -185,14 +206,17 @@ class Store {
   Written put(LockedShard& shard, const Target& target, const Write& write);
   Written extend(std::string_view key, std::string_view before, std::string_view after);
 
-  [[nodiscard]] std::optional<std::size_t> free_hold() const;
+  // Of `count` ones, from the first on. None: all are in use.
+  [[nodiscard]] std::optional<std::size_t> free_hold(std::size_t first, std::size_t count) const;
   void clear_hold(std::size_t hold);
+  bool try_cancel(const Reservation& reservation);
 
   Mapping mapping_;
   RollingHash hash_;
   Settings settings_;
   PrefixSearch<Look> search_;
   ReaderSlot* slot_ = nullptr;
+  std::vector<Reservation> cancelled_;  // whose shard was busy
   bool is_reading_ = false;
   std::uint64_t now_ms_ = 0;
 };

@@ -40,17 +40,30 @@ Store::Target Store::target(std::string_view key) const {
           .tail = key.size() - directory};
 }
 
-Units Store::allocate(LockedShard& shard, std::size_t bytes) {
+Store::Room Store::allocate(LockedShard& shard, std::string_view key, std::size_t bytes) {
   Units units = shard.allocate(bytes);
+  bool is_more_to_come = false;
   if (settings_.eviction == Eviction::kClock) {
-    Clock clock(shard, hash_);
+    Clock clock(shard, hash_, key);
     for (int i = 0; i < kEvictions && units == 0; ++i) {
-      clock.make_room(bytes);
+      is_more_to_come = clock.make_room(bytes);
       units = shard.allocate(bytes);
     }
     if (units != 0) clock.make_room_ahead(bytes);
   }
-  return units != 0 ? units : shard.allocate_last_resort(bytes);
+  if (units == 0) units = shard.allocate_last_resort(bytes);
+  const bool is_worth_a_try = is_more_to_come || is_room_kept_by_this_batch();
+  return {units, is_worth_a_try ? Answer::kBusy : Answer::kNoSpace};
+}
+
+// How much it is does not matter: it is asked for once, for the next batch is of a later epoch than
+// that of any other reader who may be in the way then.
+bool Store::is_room_kept_by_this_batch() const {
+  if (!is_reading_ || !mapping_.readers.is_oldest(*slot_)) return false;
+  for (std::uint32_t shard = 0; shard < mapping_.shards.size(); ++shard) {
+    if (LockedShard::has_waste(mapping_, shard)) return true;
+  }
+  return false;
 }
 
 Answer Store::check(const Write& write, const Found& found) const {
@@ -107,8 +120,9 @@ Answer Store::erase(std::string_view key) {
 
 Written Store::put(LockedShard& shard, const Target& target, const Write& write) {
   if (!fits(write.key, write.value.size())) return {Answer::kTooLarge};
-  const Units units = allocate(shard, Record::bytes_for(write.key.size(), write.value.size()));
-  if (units == 0) return {Answer::kNoSpace};
+  const auto [units, refusal] =
+      allocate(shard, write.key, Record::bytes_for(write.key.size(), write.value.size()));
+  if (units == 0) return {refusal};
   copy(fill(shard, units, write, write.value.size()).value_begin(), write.value);
   return publish(shard, target, units);
 }
@@ -147,8 +161,10 @@ Written Store::extend(std::string_view key, std::string_view before, std::string
   const Found found = shard.find(target.hash, key);
   if (!is_live(found)) return {Answer::kNotStored};
   const std::size_t more = before.size() + after.size();
-  if (more > kLargestValue) return {Answer::kTooLarge};
-  std::string value(before);
+  if (more > kLargestValue - found.record->value().size()) return {Answer::kTooLarge};
+  std::string value;
+  value.reserve(found.record->value().size() + more);
+  value.append(before);
   value.append(found.record->value()).append(after);
   return put(shard, target,
              {.key = key,

@@ -51,6 +51,7 @@ inline std::string audit(Store& store) {
     const RetiredCells& retired = shard.shard().retired;
     for (std::uint32_t i = 0; i < retired.size(); ++i) know(retired[i].units, "retired cell");
     for (const HoldWord hold : mapping.readers.held()) {
+      if ((hold & kLetGo) != 0) continue;
       const bool is_mine = shard.cells().count_used() > 0;
       if (is_mine && !shard.cells().is_marked(held_units(hold))) {
         shard.cells().mark(held_units(hold));

@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <thread>
 #include <vector>
 
 namespace kvs {
@@ -16,8 +17,8 @@ class KvsCells : public ::testing::Test {
 
   std::vector<PageOwner> owners_{kPages};
   std::vector<PageInfo> infos_{kPages};
-  PageCounters counters_{};
-  PageMap pages_{owners_, infos_, counters_, kPageBytes};
+  PageHints hints_{};
+  PageMap pages_{owners_, infos_, hints_, kPageBytes};
   PagesWithRoom room_{};
   PagesWithRoom others_room_{};
   Cells cells_{pages_, room_, 0};
@@ -79,6 +80,8 @@ TEST_F(KvsCells, OfALargerSizeDoWhenNoPageIsFree) {
   cells_.free(large[5]);
 
   EXPECT_EQ(cells_.allocate(40), 0U);
+  static_assert(kCellBytes[size_class_of(20'000)] % 64 != 0);
+  EXPECT_EQ(cells_.allocate_larger(40, 64), 0U) << "where it is to lie on a line of its own";
   EXPECT_EQ(cells_.allocate_larger(40), large[5]);
   EXPECT_EQ(cells_.allocate_larger(40), 0U);
 }
@@ -93,6 +96,54 @@ TEST_F(KvsCells, OfRunsAreWholePagesInARow) {
   EXPECT_EQ(free_pages(), kPages);
   EXPECT_EQ(cells_.allocate((kPages + 1) * kPageBytes), 0U);
   EXPECT_NE(cells_.allocate(kPages * kPageBytes), 0U);
+}
+
+// A page that is free although nobody has told is not seen: so nobody looks at all pages each time.
+TEST_F(KvsCells, AreLookedForWhereAPageWasGivenBack) {
+  const auto cells = fill(cells_, 30'000);
+  ASSERT_TRUE(pages_.is_full());
+  ASSERT_FALSE(pages_.take_run(1, 1));
+  owners_[3].word.store(0);
+  EXPECT_TRUE(pages_.is_full());
+  EXPECT_FALSE(pages_.take({.kind = PageKind::kCells, .shard = 1}));
+  EXPECT_FALSE(pages_.take_run(1, 1));
+
+  pages_.forget_failures();
+
+  EXPECT_FALSE(pages_.is_full());
+  EXPECT_EQ(pages_.take({.kind = PageKind::kCells, .shard = 1}), 3U);
+  for (std::size_t i = 14; i < 18; ++i) cells_.free(cells[i]);
+  EXPECT_EQ(pages_.take_run(1, 2), 7U);
+  EXPECT_TRUE(pages_.is_full());
+}
+
+// No page is lost, whoever looks while others give back.
+TEST_F(KvsCells, OfAllThreadsAreFoundAgain) {
+  const auto work = [this](std::uint8_t shard) {
+    PageMap pages(owners_, infos_, hints_, kPageBytes);
+    std::mt19937 random(shard);
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> taken;
+    for (int i = 0; i < 20'000; ++i) {
+      const auto count = 1 + static_cast<std::uint32_t>(random() % 3);
+      const auto page = count > 1 ? pages.take_run(shard, count)
+                                  : pages.take({.kind = PageKind::kCells, .shard = shard});
+      if (page) taken.emplace_back(*page, count);
+      if (page && taken.size() < 6) continue;
+      if (taken.empty()) continue;
+      std::swap(taken[random() % taken.size()], taken.back());
+      pages.give_back(taken.back().first, taken.back().second);
+      taken.pop_back();
+    }
+    for (const auto& [page, count] : taken) pages.give_back(page, count);
+  };
+  std::vector<std::thread> threads;
+  for (std::uint8_t shard = 0; shard < 4; ++shard) threads.emplace_back(work, shard);
+  for (auto& thread : threads) thread.join();
+
+  ASSERT_EQ(free_pages(), kPages);
+  for (std::uint32_t page = 0; page < kPages; ++page) {
+    EXPECT_EQ(pages_.take({.kind = PageKind::kCells}), page);
+  }
 }
 
 TEST_F(KvsCells, AreNotFreedByAnotherShardNorInTheMiddle) {

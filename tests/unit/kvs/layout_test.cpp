@@ -14,7 +14,7 @@ namespace {
 using testing::kMiB;
 using testing::SharedMemory;
 
-constexpr std::size_t kHeaderInUse = 104;  // bytes
+constexpr std::size_t kHeaderInUse = 120;  // bytes
 
 TEST(KvsLayout, AttachesWhatWasCreated) {
   SharedMemory memory(4 * kMiB);
@@ -74,6 +74,26 @@ TEST(KvsLayout, RefusesEveryChangedBitOfTheHeader) {
     byte ^= std::byte{1} << bit % 8;
   }
   EXPECT_EQ(Store::attach(memory.bytes()).result, Attached::kAttached);
+}
+
+// With a right checksum, as another program or somebody's hand may have written it.
+TEST(KvsLayout, RefusesCountsThatDoNotFitTheMemory) {
+  SharedMemory memory(4 * kMiB);
+  const Counts right = *counts_for(4 * kMiB, {});
+  const auto attached = [&](const Counts& counts) {
+    write_header(memory.bytes(), {layout_of(counts), {}});
+    Plan plan;
+    return read_header(memory.bytes(), plan);
+  };
+  EXPECT_EQ(attached(right), Attached::kAttached);
+  for (std::uint32_t Counts::*count : {&Counts::shards, &Counts::buckets, &Counts::marker_groups,
+                                       &Counts::readers, &Counts::pages}) {
+    for (const std::uint32_t wrong : {0U, 100'000U, 1U << 31, ~0U}) {
+      Counts counts = right;
+      counts.*count = wrong;
+      EXPECT_EQ(attached(counts), Attached::kDamaged) << wrong;
+    }
+  }
 }
 
 TEST(KvsLayout, RefusesAHeaderOfRandomBytes) {

@@ -171,7 +171,7 @@ TEST_P(KvsModel, DoesWhatAMapDoes) {
 INSTANTIATE_TEST_SUITE_P(
     All, KvsModel,
     ::testing::Values(Options{.secret = testing::kSecret},
-                      Options{.shards = 1, .average_item = 1 << 28, .secret = testing::kSecret},
+                      Options{.shards = 1, .average_item = 1 << 22, .secret = testing::kSecret},
                       Options{.shards = 64, .secret = HashSecret{99, 7}}),
     [](const auto& row) { return "Row" + std::to_string(row.index); });
 

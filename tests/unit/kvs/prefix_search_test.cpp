@@ -6,25 +6,16 @@
 #include <random>
 #include <string>
 
+#include "tests/unit/kvs/keys.h"
 #include "tests/unit/kvs/shared_memory.h"
 
 namespace kvs {
 namespace {
 
 using testing::kMiB;
+using testing::longest;
+using testing::store_all;
 using testing::TestStore;
-
-std::string longest(Store& store, std::string_view path, Match match = Match::kByte) {
-  const auto found = store.longest_prefix(path, match);
-  if (found.answer != Answer::kOk) return std::string("(") + to_string(found.answer) + ")";
-  EXPECT_EQ(found.item.value, found.item.key);
-  return std::string(found.item.key);
-}
-
-void store_all(Store& store, std::initializer_list<std::string_view> keys) {
-  for (const auto key : keys)
-    ASSERT_EQ(store.write({.key = key, .value = key}).answer, Answer::kOk);
-}
 
 TEST(KvsPrefixSearch, FindsTheLongestOfBytes) {
   const TestStore store;
@@ -59,6 +50,17 @@ TEST(KvsPrefixSearch, FindsTheLongestOfSegments) {
   EXPECT_EQ(longest(*store, "xy", Match::kSegment), "(not found)");
 }
 
+TEST(KvsPrefixSearch, FindsSegmentsOfPathsThatAreLongerThanAnyKey) {
+  const TestStore store;
+  const std::string key = "/d/" + std::string(kLongestKey - 3, 'x');
+  store_all(*store, {key, "/d"});
+
+  EXPECT_EQ(longest(*store, key + "/y", Match::kSegment), key);
+  EXPECT_EQ(longest(*store, key + "y", Match::kByte), key);
+  EXPECT_EQ(longest(*store, key + "y", Match::kSegment), "/d");
+  EXPECT_EQ(longest(*store, std::string(70'000, 'x'), Match::kSegment), "(not found)");
+}
+
 TEST(KvsPrefixSearch, FindsTailsOfEveryLength) {
   for (const std::size_t length : {1U, 50U, 51U, 52U, 53U, 63U, 64U, 127U, 128U, 2000U, 65000U}) {
     const TestStore store;
@@ -67,7 +69,8 @@ TEST(KvsPrefixSearch, FindsTailsOfEveryLength) {
     EXPECT_EQ(longest(*store, key), key);
     EXPECT_EQ(longest(*store, key + "y"), key);
     EXPECT_EQ(longest(*store, key + "/y", Match::kSegment), key);
-    EXPECT_EQ(longest(*store, key.substr(0, key.size() - 1)), "(not found)");
+    const char* none = length < 10'000 ? "(not found)" : "(too costly)";
+    EXPECT_EQ(longest(*store, key.substr(0, key.size() - 1)), none);
   }
 }
 
@@ -95,10 +98,10 @@ TEST(KvsPrefixSearch, LooksOnlyWhereKeysMayEnd) {
     [[nodiscard]] TailBits tails(std::uint64_t hash) const {
       return store->mapping().markers_of(hash).tails(hash);
     }
-    [[nodiscard]] Record* find(std::uint64_t hash, std::string_view key) const {
+    [[nodiscard]] Found find(std::uint64_t hash, std::string_view key) const {
       ++*finds;
       Mapping& mapping = store->mapping();
-      return find_in_chain(mapping.memory, &mapping.bucket_of(hash), hash, key).record;
+      return find_in_chain(mapping.memory, &mapping.bucket_of(hash), hash, key);
     }
     void prefetch(std::uint64_t) const {}
   };
@@ -107,154 +110,77 @@ TEST(KvsPrefixSearch, LooksOnlyWhereKeysMayEnd) {
 
   const auto found =
       search.find("/a/b/cd/e/f/g/h/i/j/k/l/m", Match::kByte, ChangeWatch(store->mapping().changes));
-  ASSERT_TRUE(found);
-  EXPECT_EQ(found->length, 2U);
+  ASSERT_EQ(found.end, SearchEnd::kDone);
+  EXPECT_EQ(found.match.length, 2U);
   EXPECT_EQ(finds, 2) << "/a/b/cd and /a";
   (void)store->longest_prefix("/a/b/cd/e/f", Match::kByte);
   EXPECT_EQ(store->prefix_probes(), 2U);
 }
 
-// Runs the steps of other processes between the looks of a search.
-struct Scripted {
-  Store* store;
-  std::function<void(std::string_view)>* before_find;
-  [[nodiscard]] TailBits tails(std::uint64_t hash) const {
-    return store->mapping().markers_of(hash).tails(hash);
-  }
-  [[nodiscard]] Record* find(std::uint64_t hash, std::string_view key) const {
-    (*before_find)(key);
-    Mapping& mapping = store->mapping();
-    return find_in_chain(mapping.memory, &mapping.bucket_of(hash), hash, key).record;
-  }
-  void prefetch(std::uint64_t) const {}
-};
-
-class KvsPrefixSchedule : public ::testing::Test {
+// Whatever is stored, and whatever is asked for, a search has an end.
+class KvsPrefixBudget : public ::testing::Test {
  protected:
-  void SetUp() override {
-    // /a and /a/b in different shards, or one writer would wait for the other.
-    ASSERT_NE(shard_of("/a"), shard_of("/a/b"));
-    store_all(*store_, {"/a", "/a/b"});
-    create_slot_ = find("/a/b").slot;
-    create_word_ = find("/a/b").word;
-    delete_slot_ = find("/a").slot;
-    create_slot_->store(kFreeSlot);  // stored, but not published
-  }
-  std::uint32_t shard_of(std::string_view key) {
-    return store_->mapping().shard_of(store_->hash().of(key));
-  }
-  Found find(std::string_view key) {
-    Mapping& mapping = store_->mapping();
-    const std::uint64_t hash = store_->hash().of(key);
-    return find_in_chain(mapping.memory, &mapping.bucket_of(hash), hash, key);
-  }
-  ChangeCounter& change_of(std::string_view key) {
-    return store_->mapping().changes[shard_of(key)];
-  }
-  void publish_create() { create_slot_->store(create_word_, std::memory_order_release); }
-  void publish_delete() { delete_slot_->store(kFreeSlot, std::memory_order_release); }
+  static constexpr std::size_t kMostLooks = 10'000;
 
-  std::optional<PrefixMatch> search() {
-    PrefixSearch<Scripted> search(store_->hash(), {store_.store.get(), &before_find_});
-    return search.find("/a/b/c", Match::kByte, ChangeWatch(store_->mapping().changes));
+  // How a search for the path is answered, which may not take longer than its budget.
+  static Answer search(Store& store, const std::string& path, Match match = Match::kByte) {
+    const std::uint64_t before = store.prefix_probes();
+    const Answer answer = store.longest_prefix(path, match).answer;
+    EXPECT_LE(store.prefix_probes() - before, kMostLooks);
+    return answer;
   }
-
-  TestStore store_{4 * kMiB, {.shards = 16, .secret = testing::kSecret}};
-  std::atomic<SlotWord>* create_slot_ = nullptr;
-  SlotWord create_word_ = 0;
-  std::atomic<SlotWord>* delete_slot_ = nullptr;
-  int looks_ = 0;
-  std::function<void(std::string_view)> before_find_;
+  // All groups of markers are crowded: every length of every directory is tried.
+  struct Crowded : TestStore {
+    Crowded() {
+      for (MarkerGroup& group : store->mapping().markers) {
+        for (std::uint64_t other = 1; other <= 5; ++other) group.set(other << 32, tail_bit(0));
+      }
+    }
+  };
 };
 
-// With /a stored, SET /a/b and DEL /a have both begun. A search misses /a/b; both publish; it
-// misses /a. At every instant one of the two was there.
-TEST_F(KvsPrefixSchedule, FindsTheOneThatCameOrTheOneThatWent) {
-  change_of("/a/b").begin();
-  change_of("/a").begin();
-  before_find_ = [this](std::string_view key) {
-    if (key != "/a" || looks_++ > 0) return;
-    publish_create();
-    publish_delete();
-  };
+TEST_F(KvsPrefixBudget, EndsASearchAmongTheLengthsOfAVeryLongKey) {
+  const TestStore store;
+  const std::string key(kLongestKey, 'x');
+  store_all(*store, {key});
 
-  const auto found = search();
-
-  ASSERT_TRUE(found);
-  EXPECT_EQ(found->length, std::string_view("/a/b").size());
+  EXPECT_EQ(search(*store, key.substr(1)), Answer::kTooCostly);
+  EXPECT_EQ(search(*store, key), Answer::kOk);
+  EXPECT_EQ(search(*store, "y"), Answer::kNotFound);
 }
 
-TEST_F(KvsPrefixSchedule, IsNotDeceivedWhenBothBeginInTheMiddle) {
-  before_find_ = [this](std::string_view key) {
-    if (key != "/a" || looks_++ > 0) return;
-    change_of("/a/b").begin();
-    publish_create();
-    change_of("/a/b").end();
-    change_of("/a").begin();
-    publish_delete();
-    change_of("/a").end();
-  };
-
-  const auto found = search();
-
-  ASSERT_TRUE(found);
-  EXPECT_EQ(found->length, std::string_view("/a/b").size());
+TEST_F(KvsPrefixBudget, EndsASearchOfManyDirectories) {
+  const Crowded store;
+  EXPECT_EQ(search(*store, std::string(kLongestKey, '/')), Answer::kTooCostly);
+  EXPECT_EQ(search(*store, std::string(kLongestKey, '/'), Match::kSegment), Answer::kTooCostly);
 }
 
-// The dead never end their changes before somebody repairs their shards; searches go on.
-TEST_F(KvsPrefixSchedule, AnswersWhileWritersAreStoppedAtAnyPoint) {
-  before_find_ = [](std::string_view) {};
-  change_of("/a/b").begin();
-  EXPECT_EQ(search()->length, 2U);
-  publish_create();
-  EXPECT_EQ(search()->length, 4U);
-  change_of("/a").begin();
-  EXPECT_EQ(search()->length, 4U);
-  publish_delete();
-  EXPECT_EQ(search()->length, 4U);
+TEST_F(KvsPrefixBudget, CountsDirectoriesInWhichNothingIsLookedFor) {
+  const TestStore store;
+  EXPECT_EQ(search(*store, std::string(kMostLooks - 2, '/')), Answer::kNotFound);
+  EXPECT_EQ(search(*store, std::string(kMostLooks, '/')), Answer::kTooCostly);
 }
 
-TEST_F(KvsPrefixSchedule, GivesUpWhenKeysChangeAllTheTime) {
-  before_find_ = [this](std::string_view) {
-    change_of("/a").begin();
-    change_of("/a").end();
-  };
-  EXPECT_FALSE(search());
+TEST_F(KvsPrefixBudget, IsEnoughForAnyPathOfTwoKibibytes) {
+  const Crowded store;
+  store_all(*store, {"/7"});
+  for (const std::string& rest : {std::string(2045, '/'), std::string(2045, 'x')}) {
+    for (const Match match : {Match::kByte, Match::kSegment}) {
+      const auto found = store->longest_prefix("/7/" + rest, match);
+      EXPECT_EQ(found.answer, Answer::kOk);
+      EXPECT_EQ(found.item.key, "/7");
+    }
+  }
 }
 
-class KvsPrefixDeath : public ::testing::TestWithParam<int> {};
-
-// A writer is killed after so many steps of a create; whoever comes next finds the shard in order.
-TEST_P(KvsPrefixDeath, OfAWriterLeavesSearchesRight) {
-  const TestStore store(4 * kMiB, {.shards = 1, .secret = testing::kSecret});
-  store_all(*store, {"/a"});
-  testing::run_and_kill([&] {
-    const auto writer = store.attach();
-    Mapping& mapping = writer->mapping();
-    const std::uint64_t hash = writer->hash().of("/a/b");
-    const std::uint64_t directory = writer->hash().of("/a/");
-    LockedShard shard(mapping, 0);
-    const std::function<void()> steps[] = {
-        [&] { mapping.markers_of(directory).set(directory, tail_bit(1)); },
-        [&] { mapping.changes[0].begin(); },
-        [&] {
-          const Units units = units_of(shard.find(writer->hash().of("/a"), "/a").word);
-          mapping.bucket_of(hash).slots[6].store(slot_word(hash, units));
-          mapping.bucket_of(hash).slots[6].store(kFreeSlot);
-        },
-        [&] { mapping.changes[0].end(); },
-    };
-    for (int i = 0; i < GetParam(); ++i) steps[i]();
-    raise(SIGKILL);
-  });
-
-  EXPECT_EQ(longest(*store, "/a/b/c"), "/a");
-  store_all(*store, {"/a/b"});
-  EXPECT_EQ(longest(*store, "/a/b/c"), "/a/b");
-  EXPECT_FALSE(
-      ChangeCounter::is_under_way(store->mapping().changes[0].load(std::memory_order_relaxed)));
+TEST_F(KvsPrefixBudget, CountsTheBucketsOfAChain) {
+  // One bucket for all.
+  const TestStore store(4 * kMiB,
+                        {.shards = 1, .average_item = 1 << 28, .secret = testing::kSecret});
+  for (int i = 0; i < 5000; ++i) store_all(*store, {"/" + std::to_string(i) + "/leaf"});
+  EXPECT_EQ(search(*store, std::string(1000, 'x')), Answer::kTooCostly);
+  EXPECT_EQ(search(*store, "/4711/leaf"), Answer::kOk);
 }
-INSTANTIATE_TEST_SUITE_P(All, KvsPrefixDeath, ::testing::Range(0, 5));
 
 }  // namespace
 }  // namespace kvs

@@ -54,13 +54,24 @@ TEST(KvsReclaim, LeavesWhatIsPinned) {
   EXPECT_EQ(audit(*store), "");
 }
 
-TEST(KvsReclaim, HasAFewPinsForAProcess) {
+TEST(KvsReclaim, HasSomePinsAndReservationsForAProcess) {
   const TestStore store;
   (void)store->write({.key = "k"});
   const auto item = store->get("k");
-  for (std::size_t i = 0; i < kHoldsPerReader; ++i) EXPECT_TRUE(store->pin(*item));
+  auto last = store->pin(*item);
+  for (std::size_t i = 1; i < kPinsPerReader; ++i) EXPECT_TRUE(store->pin(*item));
   EXPECT_FALSE(store->pin(*item));
-  EXPECT_EQ(store->reserve("other", 10).answer, Answer::kNoSpace);
+
+  auto reserved = store->reserve("other", 10);
+  for (std::size_t i = 1; i < kReservationsPerReader; ++i) {
+    EXPECT_EQ(store->reserve("other", 10).answer, Answer::kOk);
+  }
+  EXPECT_EQ(store->reserve("other", 10).answer, Answer::kTooManyReserved);
+
+  store->unpin(*last);
+  EXPECT_TRUE(store->pin(*item));
+  store->cancel(reserved.reservation);
+  EXPECT_EQ(store->reserve("other", 10).answer, Answer::kOk);
 }
 
 TEST(KvsReclaim, DoesNotWaitForADeadReader) {
@@ -103,6 +114,59 @@ TEST(KvsReclaim, LeavesWhatALivingProcessHasReserved) {
   EXPECT_EQ(writer->commit(reserved.reservation, {.key = "mine"}).answer, Answer::kOk);
   EXPECT_EQ(store->get("mine")->value, std::string(1000, 'm'));
   EXPECT_EQ(audit(*store), "");
+}
+
+TEST(KvsReclaim, CollectsOnceThoughSomethingStaysReserved) {
+  const TestStore store(kMiB, {.shards = 1, .secret = testing::kSecret});
+  const auto writer = store.attach();
+  const auto reserved = writer->reserve("mine", 1000);
+  ASSERT_EQ(reserved.answer, Answer::kOk);
+  store->mapping().readers.abandon(0);
+
+  ASSERT_EQ(overwrite(*store, "value", 1000), 1000);
+
+  EXPECT_EQ(store->mapping().shards[0].counters.collections.load(), 1U);
+  writer->cancel(reserved.reservation);
+  EXPECT_EQ(audit(*store), "");
+}
+
+TEST(KvsReclaim, FreesAtTheEndOfABatchWhatWasCancelledWhileTheShardWasBusy) {
+  const TestStore store(kMiB, {.shards = 1, .secret = testing::kSecret});
+  const auto other = store.attach();
+  const auto reserved = store->reserve("k", 1000);
+  ASSERT_EQ(reserved.answer, Answer::kOk);
+  {
+    const LockedShard held(other->mapping(), 0);
+    store->cancel(reserved.reservation);
+    store->end_batch();
+    EXPECT_EQ(store->mapping().readers.held().size(), 1U) << "nobody else may have it yet";
+  }
+  store->end_batch();
+
+  EXPECT_EQ(store->mapping().readers.held().size(), 0U);
+  EXPECT_EQ(LockedShard(store->mapping(), 0).cells().count_used(), 0U);
+  EXPECT_EQ(store->mapping().shards[0].counters.collections.load(), 0U);
+}
+
+// Who clears the slot of a dead process may die himself.
+TEST(KvsReclaim, FindsWhatWasHalfLetGo) {
+  for (const bool is_abandoned : {false, true}) {
+    const TestStore store(2 * kMiB, {.shards = 1, .secret = testing::kSecret});
+    run_and_kill([&] {
+      const auto writer = store.attach();
+      if (writer->reserve("k", kMiB / 2).answer != Answer::kOk) _exit(1);
+      for (ReaderSlot& slot : store->mapping().reader_slots) {
+        for (auto& hold : slot.holds) {
+          if (hold.load() != 0) hold.store(hold.load() | kLetGo);
+        }
+      }
+      if (is_abandoned) store->mapping().readers.abandon(0);
+      raise(SIGKILL);
+    });
+    EXPECT_EQ(audit(*store), "");
+    EXPECT_EQ(store->mapping().pages.use_of(0).kind, PageKind::kFree);
+    EXPECT_EQ(overwrite(*store, std::string(kMiB / 2, 'v'), 2), 2) << is_abandoned;
+  }
 }
 
 TEST(KvsReclaim, FindsWhatFellOutOfTheListOfTheRetired) {

@@ -104,6 +104,36 @@ TEST(KvsRemovePrefix, OfNothingEmptiesTheStore) {
   EXPECT_EQ(testing::audit(*store), "");
 }
 
+TEST(KvsRemovePrefix, EndsASliceBeforeTooManyCellsWaitForItsEnd) {
+  const TestStore store(4 * kMiB, {.shards = 1, .secret = testing::kSecret});
+  fill(*store, "/a/", 5000);
+  std::uint64_t removed = 0;
+  for (Slice slice; !slice.is_last;) {
+    slice = remove_prefix(*store, "", slice.cursor, {.buckets = 1 << 20, .items = 1 << 20});
+    removed += slice.items;
+    EXPECT_LE(slice.items, RetiredCells::kMost);
+    store->end_batch();
+  }
+  EXPECT_EQ(removed, 5000U);
+  EXPECT_EQ(statistics(*store).collections, 0U);
+}
+
+TEST(KvsRemovePrefix, GoesOnWhileAReaderStandsStill) {
+  const TestStore store(4 * kMiB, {.shards = 1, .secret = testing::kSecret});
+  fill(*store, "/a/", 3000);
+  const auto reader = store.attach();
+  (void)reader->get("/a/1");
+  int slices = 0;
+  for (Slice slice; !slice.is_last; ++slices) {
+    ASSERT_LT(slices, 5000);
+    slice = remove_prefix(*store, "", slice.cursor, {});
+    store->end_batch();
+  }
+  EXPECT_EQ(statistics(*store).items, 0U);
+  reader->end_batch();
+  EXPECT_EQ(testing::audit(*store), "");
+}
+
 TEST(KvsRemovePrefix, SaysThatItIsBusyAndWhereToGoOn) {
   const TestStore store(4 * kMiB, {.shards = 1, .secret = testing::kSecret});
   fill(*store, "k", 10);
