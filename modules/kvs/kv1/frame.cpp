@@ -1,0 +1,148 @@
+#include "modules/kvs/kv1/frame.h"
+
+#include <algorithm>
+
+#include "modules/kvs/kv1/big_endian.h"
+
+namespace kvs::kv1 {
+namespace {
+
+// An idle connection keeps no more than this for its next frame.
+constexpr std::size_t kMostKept = 16 << 10;
+
+}  // namespace
+
+void FrameReader::Field::begin(std::uint32_t bytes, bool skip) {
+  size = bytes;
+  taken = 0;
+  is_skipped = skip;
+  view = {};
+}
+
+bool FrameReader::Field::take(std::string_view& bytes) {
+  const std::string_view piece = bytes.substr(0, size - taken);
+  bytes.remove_prefix(piece.size());
+  const bool is_all = taken == 0 && piece.size() == size;
+  taken += static_cast<std::uint32_t>(piece.size());
+  if (is_skipped) return taken == size;
+  if (is_all) return view = piece, true;
+  kept.append(piece);
+  view = kept;
+  return taken == size;
+}
+
+void FrameReader::Field::hold() {
+  if (is_skipped || !kept.empty() || view.empty()) return;
+  kept = view;
+  view = kept;
+}
+
+void FrameReader::Field::skip() {
+  is_skipped = true;
+  release();
+}
+
+void FrameReader::Field::release() {
+  view = {};
+  if (kept.capacity() > kMostKept) kept = {};
+  kept.clear();
+}
+
+Frame FrameReader::keep() {
+  key_.hold();
+  value_.hold();
+  return {type_, rid_, key_.view, value_.view};
+}
+
+void FrameReader::skip_rest() {
+  key_.skip();
+  value_.skip();
+  fault_ = FrameFault::kRefused;
+}
+
+bool FrameReader::gather(std::string_view& bytes, std::size_t size) {
+  const std::string_view piece = bytes.substr(0, size - gathered_);
+  std::ranges::copy(piece, gathered_bytes_.begin() + static_cast<std::ptrdiff_t>(gathered_));
+  bytes.remove_prefix(piece.size());
+  gathered_ += piece.size();
+  if (gathered_ < size) return false;
+  gathered_ = 0;
+  return true;
+}
+
+std::optional<ReceivedFrame> FrameReader::next(std::string_view& bytes) {
+  if (has_ended_) {
+    has_ended_ = false;
+    key_.release();
+    value_.release();
+  }
+  if (is_broken()) return std::nullopt;
+  if (advance(bytes)) return finish();
+  key_.hold();
+  value_.hold();
+  return std::nullopt;
+}
+
+// True when the frame has ended, well or not.
+bool FrameReader::advance(std::string_view& bytes) {
+  switch (step_) {
+    case Step::kHead: {
+      if (!gather(bytes, kHeadBytes)) return false;
+      const std::string_view head(gathered_bytes_.data(), kHeadBytes);
+      type_ = number_at<std::uint8_t>(head);
+      rid_ = number_at<std::uint32_t>(head.substr(1));
+      const std::uint32_t key_bytes = number_at<std::uint16_t>(head.substr(5));
+      key_.begin(key_bytes, key_bytes > limits_.key_bytes);
+      fault_ = !is_type_valid(type_) ? FrameFault::kBadType
+               : key_.is_skipped     ? FrameFault::kKeyTooLong
+                                     : FrameFault::kNone;
+      if (fault_ == FrameFault::kBadType) return true;
+      step_ = Step::kKey;
+      [[fallthrough]];
+    }
+    case Step::kKey:
+      if (!key_.take(bytes)) return false;
+      step_ = Step::kValueLength;
+      [[fallthrough]];
+    case Step::kValueLength:
+      if (!gather(bytes, kValueLengthBytes)) return false;
+      begin_value();
+      if (fault_ == FrameFault::kHopelessValue) return true;
+      step_ = Step::kValue;
+      [[fallthrough]];
+    case Step::kValue:
+      return value_.take(bytes);
+    case Step::kBroken:
+      break;
+  }
+  return false;
+}
+
+void FrameReader::begin_value() {
+  const auto size = number_at<std::uint32_t>({gathered_bytes_.data(), kValueLengthBytes});
+  const bool is_too_long = size > limits_.value_bytes;
+  value_.begin(size, is_too_long || fault_ != FrameFault::kNone);
+  if (size > kDiscardFactor * limits_.value_bytes) {
+    fault_ = FrameFault::kHopelessValue;
+  } else if (is_too_long && fault_ == FrameFault::kNone) {
+    fault_ = FrameFault::kValueTooLong;
+  }
+}
+
+ReceivedFrame FrameReader::finish() {
+  const bool is_last = fault_ == FrameFault::kBadType || fault_ == FrameFault::kHopelessValue;
+  step_ = is_last ? Step::kBroken : Step::kHead;
+  has_ended_ = true;
+  return {{type_, rid_, key_.view, value_.view}, fault_};
+}
+
+void append_frame(std::string& out, const Frame& frame) {
+  append_number(out, frame.type);
+  append_number(out, frame.rid);
+  append_number(out, static_cast<std::uint16_t>(frame.key.size()));
+  out += frame.key;
+  append_number(out, static_cast<std::uint32_t>(frame.value.size()));
+  out += frame.value;
+}
+
+}  // namespace kvs::kv1
