@@ -37,10 +37,27 @@ void FrameReader::Field::hold() {
   view = kept;
 }
 
+void FrameReader::Field::skip() {
+  is_skipped = true;
+  release();
+}
+
 void FrameReader::Field::release() {
   view = {};
   if (kept.capacity() > kMostKept) kept = {};
   kept.clear();
+}
+
+Frame FrameReader::keep() {
+  key_.hold();
+  value_.hold();
+  return {type_, rid_, key_.view, value_.view};
+}
+
+void FrameReader::skip_rest() {
+  key_.skip();
+  value_.skip();
+  fault_ = FrameFault::kRefused;
 }
 
 bool FrameReader::gather(std::string_view& bytes, std::size_t size) {
@@ -104,7 +121,7 @@ bool FrameReader::advance(std::string_view& bytes) {
 void FrameReader::begin_value() {
   const auto size = number_at<std::uint32_t>({gathered_bytes_.data(), kValueLengthBytes});
   const bool is_too_long = size > limits_.value_bytes;
-  value_.begin(size, is_too_long || fault_ == FrameFault::kKeyTooLong);
+  value_.begin(size, is_too_long || fault_ != FrameFault::kNone);
   if (size > kDiscardFactor * limits_.value_bytes) {
     fault_ = FrameFault::kHopelessValue;
   } else if (is_too_long && fault_ == FrameFault::kNone) {

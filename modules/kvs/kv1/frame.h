@@ -82,6 +82,7 @@ enum class FrameFault {
   kNone,
   kKeyTooLong,     // the frame was skipped
   kValueTooLong,   // its value was skipped
+  kRefused,        // the rest was skipped, because skip_rest() was called
   kHopelessValue,  // far too long: nothing after it can be read
   kBadType,        // not of this direction: nothing after it can be read
 };
@@ -106,11 +107,22 @@ class FrameReader {
   // bytes are: what came in one piece is not copied.
   [[nodiscard]] std::optional<ReceivedFrame> next(std::string_view& bytes);
 
+  // The frame that next() gave, good until the next call whatever becomes of the bytes.
+  [[nodiscard]] Frame keep();
+  // Nothing more is kept of the frame that has not ended; it ends as kRefused.
+  void skip_rest();
+
   // The end of input here cuts a frame in two.
   [[nodiscard]] bool is_inside_frame() const { return step_ != Step::kHead || gathered_ > 0; }
   [[nodiscard]] bool is_broken() const { return step_ == Step::kBroken; }
   // What is kept of a frame that has not ended: never more than came of it.
   [[nodiscard]] std::size_t held_bytes() const { return key_.kept.size() + value_.kept.size(); }
+  // What is to be kept of it as far as it has been told, 0 between frames: the client's word, for
+  // which nothing has been allocated.
+  [[nodiscard]] std::size_t announced_bytes() const {
+    return (step_ < Step::kKey || step_ == Step::kBroken ? 0 : key_.wanted()) +
+           (step_ == Step::kValue ? value_.wanted() : 0);
+  }
 
  private:
   enum class Step { kHead, kKey, kValueLength, kValue, kBroken };
@@ -124,8 +136,10 @@ class FrameReader {
     void begin(std::uint32_t bytes, bool skip);
     // True when it is whole.
     bool take(std::string_view& bytes);
+    [[nodiscard]] std::size_t wanted() const { return is_skipped ? 0 : size; }
     // The bytes of this read go away.
     void hold();
+    void skip();
     void release();
   };
 

@@ -5,7 +5,6 @@
 namespace kvs::kv1 {
 namespace {
 
-constexpr std::size_t kMetaBytes = 24;
 constexpr std::uint32_t kReserved = 0;
 
 }  // namespace

@@ -1,12 +1,15 @@
 // The meta form of a value: 24 bytes before it, flags u32 | ttl_ms u64 | cas u64 | reserved u32.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace kvs::kv1 {
+
+inline constexpr std::size_t kMetaBytes = 24;
 
 struct Meta {
   std::uint32_t flags = 0;

@@ -1,0 +1,218 @@
+#include "modules/kvs/kv1/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "modules/kvs/kv1/requests.h"
+
+namespace kvs::kv1 {
+namespace {
+
+constexpr Refusal kNotAFrame{kBadFrame, "these bytes are no request"};
+constexpr Refusal kTooLate{kBadFrame, "the frame has taken too long"};
+constexpr Refusal kUnknown{kUnknownType, "there is no such request"};
+constexpr Refusal kLongKey{kKeyLength, "the key is longer than kvs.max_key"};
+constexpr Refusal kLongValue{kValueTooLarge, "the value is larger than kvs.max_value"};
+constexpr Refusal kNoMemory{kBusy, "others make the worker keep too much; try again"};
+constexpr Refusal kGoing{kShuttingDown, "this server is going; connect again"};
+
+bool is_last(FrameFault fault) {
+  return fault == FrameFault::kBadType || fault == FrameFault::kHopelessValue;
+}
+
+}  // namespace
+
+Session::Session(Service& service)
+    : service_(service),
+      reader_(FrameReader::Side::kRequests, service.limits.frame),
+      frame_charge_(service.budget),
+      other_charge_(service.budget),
+      is_known_(service.token.empty()) {}
+
+Session::~Session() = default;
+
+void Session::receive(std::string_view bytes, Output& output) {
+  if (is_over_) return;
+  if (wait_ == Wait::kNothing && backlog_.empty()) {
+    work(bytes, output);
+  } else {
+    backlog_ += bytes;  // nobody told the loop in time: it was to stop reading
+  }
+  settle(output);
+}
+
+void Session::resume(Output& output) {
+  if (is_over_ || wait_ == Wait::kNothing) return;
+  wait_ = Wait::kNothing;
+  // The views of a frame that is served now are into it: it stays where it is.
+  std::string_view bytes = std::string_view(backlog_).substr(backlog_taken_);
+  serve(bytes, output);
+  if (call_) call_->frame = reader_.keep();
+  backlog_taken_ = backlog_.size() - bytes.size();
+  if (bytes.empty()) {
+    backlog_ = {};
+    backlog_taken_ = 0;
+  }
+  settle(output);
+}
+
+void Session::end(Output& output) {
+  has_ended_ = true;
+  settle(output);
+}
+
+void Session::drain(Output& output) {
+  drains_ = true;
+  before_drain_ = backlog_size();
+  settle(output);
+}
+
+void Session::time_out(Output& output) {
+  if (is_over_ || !frame_deadline_) return;
+  service_.count(Count::kLateFrames);
+  refuse(client(output), {}, kTooLate);
+  is_over_ = true;
+}
+
+// Bytes that will be gone when this returns.
+void Session::work(std::string_view bytes, Output& output) {
+  serve(bytes, output);
+  if (call_) call_->frame = reader_.keep();
+  if (!is_over_) backlog_ = bytes;
+}
+
+void Session::serve(std::string_view& bytes, Output& output) {
+  Client client = this->client(output);
+  for (std::size_t taken = 0; !is_over_ && wait_ == Wait::kNothing;) {
+    if (call_) {
+      if (!advance(client, *call_)) return;
+      call_.reset();
+    }
+    if (!may_take_on(client, taken)) return;
+    const auto received = next_frame(bytes);
+    if (!received) return;
+    ++taken;
+    begin(client, *received);
+  }
+}
+
+bool Session::may_take_on(Client& client, std::size_t taken) {
+  if (client.is_full()) {
+    wait_ = Wait::kOutput;
+  } else if (taken == service_.limits.inflight) {
+    wait_ = Wait::kNextTurn;
+  }
+  return wait_ == Wait::kNothing;
+}
+
+std::optional<ReceivedFrame> Session::next_frame(std::string_view& bytes) {
+  if (!reader_.is_inside_frame()) is_late_ = drains_ && before_drain_ == 0;
+  const std::size_t before = bytes.size();
+  auto received = reader_.next(bytes);
+  before_drain_ -= std::min(before_drain_, before - bytes.size());
+  if (received) frame_deadline_.reset();
+  return received;
+}
+
+void Session::begin(Client& client, const ReceivedFrame& received) {
+  service_.count(Count::kRequests);
+  const Row* row = row_of(received.frame.type);
+  const auto refusal = refusal_of(received, row);
+  if (!refusal) return start(client, *row, received.frame);
+  refuse(client, received.frame, *refusal);
+  if (received.fault == FrameFault::kBadType) service_.count(Count::kBadFrames);
+  is_over_ = is_last(received.fault);
+}
+
+std::optional<Refusal> Session::refusal_of(const ReceivedFrame& received, const Row* row) {
+  if (received.fault == FrameFault::kBadType) return kNotAFrame;
+  if (received.fault == FrameFault::kHopelessValue) return kLongValue;
+  if (is_late_) return kGoing;
+  if (row == nullptr) return kUnknown;
+  if (received.fault == FrameFault::kKeyTooLong) return kLongKey;
+  if (received.fault == FrameFault::kValueTooLong) return kLongValue;
+  if (received.fault == FrameFault::kRefused) return kNoMemory;
+  return check(*row, received.frame, is_known_);
+}
+
+// Few requests wait: only those have a call of their own.
+void Session::start(Client& client, const Row& row, const Frame& frame) {
+  Call call{.row = &row, .frame = frame};
+  if (!advance(client, call)) call_ = std::make_unique<Call>(std::move(call));
+}
+
+bool Session::advance(Client& client, Call& call) {
+  const Progress progress = call.row->serve(client, call);
+  if (progress == Progress::kBusy) return wait_shortly(client, call);
+  call.busy_since.reset();
+  switch (progress) {
+    case Progress::kBusy:
+    case Progress::kDone:
+      return true;
+    case Progress::kNoRoom:
+      return wait_for_room(client, call);
+    case Progress::kMore:
+      wait_ = Wait::kNextTurn;
+      return false;
+    case Progress::kOutputFull:
+      wait_ = Wait::kOutput;
+      return false;
+  }
+  return true;
+}
+
+bool Session::wait_shortly(Client& client, Call& call) {
+  const Time now = service_.clock();
+  if (!call.busy_since) call.busy_since = now;
+  if (now - *call.busy_since >= kBusyPatience) {
+    refuse(client, call.frame, words_for(Answer::kBusy));
+    return true;
+  }
+  wait_ = Wait::kShortly;
+  return false;
+}
+
+// What this batch has read, or removed while it read, is free when it is over: a store that has no
+// room after that has none.
+bool Session::wait_for_room(Client& client, Call& call) {
+  if (std::exchange(call.is_second_try, true)) {
+    refuse(client, call.frame, words_for(Answer::kNoSpace));
+    return true;
+  }
+  wait_ = Wait::kNextTurn;
+  return false;
+}
+
+// At the end of each call.
+void Session::settle(const Output& output) {
+  const bool is_idle = wait_ == Wait::kNothing;
+  if (is_idle && has_ended_) {
+    if (reader_.is_inside_frame() && !is_over_) service_.count(Count::kCutFrames);
+    is_over_ = true;
+  }
+  if (is_idle && drains_ && !reader_.is_inside_frame()) is_over_ = true;
+  charge_frame();
+  other_charge_.set(backlog_.size() + output.size());
+  set_frame_deadline();
+}
+
+// The whole of a frame as soon as its size is known, not what has come of it: what is promised to
+// one client is not given to another. One that waits is kept, too.
+void Session::charge_frame() {
+  const std::size_t size = reader_.is_inside_frame() ? reader_.announced_bytes() : 0;
+  if (call_ && !reader_.is_inside_frame()) return;
+  if (frame_charge_.try_set(size <= kSmallFrame ? 0 : size)) return;
+  frame_charge_.set(0);
+  reader_.skip_rest();
+}
+
+// Not while it is us who do not read.
+void Session::set_frame_deadline() {
+  if (is_over_ || wait_ != Wait::kNothing || !reader_.is_inside_frame()) {
+    frame_deadline_.reset();
+  } else if (!frame_deadline_) {
+    frame_deadline_ = service_.clock() + service_.limits.frame_timeout;
+  }
+}
+
+}  // namespace kvs::kv1

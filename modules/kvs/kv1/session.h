@@ -1,0 +1,94 @@
+// One client of KV1: bytes in, answers out; no socket, no loop. Requests are served one after the
+// other, so they take effect in the order in which they came. One that has to wait stops those
+// behind it: what has come of them is kept, and no more is to be read.
+//
+// After each call:  is_over() ? send what there is, then close
+//                   : stop reading while wait() is not kNothing, and call resume() when it is over
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "modules/kvs/kv1/call.h"
+#include "modules/kvs/kv1/frame.h"
+#include "modules/kvs/kv1/service.h"
+
+namespace kvs::kv1 {
+
+// How long a request waits for a shard, looking each kBusyGlance, before the client is told BUSY.
+inline constexpr std::chrono::milliseconds kBusyPatience{5};
+inline constexpr std::chrono::milliseconds kBusyGlance{1};
+// A frame up to this size is kept whatever the budget says.
+inline constexpr std::size_t kSmallFrame = 4096;
+
+enum class Wait {
+  kNothing,
+  kShortly,   // until kBusyGlance is over
+  kNextTurn,  // until this batch of events is over
+  kOutput,    // until the client has taken most of what it was sent
+};
+
+class Session {
+ public:
+  explicit Session(Service& service);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // All bytes are taken, and answers are appended.
+  void receive(std::string_view bytes, Output& output);
+  // What it waited for may be over.
+  void resume(Output& output);
+  // The client says no more.
+  void end(Output& output);
+  // No new requests, the server goes: what has come is served, and a frame that has begun. What
+  // follows it in the same bytes is answered SHUTTING_DOWN.
+  void drain(Output& output);
+  // frame_deadline() has passed.
+  void time_out(Output& output);
+
+  [[nodiscard]] Wait wait() const { return wait_; }
+  [[nodiscard]] bool is_over() const { return is_over_; }
+  // The client must have sent the rest of its frame by then. None: nothing is awaited from it.
+  [[nodiscard]] std::optional<Time> frame_deadline() const { return frame_deadline_; }
+
+ private:
+  void serve(std::string_view& bytes, Output& output);
+  [[nodiscard]] bool may_take_on(Client& client, std::size_t taken);
+  [[nodiscard]] std::optional<ReceivedFrame> next_frame(std::string_view& bytes);
+  void begin(Client& client, const ReceivedFrame& received);
+  [[nodiscard]] std::optional<Refusal> refusal_of(const ReceivedFrame& received, const Row* row);
+  void start(Client& client, const Row& row, const Frame& frame);
+  // True: it is answered.
+  [[nodiscard]] bool advance(Client& client, Call& call);
+  [[nodiscard]] bool wait_shortly(Client& client, Call& call);
+  [[nodiscard]] bool wait_for_room(Client& client, Call& call);
+  void work(std::string_view bytes, Output& output);
+  void keep(std::string_view rest);
+  void settle(const Output& output);
+  void charge_frame();
+  void set_frame_deadline();
+  [[nodiscard]] std::size_t backlog_size() const { return backlog_.size() - backlog_taken_; }
+  Client client(Output& output) { return {service_, output, is_known_}; }
+
+  Service& service_;
+  FrameReader reader_;
+  std::unique_ptr<Call> call_;     // the one that waits
+  std::string backlog_;            // input that waits behind it
+  std::size_t backlog_taken_ = 0;  // of its bytes
+  std::size_t before_drain_ = 0;   // bytes of the backlog that came before drain()
+  std::optional<Time> frame_deadline_;
+  Charge frame_charge_;
+  Charge other_charge_;
+  Wait wait_ = Wait::kNothing;
+  bool is_known_;
+  bool is_over_ = false;
+  bool has_ended_ = false;  // the client's end has come
+  bool drains_ = false;
+  bool is_late_ = false;  // the frame under way began after drain()
+};
+
+}  // namespace kvs::kv1
