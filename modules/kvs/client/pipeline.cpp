@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "common/units.h"
+#include "modules/kvs/kv1/meta.h"
 
 namespace kvs::client {
 namespace {
@@ -20,7 +21,6 @@ using drover::Status;
 
 constexpr std::size_t kMostUnsent = 256 << 10;
 constexpr std::size_t kReadBytes = 64 << 10;
-constexpr std::uint32_t kMetaBytes = 24;  // before the longest value of a GETM
 
 int millis_left(Clock::time_point end) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
@@ -35,7 +35,7 @@ Status check_lengths(std::string_view key, std::string_view value) {
   if (key.size() > kv1::kLongestKey)
     return Error(
         fmt::format("a key of {} bytes; the longest has {}", key.size(), kv1::kLongestKey));
-  if (value.size() > kv1::kLongestValue + kMetaBytes) {
+  if (value.size() > kv1::kLongestValue + kv1::kMetaBytes) {
     return Error(
         fmt::format("a value of {} bytes; the longest has {}", value.size(), kv1::kLongestValue));
   }
@@ -48,7 +48,7 @@ Pipeline::Pipeline(drover::UniqueFd socket, Options options)
     : socket_(std::move(socket)),
       options_(options),
       reader_(kv1::FrameReader::Side::kAnswers,
-              {kv1::kLongestKey, kv1::kLongestValue + kMetaBytes}),
+              {kv1::kLongestKey, kv1::kLongestValue + kv1::kMetaBytes}),
       buffer_(kReadBytes, '\0') {}
 
 Result<std::uint32_t> Pipeline::send(kv1::Request type, std::string_view key,
