@@ -106,6 +106,13 @@ class Host {
   [[nodiscard]] Zone<T> zone(const char* name, std::uint64_t version) const {
     return Zone<T>(host_, context_, name, version);
   }
+  // The same as bytes, for what is not one type: initialise(std::span<std::byte>) fills the zeroed
+  // memory of one that nobody has initialised, and says whether it could.
+  template <class Initialise>
+  [[nodiscard]] ZoneMemory zone_memory(const char* name, std::uint64_t version,
+                                       std::uint64_t type_sizes, Initialise initialise) const {
+    return ZoneMemory(host_, context_, name, version, type_sizes, initialise);
+  }
   [[nodiscard]] std::uint32_t slot() const { return host_->slot(context_); }
   [[nodiscard]] std::uint32_t slots() const { return host_->slots(context_); }
   void ring(std::uint32_t slot_number) const { host_->ring(context_, slot_number); }

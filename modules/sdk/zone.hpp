@@ -24,30 +24,26 @@ struct ZoneRefused : std::exception {
   drover_zone_result result;
 };
 
-// A zone that begins with a T, which all workers share: see drover_zone for what that asks of T. A
-// value; valid until the instance is destroyed.
-template <class T>
-class Zone {
+// A zone as bytes that all workers share: see drover_zone for what that asks of them. A value;
+// valid until the instance is destroyed.
+class ZoneMemory {
  public:
-  // Host::zone.
-  Zone(const drover_host* host, drover_context* context, const char* name, std::uint64_t version)
+  // Host::zone_memory.
+  template <class Initialise>
+  ZoneMemory(const drover_host* host, drover_context* context, const char* name,
+             std::uint64_t version, std::uint64_t type_sizes, Initialise initialise)
       : host_(host), context_(context) {
-    static_assert(std::is_trivially_destructible_v<T>, "nobody destroys what lies in a zone");
-    static_assert(alignof(T) <= 4096, "T is aligned too strictly");
     const drover_zone_layout layout{.size = sizeof layout,
                                     .version = version,
-                                    .type_sizes = sizeof(T),
-                                    .initialise = &build,
-                                    .argument = nullptr};
+                                    .type_sizes = type_sizes,
+                                    .initialise = &call<Initialise>,
+                                    .argument = &initialise};
     const drover_zone_result result = host->zone(context, name, &layout, &zone_);
     if (result != DROVER_ZONE_GRANTED) throw ZoneRefused(result);
   }
 
-  T* operator->() const { return &**this; }
-  T& operator*() const { return *std::launder(static_cast<T*>(zone_.memory)); }
-  // What follows the T.
-  [[nodiscard]] std::span<std::byte> rest() const {
-    return {static_cast<std::byte*>(zone_.memory) + sizeof(T), zone_.memory_size - sizeof(T)};
+  [[nodiscard]] std::span<std::byte> bytes() const {
+    return {static_cast<std::byte*>(zone_.memory), zone_.memory_size};
   }
   // Of GCC and Clang, because C++20 has no std::atomic_ref of what is const.
   [[nodiscard]] std::uint64_t unclean_ends() const {
@@ -63,11 +59,11 @@ class Zone {
   void give_back(std::uint32_t lease) const { host_->lease_give_back(context_, &zone_, lease); }
 
  private:
-  static int build(void* /*argument*/, void* memory, std::size_t size) noexcept {
-    if (size < sizeof(T)) return 1;
+  template <class Initialise>
+  static int call(void* initialise, void* memory, std::size_t size) noexcept {
     try {
-      new (memory) T;
-      return 0;
+      const std::span bytes(static_cast<std::byte*>(memory), size);
+      return (*static_cast<Initialise*>(initialise))(bytes) ? 0 : 1;
     } catch (...) {
       return 1;
     }
@@ -82,6 +78,30 @@ class Zone {
   drover_context* context_;
   drover_zone zone_{
       .size = sizeof(drover_zone), .memory = nullptr, .memory_size = 0, .unclean_ends = nullptr};
+};
+
+// A zone that begins with a T.
+template <class T>
+class Zone : public ZoneMemory {
+ public:
+  // Host::zone.
+  Zone(const drover_host* host, drover_context* context, const char* name, std::uint64_t version)
+      : ZoneMemory(host, context, name, version, sizeof(T), &build) {
+    static_assert(std::is_trivially_destructible_v<T>, "nobody destroys what lies in a zone");
+    static_assert(alignof(T) <= 4096, "T is aligned too strictly");
+  }
+
+  T* operator->() const { return &**this; }
+  T& operator*() const { return *std::launder(reinterpret_cast<T*>(bytes().data())); }
+  // What follows the T.
+  [[nodiscard]] std::span<std::byte> rest() const { return bytes().subspan(sizeof(T)); }
+
+ private:
+  static bool build(std::span<std::byte> memory) {
+    if (memory.size() < sizeof(T)) return false;
+    new (memory.data()) T;
+    return true;
+  }
 };
 
 }  // namespace drover

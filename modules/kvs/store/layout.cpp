@@ -21,7 +21,6 @@ namespace kvs {
 namespace {
 
 constexpr std::array<char, 8> kMagic{'d', 'r', 'v', 'k', 'v', 's', '\r', '\n'};
-constexpr std::uint32_t kLayoutVersion = 1;
 constexpr std::uint64_t kFeatures = 0;  // each changes what older programs may not touch
 constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::uint32_t kMostBuckets = std::uint32_t{1} << 30;

@@ -17,6 +17,8 @@
 
 namespace kvs {
 
+inline constexpr std::uint32_t kLayoutVersion = 1;  // another one with each change of what lies there
+
 struct Options {
   std::uint32_t shards = 0;     // a power of two up to 64; 0: as many as the size bears, up to 16
   std::uint32_t readers = 256;  // processes (threads) that may be joined at a time; up to 4096

@@ -307,6 +307,22 @@ TEST_F(ModuleLayer, BuildsTheTypeOfAZoneInItsMemory) {
   kSharing.worker_exit(instance);
 }
 
+TEST_F(ModuleLayer, HasTheBytesOfAZoneFilledByWhoAsks) {
+  const drover::Host host(&kHost, &context_);
+  const auto fill = [](std::span<std::byte> memory) {
+    memory[0] = std::byte{9};
+    return true;
+  };
+  const auto zone = host.zone_memory("counter", 1, 0, fill);
+  EXPECT_EQ(zone.bytes().size(), sizeof context_.zone_memory);
+  EXPECT_EQ(context_.zone_memory[0], 9);
+
+  const auto refuse = [](std::span<std::byte>) { return false; };
+  EXPECT_THROW(static_cast<void>(host.zone_memory("counter", 1, 0, refuse)), drover::ZoneRefused);
+  const auto fail = [](std::span<std::byte>) -> bool { throw std::runtime_error("no"); };
+  EXPECT_THROW(static_cast<void>(host.zone_memory("counter", 1, 0, fail)), drover::ZoneRefused);
+}
+
 // Why was logged by the host; a second line would be told in its place.
 TEST_F(ModuleLayer, DoesNotStartWithoutItsZoneAndAddsNoWord) {
   EXPECT_EQ(start(kSharingTooMuch), nullptr);

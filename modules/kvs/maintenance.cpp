@@ -1,0 +1,42 @@
+#include "modules/kvs/maintenance.h"
+
+#include "modules/kvs/store/slices.h"
+
+namespace kvs {
+namespace {
+
+constexpr std::uint32_t kLease = 0;
+constexpr std::chrono::milliseconds kTenure{1'000};  // who is killed is replaced after that
+constexpr std::chrono::microseconds kSweepTime{1'000};
+constexpr std::uint32_t kShardsAtATime = 4;
+
+using Clock = std::chrono::steady_clock;
+
+}  // namespace
+
+void Maintenance::tick() {
+  is_mine_ = zone_.take(kLease, kTenure);
+  if (!is_mine_) return;
+  sweep();
+  tend_some();
+}
+
+// Once through the store at most. A shard that is busy is tried again in the next tick.
+void Maintenance::sweep() {
+  const auto end = Clock::now() + kSweepTime;
+  Slice slice;
+  do {
+    slice = remove_expired(store_, cursor_, {.buckets = 64, .items = 64});
+    cursor_ = slice.cursor;
+  } while (!slice.is_last && !slice.is_busy && Clock::now() < end);
+}
+
+void Maintenance::tend_some() {
+  const auto shards = static_cast<std::uint32_t>(store_.mapping().shards.size());
+  for (std::uint32_t i = 0; i < kShardsAtATime && i < shards; ++i) {
+    static_cast<void>(tend(store_, shard_));  // busy: in its next turn
+    shard_ = (shard_ + 1) % shards;
+  }
+}
+
+}  // namespace kvs
