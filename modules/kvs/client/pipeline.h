@@ -65,9 +65,11 @@ class Pipeline {
 
   // For who waits for many connections at once: poll fd() for input, and for output while there is
   // some, then advance(): sends and reads what can be without waiting, and take() what has come.
+  // send_some() only sends: nothing comes that was not polled for.
   [[nodiscard]] int fd() const { return socket_.get(); }
   [[nodiscard]] bool has_output() const { return sent_ < output_.size(); }
   drover::Status advance();
+  void send_some();
   [[nodiscard]] std::optional<Answer> take();
 
   // For who finds that an answer makes no sense: the connection's end, with this reason.
@@ -77,7 +79,6 @@ class Pipeline {
   template <class Wanted>
   drover::Status wait_until(Wanted wanted, Clock::time_point end);
   drover::Status wait(Clock::time_point end);
-  void send_some();
   void read_some();
   void keep(const kv1::ReceivedFrame& received);
   void on_fault(kv1::FrameFault fault);
