@@ -1,6 +1,5 @@
 #include "tools/kv/interrupt.h"
 
-#include <poll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -29,21 +28,19 @@ Interrupt::Interrupt() {
   DROVER_CHECK(fd_.is_open());
 }
 
-bool Interrupt::has_come() const {
-  pollfd one{fd_.get(), POLLIN, 0};
-  return ::poll(&one, 1, 0) == 1;
+bool Interrupt::take() {
+  signalfd_siginfo came{};
+  if (::read(fd_.get(), &came, sizeof came) != sizeof came) return false;
+  taken_ = static_cast<int>(came.ssi_signo);
+  const sigset_t signals = watched_signals();
+  std::signal(taken_, SIG_DFL);  // a shell has it ignored in the background
+  sigprocmask(SIG_UNBLOCK, &signals, nullptr);
+  return true;
 }
 
 void Interrupt::end_program() const {
-  signalfd_siginfo came{};
-  if (::read(fd_.get(), &came, sizeof came) == sizeof came) {
-    const int number = static_cast<int>(came.ssi_signo);
-    const sigset_t signals = watched_signals();
-    std::signal(number, SIG_DFL);
-    std::raise(number);
-    sigprocmask(SIG_UNBLOCK, &signals, nullptr);
-  }
-  std::exit(128 + SIGINT);  // not reached: the signal has ended the program
+  std::raise(taken_);
+  std::exit(128 + taken_);  // not reached: the signal has ended the program
 }
 
 }  // namespace drover::kv

@@ -11,12 +11,14 @@ class Interrupt {
   Interrupt();
 
   [[nodiscard]] int fd() const { return fd_.get(); }
-  [[nodiscard]] bool has_come() const;
-  // Ends the program by the signal that has come, so that a shell's loop ends, too.
+  // True when one has come. It is taken then: fd() is silent, and a second one ends the program.
+  [[nodiscard]] bool take();
+  // Ends the program by the signal that was taken, so that a shell's loop ends, too.
   [[noreturn]] void end_program() const;
 
  private:
   UniqueFd fd_;
+  int taken_ = 0;
 };
 
 }  // namespace drover::kv

@@ -73,7 +73,7 @@ Error in_the_middle(const Error& error, const LoadReport& report) {
 Result<Exit> run_load(const Options& options) {
   Result<UniqueFd> input = open_input(options.arguments[0]);
   if (!input) return complain(options, input.error().message()), kWrongUse;
-  const Interrupt interrupt;
+  Interrupt interrupt;
   DROVER_TRY(Client client, open_client(options, interrupt.fd()));
   Loader loader(client.pipeline());
   LineReader reader(input->get(), interrupt.fd());
@@ -82,10 +82,13 @@ Result<Exit> run_load(const Options& options) {
   const Status status = load_lines(reader, loader, progress);
   progress.clear();
   if (status.ok()) return tell(options, loader.report());
+  const bool is_interrupted = interrupt.take();
+  // What was sent is answered, if the server answers in time; a second interrupt does not wait.
+  if (is_interrupted) static_cast<void>(loader.settle());
   loader.collect();
   tell_failures(options, loader.report());
   const Error error = in_the_middle(status.error(), loader.report());
-  if (!interrupt.has_come()) return error;
+  if (!is_interrupted) return error;
   complain(options, error.message());
   interrupt.end_program();
 }

@@ -18,9 +18,9 @@ Status Loader::add(std::string_view line) {
   const Result<Pair> pair = parse_line(line);
   if (!pair) return note(report_.lines, pair.error().message()), Done{};
   if (lines_.size() >= kMostInFlight) DROVER_TRY_DO(settle(kMostInFlight - 1));
-  ++report_.sent;
   DROVER_TRY(const std::uint32_t rid,
              pipeline_.send(kvs::kv1::kSet, pair.value().key, pair.value().value));
+  ++report_.sent;
   lines_.emplace(rid, report_.lines);
   collect();
   return Done{};

@@ -60,10 +60,10 @@ Result<std::uint32_t> Pipeline::send(kv1::Request type, std::string_view key,
                                      std::string_view value, Clock::time_point end) {
   if (end_) return *end_;
   DROVER_TRY_DO(check_lengths(key, value));
+  DROVER_TRY_DO(wait_until([this] { return output_.size() - sent_ < kMostUnsent; }, end));
   const std::uint32_t rid = next_rid();
   kv1::append_frame(output_, {type, rid, key, value});
   in_flight_.emplace(rid, type);
-  DROVER_TRY_DO(wait_until([this] { return output_.size() - sent_ < kMostUnsent; }, end));
   return rid;
 }
 
@@ -105,7 +105,7 @@ Status Pipeline::wait(Clock::time_point end) {
       {{socket_.get(), events, 0}, {options_.cancel_fd, POLLIN, 0}}};  // poll() passes over -1
   const int ready = ::poll(both.data(), both.size(), millis_left(end));
   if (ready < 0 && errno != EINTR) return give_up(Error::from_errno("poll").message());
-  if (both[1].revents != 0) return give_up("interrupted");
+  if (both[1].revents != 0) return Error("interrupted");
   if (Clock::now() >= end) {
     return give_up(fmt::format("no answer within {}, with {} requests on their way",
                                drover::format_duration(options_.timeout), in_flight()));

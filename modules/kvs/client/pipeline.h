@@ -2,10 +2,11 @@
 // order and are told apart by RID. Whatever waits, waits for both directions: what comes is read
 // and kept while a request cannot be sent, so that two full buffers never stand against each other.
 //
-// An error is the connection's end, unless it is said of an argument: the server closed, sent what
-// is not KV1, or did not answer in time (a late answer would be taken for another's). Every later
-// call has the same error; answers that came before it are still given out. What a server refuses
-// is no error, but an Answer with its status.
+// An error is the connection's end, unless it is said of an argument or the caller has interrupted
+// himself (Options::cancel_fd): the server closed, sent what is not KV1, or did not answer in time
+// (a late answer would be taken for another's). Every later call has the same error; answers that
+// came before it are still given out. What a server refuses is no error, but an Answer with its
+// status.
 //
 // Not thread-safe; not to be moved while requests are on their way. Nothing here raises SIGPIPE.
 #pragma once
@@ -31,7 +32,8 @@ using Clock = std::chrono::steady_clock;
 struct Options {
   // Of each call, from its beginning to its end; of connecting, too.
   std::chrono::milliseconds timeout{5'000};
-  // Borrowed. While it can be read, every call that would wait fails: "interrupted".
+  // Borrowed. While it can be read, every call that would wait fails: "interrupted". It is not the
+  // connection's end.
   int cancel_fd = -1;
 };
 
@@ -40,9 +42,9 @@ class Pipeline {
   // `socket` is connected and non-blocking.
   Pipeline(drover::UniqueFd socket, Options options);
 
-  // Puts a request behind those before it and gives its RID, never 0. Returns at once while less
-  // than 256 KiB wait to be sent; they leave with receive(), flush() or advance(). A key over
-  // 65,535 bytes or a value over 64 MiB is refused, and the connection goes on.
+  // Puts a request behind those before it and gives its RID, never 0; after an error it is not
+  // there. Waits until less than 256 KiB are to be sent before it; they leave with receive(),
+  // flush() or advance(). A key over 65,535 bytes or a value over 64 MiB is refused.
   drover::Result<std::uint32_t> send(kv1::Request type, std::string_view key,
                                      std::string_view value);
   // Returns when the kernel has everything.
