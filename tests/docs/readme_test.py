@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""readme_test.py [Readme|Manual]: README.md and drover(8), taken at their word, with the binary of $DROVER_BUILD_DIR.
+"""readme_test.py [Readme|Manual|KvManual]: README.md, drover(8) and drover-kv(1), taken at their word, with the binaries
+of $DROVER_BUILD_DIR.
 
-In README a block after <!-- test: file NAME --> is a file and one after <!-- test: run --> a script; in drover.8 a
+In README a block after <!-- test: file NAME --> is a file and one after <!-- test: run --> a script; in the manuals a
 literal display after .\\" test: run is a script. Files and scripts of a page run in a folder of its own, in their order,
-with another port in the place of the one the page names.
+with other ports in the place of those the page names.
 """
 import os
 import pathlib
@@ -19,9 +20,12 @@ import unittest
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 DROVER = pathlib.Path(os.environ["DROVER_BUILD_DIR"], "drover").resolve()
+DROVER_KV = DROVER.with_name("drover-kv")
 README = (SOURCE / "README.md").read_text()
 MANUAL = (SOURCE / "man/drover.8").read_text()
+KV_MANUAL = (SOURCE / "man/drover-kv.1").read_text()
 PORT = "7007"  # what the pages say
+KV_PORT = "7010"  # the same of the key-value server, and what drover-kv knows
 
 # `nc -N HOST PORT` for a machine that has none, or one without -N.
 NC = f"""#!{sys.executable}
@@ -39,8 +43,8 @@ def readme_blocks(what):
     return re.findall(rf"<!-- test: {what} ?(\S*) -->\n```\w+\n(.*?)```\n", README, re.DOTALL)
 
 
-def manual_scripts():
-    return re.findall(r'^\.\\" test: run\n\.Bd [^\n]*\n(.*?)^\.Ed$', MANUAL, re.DOTALL | re.MULTILINE)
+def manual_scripts(page):
+    return re.findall(r'^\.\\" test: run\n\.Bd [^\n]*\n(.*?)^\.Ed$', page, re.DOTALL | re.MULTILINE)
 
 
 def free_port():
@@ -54,11 +58,13 @@ class Page(unittest.TestCase):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="drover-docs."))
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.addCleanup(self.stop_daemon)
-        self.port = free_port()
+        self.port, self.kv_port = free_port(), free_port()
         (self.folder / "modules").symlink_to(SOURCE / "modules")
         programs = self.folder / "bin"
         programs.mkdir()
         (programs / "drover").symlink_to(DROVER)
+        (programs / "drover-kv").write_text(f'#!/bin/sh\nexec {DROVER_KV} -s 127.0.0.1:{self.kv_port} "$@"\n')
+        (programs / "drover-kv").chmod(0o755)
         (programs / "nc").write_text(NC)
         (programs / "nc").chmod(0o755)
         self.environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
@@ -67,11 +73,11 @@ class Page(unittest.TestCase):
 
     def stop_daemon(self):
         """Of a script that failed half way."""
-        with open(os.devnull, "w") as nowhere:
-            subprocess.run([DROVER, "-s", "stop", "-c", "drover.conf"], cwd=self.folder, stdout=nowhere, stderr=nowhere)
+        for config in ("drover.conf", "kvs.conf"):
+            subprocess.run([DROVER, "-s", "stop", "-c", config], cwd=self.folder, capture_output=True)
 
     def with_port(self, text):
-        return text.replace(PORT, str(self.port))
+        return text.replace(PORT, str(self.port)).replace(KV_PORT, str(self.kv_port))
 
     def run_script(self, text):
         """Each command must succeed. What was printed."""
@@ -117,7 +123,8 @@ class Readme(Page):
 
         said = "".join(self.run_script(text) for text in scripts)
 
-        for answer in ("\nhello\n", "reloaded: generation 2", "generation 2 serving", "logs reopened", "stopped"):
+        for answer in ("\nhello\n", "reloaded: generation 2", "generation 2 serving", "logs reopened", "stopped",
+                       "\n/api\tbackend-1\n", "\nlines 2, stored 2, failed 0\n/img/thumbs\tbackend-3\n"):
             self.assertIn(answer, said)
         self.assertFalse((self.folder / "drover.pid").exists())
 
@@ -152,11 +159,42 @@ class Manual(Page):
         self.assertEqual(set(re.findall(r"^\.It Cm (\w+)", commands, re.MULTILINE)), known)
 
     def test_its_scripts_run(self):
-        scripts = manual_scripts()
+        scripts = manual_scripts(MANUAL)
         self.assertEqual(len(scripts), MANUAL.count("\n.\\\" test: run\n"))
         self.assertTrue(scripts)
         for text in scripts:
             self.run_script(text)
+
+
+class KvManual(Page):
+    def test_it_lints(self):
+        lint = subprocess.run(["mandoc", "-Tlint", "-W", "warning", SOURCE / "man/drover-kv.1"], capture_output=True, text=True)
+        self.assertEqual(lint.returncode, 0, lint.stdout)
+
+    def test_its_commands_and_flags_are_those_of_the_tool(self):
+        usage = subprocess.run([DROVER_KV, "-h"], capture_output=True, text=True, check=True).stdout
+        options, _, rest = usage.partition("\ncommands:\n")
+        commands, _, bench = rest.partition("\nbench:\n")
+        described = KV_MANUAL.partition(".Sh COMMANDS")[2].partition(".Sh LINES")[0]
+        self.assertEqual(re.findall(r"^  (\w+)", commands, re.MULTILINE), re.findall(r"^\.It Cm (\w+)", described, re.MULTILINE))
+        told = set(re.findall(r"(?<![\w-])(--?[A-Za-z][\w-]*)", options.partition("\n")[2] + commands + bench))
+        named = {"-" + flag for line in re.findall(r"^\.(?:It|Cm|.*Fl) ?.*", KV_MANUAL, re.MULTILINE)
+                 for flag in re.findall(r"\bFl (-?[\w-]+)", line)}
+        self.assertEqual(named - {"--"}, told | {"--quiet"})
+
+    def test_its_scripts_run(self):
+        (self.folder / "drover.conf").write_text(self.with_port(
+            "[drover]\nload = kvs\ncontrol = drover.sock\nerror_log = error.log\n[zone urls]\nsize = 16m\n"
+            f"[server cache]\nlisten = 127.0.0.1:{KV_PORT}\nprotocol = kvs\nkvs.zone = urls\n"))
+        self.run_script("drover -c drover.conf")
+        scripts = manual_scripts(KV_MANUAL)
+        self.assertEqual(len(scripts), KV_MANUAL.count("\n.\\\" test: run\n"))
+
+        said = "".join(self.run_script(text) for text in scripts)
+
+        self.assertIn("hello100\n/api\tbackend-1\n", said)
+        self.assertIn("lines 1, stored 1, failed 0\n", said)
+        self.assertIn("latency_us_p99 ", said)
 
 
 if __name__ == "__main__":
