@@ -140,8 +140,9 @@ struct ScoreboardHead {
   // Counters of processes that are gone, and of all that was before this master; in the order of
   // master/totals.h. Written by the master for its successor, and never read by itself.
   std::array<std::atomic<std::uint64_t>, kMostRetired> retired{};
-  // Written by a successor when nobody is left and it has added what was counted here to its own
-  // `retired`: who comes after that one does not count it again.
+  // Written by a successor when nobody is left, before it adds what was counted here to its own
+  // `retired` and its metrics: who comes after that one does not count it again. If it is killed
+  // between the two, that is lost.
   std::atomic<bool> is_counted{false};
 };
 static_assert(sizeof(ScoreboardHead) <= kScoreboardHead);

@@ -124,7 +124,7 @@ struct Settings {
   std::string module_dir;
   std::vector<std::string> load;  // a name in module_dir or a path
   std::string working_directory;
-  std::int64_t rlimit_nofile = 0;  // 0: leave
+  std::int64_t rlimit_nofile = 0;  // 0: as it was inherited
   CpuAffinity cpu_affinity;
   Millis ready_timeout{10'000};
   Millis worker_shutdown_timeout{300'000};

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <limits>
 #include <string_view>
 
 #include "common/fault.h"
@@ -111,7 +112,8 @@ Result<std::uint64_t> count_unclean_end(int fd, std::uint64_t floor) {
   std::uint64_t stands = ends.load();
   std::uint64_t next = 0;
   do {
-    next = std::max(stands, floor) + 1;
+    const bool is_garbage = stands == std::numeric_limits<std::uint64_t>::max();
+    next = std::max(is_garbage ? 0 : stands, floor) + 1;
   } while (!ends.compare_exchange_weak(stands, next));
   munmap(memory, kZoneHeaderSize);
   return next;

@@ -1,7 +1,8 @@
 // A zone: named memory of the master's (a sealed memfd) that outlives workers and generations. It
 // begins with a page that is Drover's, the header; what follows is the module's. Any worker may
 // have written anything into both, and may have been killed while it did: who reads a header
-// checks it, and the master reads copies of it only and never maps a zone.
+// checks it, and the master reads copies of it; it maps one word (count_unclean_end()), and no
+// more.
 #pragma once
 
 #include <array>
@@ -44,7 +45,7 @@ struct ZoneHeader {
   std::array<char, kLongestZoneOwner + 1> owner{};
   std::uint64_t owner_version = 0;
   std::uint64_t owner_type_sizes = 0;
-  // Workers that had the zone and ended otherwise than in order; written by the master alone. The
+  // Workers that had the zone and ended otherwise than in order; written by masters alone. The
   // clean flag of a zone: what was written down after a repair and is still the same.
   std::uint64_t unclean_ends = 0;
   std::array<std::uint64_t, kZoneLeases> leases{};  // worker/zone_lease.h

@@ -260,7 +260,7 @@ void Listeners::close(ListenPlan& plan, const std::vector<std::uint32_t>& server
   };
   std::vector<std::shared_ptr<ListenGroup>> closed;
   for (const ListenPlan::Use& use : plan.uses) {
-    if (is_closed(use) && !use.group->is_lent()) closed.push_back(use.group);
+    if (is_closed(use)) closed.push_back(use.group);
   }
   std::erase_if(plan.uses, is_closed);
   for (const auto& group : closed) {

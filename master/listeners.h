@@ -116,8 +116,8 @@ class Listeners {
   // not of those that systemd lends.
   Result<std::vector<std::uint32_t>> commit(const ListenPlan& plan, Millis steer_linger);
   [[nodiscard]] std::vector<const ListenGroup*> groups() const;
-  // Takes what these servers listen on out of a committed plan, and closes it everywhere, but not
-  // what systemd lends. Not while another plan is open.
+  // Takes what these servers listen on out of a committed plan, and closes it everywhere; what
+  // systemd lends stays here. Not while another plan is open.
   void close(ListenPlan& plan, const std::vector<std::uint32_t>& servers);
   // Follows the board's steered-around slots.
   void steer(const Board* board);

@@ -59,7 +59,6 @@ int Master::run() {
   pid_file_.reset();
   for (const Reply& reply : stop_askers_) reply(0, "stopped\n");
   control_.reset();
-  context_.scoreboard->head.master_pid = 0;
   log_.notice("stopped: status={}", exit_status_);
   return exit_status_;
 }
@@ -228,7 +227,8 @@ void Master::leave_when_empty() {
   const bool has_stopped =
       life_ == Life::kStopping && upgrade_ == nullptr && predecessors_.is_empty();
   const bool has_handed_over = is_empty && life_ == Life::kHandedOver;
-  if (has_handed_over) context_.scoreboard->head.master_pid = 0;  // the successor waits for it
+  if (is_empty && (has_stopped || has_handed_over))
+    context_.scoreboard->head.master_pid = 0;  // a successor waits for it
   if ((is_empty && has_stopped) || (has_handed_over && !is_keeper_))
     event_base_loopexit(context_.base, nullptr);
 }

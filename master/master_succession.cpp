@@ -41,13 +41,14 @@ int exit_status_of(int wait_status) {
 // --- taking over ---
 
 Status Master::find_heritage() {
+  RaisedDescriptorLimit limit;
   if (to_predecessor_.is_open()) {
     DROVER_TRY(Inheritance left, receive_heritage(to_predecessor_.get(), kHeritagePatience));
+    limit.make_room(left.descriptors());
     inherit(std::move(left), std::move(to_predecessor_), Ancestor::kMaster);
     return Done{};
   }
   if (first_settings_.control.empty()) return use_passed_fds();
-  RaisedDescriptorLimit limit;
   Result<std::optional<Adoption>> found = ask_for_heritage(first_settings_.control);
   if (!found) return std::move(found).error().in("control socket " + first_settings_.control);
   if (!found->has_value()) return use_passed_fds();
@@ -284,7 +285,7 @@ bool Master::is_for_successor(int number) {
     if (number != SIGWINCH) kill(upgrade_->pid(), number);
     return true;
   }
-  const bool ends_me = number == SIGTERM || number == SIGINT || number == SIGQUIT;
+  const bool ends_me = number == SIGTERM || number == SIGINT;  // it drains already, as for a QUIT
   if (!ends_me) log_.warning("SIG{} ignored: another has taken over", sigabbrev_np(number));
   return !ends_me;
 }

@@ -23,15 +23,16 @@ constexpr std::array<char, 8> kMagic{'d', 'r', 'v', 'm', 'e', 't', 'r', 'c'};
 constexpr std::uint64_t kVersion = 1;
 constexpr std::size_t kMaxText = std::size_t{1} << 20U;  // more than any configuration has counters
 constexpr std::size_t kMaxCells = kMaxBoardServers * kMaxMetrics;
+constexpr std::size_t kMaxRecords = kMaxText / 64;  // a record takes more
 constexpr int kMostReads = 8;
 
 // Named counters as text. The number is a value, or which cell has it.
 struct Text {
-  std::uint64_t size;
+  std::atomic<std::uint64_t> size;
   std::array<char, kMaxText> bytes;
 
-  [[nodiscard]] std::string_view view() const {
-    return {bytes.data(), std::min<std::size_t>(size, kMaxText)};
+  [[nodiscard]] std::string copy() const {
+    return {bytes.data(), std::min<std::size_t>(size.load(), kMaxText)};
   }
   void write(std::string_view text) {
     DROVER_CHECK(text.size() <= kMaxText);
@@ -53,8 +54,7 @@ std::string encode(const std::vector<CounterValue>& counters) {
     inner.put_number(kNumber, each.value);
     TlvWriter out;
     out.put(kCounter, inner.bytes());
-    if (text.size() + out.bytes().size() > kMaxText) break;
-    text += out.bytes();
+    if (text.size() + out.bytes().size() <= kMaxText) text += out.bytes();
   }
   return text;
 }
@@ -78,6 +78,7 @@ std::vector<CounterValue> decode(const std::string& text) {
   const auto records = parse_tlv(text);
   if (!records.ok()) return counters;
   for (const TlvRecord& record : records.value()) {
+    if (counters.size() == kMaxRecords) break;
     auto counter = decode_one(record.value);
     if (record.type == kCounter && counter.ok()) counters.push_back(std::move(counter).value());
   }
@@ -110,13 +111,15 @@ struct MetricBoard::Retired {
 struct MetricBoard::Memory {
   struct Layout {
     std::uint32_t generation;
+    std::atomic<std::uint32_t> cells;
     Text text;
   };
+  // Apart from the cells: whoever looks for rows that are taken touches no page of the others.
   struct Row {
     std::atomic<std::uint64_t> life;  // 0: not taken; no two have the same
-    std::uint32_t generation;
-    std::array<MetricCell, kMaxCells> cells;
+    std::atomic<std::uint32_t> generation;
   };
+  using Cells = std::array<MetricCell, kMaxCells>;
   std::array<char, 8> magic;
   std::uint64_t version;
   std::uint64_t last_life;
@@ -124,13 +127,24 @@ struct MetricBoard::Memory {
   std::array<Retired, 2> retired;
   std::array<Layout, kBoards> layouts;
   std::array<Row, kMaxSeats> rows;
+  std::array<Cells, kMaxSeats> cells;
 };
+
+namespace {
+
+// Without its pages in a core dump, which would make them all.
+void* map_shared(int fd, std::size_t size, int protection) {
+  void* memory = mmap(nullptr, size, protection, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  if (memory != MAP_FAILED) madvise(memory, size, MADV_DONTDUMP);
+  return memory;
+}
+
+}  // namespace
 
 MetricBoard::MetricBoard() : fd_(memfd_create("drover-metrics", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
   DROVER_CHECK(ftruncate(fd_.get(), sizeof(Memory)) == 0);
   DROVER_CHECK(fcntl(fd_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0);
-  void* memory = mmap(nullptr, sizeof(Memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-                      fd_.get(), 0);
+  void* memory = map_shared(fd_.get(), sizeof(Memory), PROT_READ | PROT_WRITE);
   DROVER_CHECK(memory != MAP_FAILED);
   memory_.reset(static_cast<Memory*>(memory));
   memory_->magic = kMagic;
@@ -145,7 +159,7 @@ Result<MetricBoard> MetricBoard::map(UniqueFd fd) {
     return Error("there are no counters of modules");
   if (status.st_size != static_cast<off_t>(sizeof(Memory)))
     return Error("the counters of modules have another layout");
-  void* memory = mmap(nullptr, sizeof(Memory), PROT_READ, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
+  void* memory = map_shared(fd.get(), sizeof(Memory), PROT_READ);
   if (memory == MAP_FAILED) return Error::from_errno("mmap of the counters of modules");
   MetricBoard board(std::move(fd), static_cast<Memory*>(memory));
   if (board.memory_->magic != kMagic || board.memory_->version != kVersion)
@@ -159,12 +173,14 @@ void MetricBoard::lay_out(const MetricLayout& layout) {
   DROVER_CHECK(layout.cells <= kMaxCells);
   Memory::Layout& mine = memory_->layouts[index_of(layout.generation)];
   mine.generation = layout.generation;
+  mine.cells = static_cast<std::uint32_t>(layout.cells);
   mine.text.write(encode(cells_of(layout)));
 }
 
 std::span<MetricCell> MetricBoard::take_row(int seat, const MetricLayout& layout) {
-  Memory::Row& row = memory_->rows[static_cast<std::size_t>(seat)];
-  const std::span<MetricCell> cells = std::span(row.cells).first(layout.cells);
+  const auto index = static_cast<std::size_t>(seat);
+  Memory::Row& row = memory_->rows[index];
+  const std::span<MetricCell> cells = std::span(memory_->cells[index]).first(layout.cells);
   for (MetricCell& cell : cells) cell = 0;
   row.generation = layout.generation;
   row.life = ++memory_->last_life;
@@ -176,6 +192,7 @@ std::span<MetricCell> MetricBoard::take_row(int seat, const MetricLayout& layout
 void MetricBoard::release_row(int seat, const MetricSums& retired) {
   Memory::Row& row = memory_->rows[static_cast<std::size_t>(seat)];
   write_retired(retired, row.life);
+  pause_point("metrics.retired");
   row.life = 0;
 }
 
@@ -183,24 +200,30 @@ void MetricBoard::retire(const MetricSums& retired) { write_retired(retired, 0);
 
 void MetricBoard::write_retired(const MetricSums& retired, std::uint64_t life) {
   const std::uint64_t next = memory_->retired_count + 1;
+  std::atomic_thread_fence(std::memory_order_release);  // readers of the spare see it is none
   Retired& spare = memory_->retired[next % 2];
   spare.life = life;
   spare.text.write(encode(retired.counters()));
   memory_->retired_count = next;
 }
 
+// Cells first, then names: a layout is read once, however many rows have it.
 void MetricBoard::add_rows(MetricSums& sums, std::uint64_t retired_life) const {
-  std::map<std::uint32_t, std::vector<CounterValue>> layouts;
-  for (const Memory::Row& row : memory_->rows) {
+  std::map<std::size_t, std::vector<std::uint64_t>> cells;  // by layout
+  for (std::size_t seat = 0; seat < memory_->rows.size(); ++seat) {
+    const Memory::Row& row = memory_->rows[seat];
     const std::uint64_t life = row.life;
-    if (life == 0 || life == retired_life) continue;
-    const Memory::Layout& layout = memory_->layouts[index_of(row.generation)];
-    if (layout.generation != row.generation) continue;
-    const auto [known, is_new] = layouts.try_emplace(row.generation);
-    if (is_new) known->second = decode(std::string(layout.text.view()));
-    for (CounterValue each : known->second) {
-      if (each.value >= kMaxCells) continue;
-      each.value = row.cells[each.value];
+    const std::uint32_t generation = row.generation;
+    const Memory::Layout& layout = memory_->layouts[index_of(generation)];
+    if (life == 0 || life == retired_life || layout.generation != generation) continue;
+    std::vector<std::uint64_t>& sum = cells[index_of(generation)];
+    sum.resize(std::min<std::size_t>(layout.cells, kMaxCells));
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += memory_->cells[seat][i];
+  }
+  for (const auto& [index, sum] : cells) {
+    for (CounterValue each : decode(memory_->layouts[index].text.copy())) {
+      if (each.value >= sum.size()) continue;
+      each.value = sum[each.value];
       sums.add_counter(each);
     }
   }
@@ -213,8 +236,7 @@ MetricSums MetricBoard::counters() const {
     const std::uint64_t count = memory_->retired_count;
     const Retired& retired = memory_->retired[count % 2];
     sums = {};
-    for (const CounterValue& each : decode(std::string(retired.text.view())))
-      sums.add_counter(each);
+    for (const CounterValue& each : decode(retired.text.copy())) sums.add_counter(each);
     add_rows(sums, retired.life);
     std::atomic_thread_fence(std::memory_order_acquire);  // what was read was read before
     if (memory_->retired_count == count) break;

@@ -1,6 +1,6 @@
 // Where the workers of one master count for their modules: memory that they share with it, of which
 // whoever comes after it has a descriptor, so that counters go on over its death and over upgrades.
-// Another version may read it: the counters are named in it, as records (common/tlv.h).
+// The counters are named in it, as records (common/tlv.h). Who has another layout cannot read it.
 #pragma once
 
 #include <cstdint>

@@ -22,7 +22,9 @@ void MetricSums::add_if(const MetricLayout& layout, std::span<const MetricCell> 
 }
 
 void MetricSums::add_counters(const MetricSums& others) {
-  for (const CounterValue& each : others.counters()) add_counter(each);
+  for (const auto& [key, value] : others.sums_) {
+    if (std::get<MetricKind>(key) == MetricKind::kCounter) sums_[key] += value;
+  }
 }
 
 void MetricSums::add_counter(const CounterValue& counter) {

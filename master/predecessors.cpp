@@ -87,11 +87,10 @@ void Predecessors::start(Millis orphans_timeout) {
 }
 
 bool Predecessors::is_gone(const One& one, Millis now) {
-  if (has_left_in_order(one)) return true;
   if (has_master(one)) return false;
   if (one.board != nullptr) return living(one).empty();
   const std::int64_t leave_by = one.head->leave_by_ms.load();
-  return leave_by != 0 && now.count() - leave_by >= kOverdue.count();
+  return has_left_in_order(one) || (leave_by != 0 && now.count() - leave_by >= kOverdue.count());
 }
 
 void Predecessors::on_tick() {

@@ -61,7 +61,8 @@ class Seats {
   // What was counted before this master.
   void add_retired(const Totals& totals);
   void add_retired(const MetricSums& counters);
-  // Of everybody, with the counters of seats that were given back.
+  // Of everybody, with the counters of seats that were given back; gauges, too, and by this
+  // master's own word for what lies where.
   [[nodiscard]] MetricSums metrics() const;
 
  private:

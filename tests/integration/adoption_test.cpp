@@ -89,8 +89,8 @@ TEST(Orphans, LeaveWhenTheyAreTold) {
 }
 
 TEST(Orphans, LeaveWhenTheyAreToldThoughTheirAcceptorIsStopped) {
-  Daemon daemon({.config = config("workers = 2\nworker_shutdown_timeout = 60s\n",
-                                  echo_server("acceptor"))});
+  Daemon daemon(
+      {.config = config("workers = 2\nworker_shutdown_timeout = 60s\n", echo_server("acceptor"))});
   kill_master(daemon);
   const pid_t acceptor = daemon.acceptor_pid();
   stop(acceptor);
@@ -346,6 +346,21 @@ TEST(Adoption, OfMoreDescriptorsThanAProcessMayOpenLeavesWhatIsConfigured) {
 
   EXPECT_EQ(answer(daemon), "hello");
   EXPECT_EQ(descriptor_limit_of(daemon.master_pid()).rlim_cur, 1000U);
+}
+
+// Its limit is that of the configuration; an upgrade begins with what was inherited.
+TEST(Upgrade, OfMoreDescriptorsThanWasInheritedMakesRoomForThem) {
+  std::optional<Daemon> daemon;
+  {
+    const LowerLimit lower(200);
+    daemon.emplace(DaemonOptions{.config = with_listeners(300, "rlimit_nofile = 1000\n")});
+  }
+
+  const CommandResult upgrade = daemon->run_command({"-s", "upgrade"});
+
+  EXPECT_EQ(upgrade.status, 0) << upgrade.both();
+  EXPECT_EQ(answer(*daemon), "hello");
+  EXPECT_EQ(descriptor_limit_of(daemon->master_pid()).rlim_cur, 1000U);
 }
 
 // The worker of that pid cannot open another descriptor.

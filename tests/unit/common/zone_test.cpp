@@ -112,6 +112,17 @@ TEST(CountUncleanEnd, IsOneMoreThanStandsThereAndThanTheFloor) {
   EXPECT_EQ(read_zone_header(fd, kSize).value().unclean_ends, 8U);
 }
 
+// What a worker has written there.
+TEST(CountUncleanEnd, NeverBeginsAnew) {
+  const auto zone = make_zone("counter", kSize);
+  ASSERT_TRUE(zone.ok());
+  const std::uint64_t last = ~std::uint64_t{0};
+  ASSERT_EQ(pwrite(zone.value().get(), &last, sizeof last, offsetof(ZoneHeader, unclean_ends)),
+            static_cast<ssize_t>(sizeof last));
+
+  EXPECT_EQ(count_unclean_end(zone.value().get(), 6).value(), 7U);
+}
+
 // A master and the one before it, both with workers that die.
 TEST(CountUncleanEnd, GivesNoNumberTwice) {
   constexpr std::uint64_t kEach = 20'000;

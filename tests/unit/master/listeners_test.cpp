@@ -204,6 +204,7 @@ TEST_F(ListenersTest, WhatSystemdLendsStaysForWhomeverNamesItNext) {
   ListenPlan plan = serve(settings, 2);
 
   listeners_.close(plan, {0});
+  EXPECT_EQ(closed_everywhere_.size(), 2U) << "those of the children are copies";
   EXPECT_TRUE(plan.heritage().empty());
   plan = serve(settings, 2);
   EXPECT_EQ(plan.heritage().size(), 2U);

@@ -26,6 +26,11 @@ class PredecessorsTest : public testing::Test, private Predecessors::Owner {
     former_.mapping->head.master_pid = dead_;
     former_.mapping->head.retired[0] = 7;  // accepted
   }
+  // Somebody who has a mapping of the former's scoreboard: this process.
+  void seat_somebody() {
+    former_.mapping->seats[0].pid = getpid();
+    former_.mapping->seats[0].state = SeatState::kServing;
+  }
   void start() {
     predecessors_.add(dead_, std::move(former_.fd), UniqueFd());
     predecessors_.start(Millis{60'000});
@@ -58,6 +63,20 @@ TEST_F(PredecessorsTest, AreGoneWithTheirLastProcess) {
   EXPECT_TRUE(gone_->was_unwatched) << "nobody saw how its processes ended";
   EXPECT_TRUE(predecessors_.is_empty());
   EXPECT_TRUE(former_.mapping->head.is_counted);
+}
+
+// A master that leaves with its successor, or a word that a worker has written over.
+TEST_F(PredecessorsTest, AreNotGoneWhileAProcessLivesWhateverTheHeadSays) {
+  former_.mapping->head.master_pid = 0;
+  seat_somebody();
+  start();
+  turn();
+  EXPECT_FALSE(gone_);
+
+  former_.mapping->seats[0].state = SeatState::kFree;
+  turn();
+
+  EXPECT_TRUE(gone_);
 }
 
 TEST_F(PredecessorsTest, WhoLeaveInOrderHaveSeenTheirProcessesEnd) {
