@@ -4,6 +4,7 @@
 //   in the zone's initialise:  Store::create(memory, options)
 //   in each process:           Store::attach(memory, settings).store
 //   in each batch of events:   store.set_now(...), requests, store.end_batch()
+//   every few seconds:         tend() for each shard (slices.h)
 //
 // Reading takes no lock: it sees what is stored while others write, are stopped, or die. Writing
 // locks one of the shards, without ever waiting: kBusy is for the caller to try again, some

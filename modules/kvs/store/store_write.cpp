@@ -61,8 +61,9 @@ Store::Room Store::allocate(LockedShard& shard, std::string_view key, std::size_
     if (units != 0) clock.make_room_ahead(bytes);
   }
   if (units == 0) units = shard.allocate_last_resort(bytes);
+  if (units != 0) return {units, Answer::kOk};
   const bool is_worth_a_try = is_more_to_come || is_room_kept_by_this_batch();
-  return {units, is_worth_a_try ? Answer::kBusy : Answer::kNoSpace};
+  return {0, is_worth_a_try ? Answer::kBusy : Answer::kNoSpace};
 }
 
 // How much it is does not matter: it is asked for once, for the next batch is of a later epoch than
