@@ -14,7 +14,7 @@ constexpr std::uint32_t kMostPagesPassed = 16'384;  // a gigabyte; the next time
 }  // namespace
 
 bool Clock::make_room(std::size_t bytes) {
-  if (shard_.shard().retired.size() >= kMostWaiting) return false;
+  if (shard_.waiting() >= kMostWaiting) return false;
   const std::uint8_t size_class = size_class_of(bytes);
   // Twice around at most: the first time spares what was read.
   if (evict_cold(size_class) > 0 || evict_cold(size_class) > 0) return false;
@@ -26,7 +26,7 @@ void Clock::make_room_ahead(std::size_t bytes) {
   const std::uint8_t size_class = size_class_of(bytes);
   if (size_class == kRunClass || !shard_.mapping().pages.is_full()) return;
   const std::uint32_t wanted = std::min(kMostItemsEvicted, cells_per_page(size_class));
-  if (shard_.shard().retired.size() >= wanted) return;
+  if (shard_.waiting() >= wanted) return;
   if (shard_.cells().room(size_class, wanted) < wanted) evict_cold(size_class);
 }
 

@@ -3,10 +3,14 @@
 // marker holds the hash of the prefix and a bitmap of the lengths of the keys' tails behind it.
 //
 // Markers only promise too much, never too little: a bit is set before its key is published, and
-// none is cleared while the store is in use. So a writer may die anywhere, and a wrong bit costs a
-// look at a slot. There is no lock; four markers share a cache line, and a fifth directory of the
-// same group finds it *crowded*: for directories that such a group has no marker of, every length
-// is tried.
+// none is cleared while the store is in use, though its last key may be gone. (A marker is of no
+// shard: the keys of a directory lie in all of them, and writers set its bits under different locks
+// or, having set them, are about to publish. Who would clear one must have stopped all writers, or
+// have two tables of which all processes know. What stays costs little enough: a look at a slot for
+// each stale bit, at most one for each length of a path, within a search's budget.) So a writer may
+// die anywhere, and a wrong bit costs a look at a slot. There is no lock; four markers share a
+// cache line, and a fifth directory of the same group finds it *crowded*: for directories that such
+// a group has no marker of, every length is tried.
 #pragma once
 
 #include <array>

@@ -37,6 +37,7 @@ void visit_shard(const Mapping& mapping, std::uint32_t shard, OnRecord on_record
 void LockedShard::repair() {
   mapping_.changes[index_].end_if_begun();
   shard_.retired.clear();
+  shard_.pinned_retired = 0;
   mapping_.readers.abandon(static_cast<std::uint8_t>(index_));
   cells_.rebuild_lists();
   mapping_.pages.forget_failures();

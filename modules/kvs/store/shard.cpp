@@ -179,11 +179,13 @@ void LockedShard::reclaim() {
     return std::find(held.begin(), held.end(), pinned(units)) != held.end();
   };
   RetiredCells& retired = shard_.retired;
+  shard_.pinned_retired = 0;
   for (std::uint32_t left = retired.size(); left > 0; --left) {
-    if (retired.front().epoch >= safe) break;
     const RetiredCell cell = retired.pop();
-    if (is_pinned(cell.units)) {
+    const bool is_reachable = cell.epoch >= safe;
+    if (is_reachable || is_pinned(cell.units)) {
       retired.push(cell);
+      shard_.pinned_retired += is_reachable ? 0 : 1;
     } else {
       cells_.free(cell.units);
     }

@@ -36,7 +36,6 @@ class RetiredCells {
   // Without the lock a hint.
   [[nodiscard]] std::uint32_t size() const { return std::min(load(end_) - load(begin_), kMost); }
   [[nodiscard]] bool is_full() const { return size() == kMost; }
-  [[nodiscard]] const RetiredCell& front() const { return (*this)[0]; }
   [[nodiscard]] const RetiredCell& operator[](std::uint32_t i) const {
     return cells_[(load(begin_) + i) % kMost];
   }
@@ -71,7 +70,8 @@ struct ShardCounters {
 struct alignas(64) Shard {
   RobustMutex mutex;
   std::uint64_t last_cas;
-  std::uint32_t clock_page;  // where the eviction's hand is
+  std::uint32_t clock_page;      // where the eviction's hand is
+  std::uint32_t pinned_retired;  // of `retired`, as of the last reclaiming
   alignas(64) ShardCounters counters;
   alignas(64) PagesWithRoom pages_with_room;
   alignas(64) RetiredCells retired;
@@ -159,6 +159,10 @@ class LockedShard {
   // lock or a reservation; and when more retired than the list holds, because somebody has been
   // reading for that long. Not by anything that clients do to a store whose processes live and run.
   void reclaim();
+  // Cells that come back when those who read now have gone on; not what is pinned.
+  [[nodiscard]] std::uint32_t waiting() const {
+    return shard_.retired.size() - std::min(shard_.pinned_retired, shard_.retired.size());
+  }
   // Whether there may be anything to reclaim in a shard; without its lock.
   [[nodiscard]] static bool has_waste(const Mapping& mapping, std::uint32_t shard);
 

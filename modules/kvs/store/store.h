@@ -4,6 +4,7 @@
 //   in the zone's initialise:  Store::create(memory, options)
 //   in each process:           Store::attach(memory, settings).store
 //   in each batch of events:   store.set_now(...), requests, store.end_batch()
+//   every few seconds:         tend() for each shard (slices.h)
 //
 // Reading takes no lock: it sees what is stored while others write, are stopped, or die. Writing
 // locks one of the shards, without ever waiting: kBusy is for the caller to try again, some
@@ -202,6 +203,12 @@ class Store {
   Record& fill(LockedShard& shard, Units units, const Write& write, std::size_t value_bytes);
   // Gives the cell back if there is no place for it.
   Written publish(LockedShard& shard, const Target& target, Units units);
+  // What takes long to copy is copied without the lock, or it would make busy ones of others'
+  // writes; into a reservation, if there is one left.
+  [[nodiscard]] bool is_copied_unlocked(std::size_t value_bytes) const;
+  Written write_large(const Write& write);
+  // The same for another value or time of an item that was seen; busy when that has changed since.
+  Written replace_large(const Item& seen, std::string_view value, std::uint64_t expires_ms);
   // Whatever its conditions.
   Written put(LockedShard& shard, const Target& target, const Write& write);
   Written extend(std::string_view key, std::string_view before, std::string_view after);

@@ -13,12 +13,21 @@ namespace {
 // Rounds of them for one write, before it is refused: readers may be stopped.
 constexpr int kEvictions = 4;
 
+// From here on a copy takes longer than somebody else tries for the lock.
+constexpr std::size_t kLargeValue = std::size_t{64} << 10;
+
 bool fits(std::string_view key, std::size_t value_bytes) {
   return !key.empty() && key.size() <= kLongestKey && value_bytes <= kLargestValue;
 }
 
 void copy(char* to, std::string_view bytes) {
   if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+}
+
+std::string joined(std::string_view first, std::string_view second, std::string_view third) {
+  std::string all;
+  all.reserve(first.size() + second.size() + third.size());
+  return std::move(all.append(first).append(second).append(third));
 }
 
 std::optional<std::int64_t> number_in(std::string_view text) {
@@ -52,8 +61,9 @@ Store::Room Store::allocate(LockedShard& shard, std::string_view key, std::size_
     if (units != 0) clock.make_room_ahead(bytes);
   }
   if (units == 0) units = shard.allocate_last_resort(bytes);
+  if (units != 0) return {units, Answer::kOk};
   const bool is_worth_a_try = is_more_to_come || is_room_kept_by_this_batch();
-  return {units, is_worth_a_try ? Answer::kBusy : Answer::kNoSpace};
+  return {0, is_worth_a_try ? Answer::kBusy : Answer::kNoSpace};
 }
 
 // How much it is does not matter: it is asked for once, for the next batch is of a later epoch than
@@ -100,11 +110,35 @@ Written Store::publish(LockedShard& shard, const Target& target, Units units) {
 
 Written Store::write(const Write& write) {
   if (!fits(write.key, write.value.size())) return {Answer::kTooLarge};
+  if (is_copied_unlocked(write.value.size())) return write_large(write);
   const Target target = this->target(write.key);
   LockedShard shard(mapping_, mapping_.shard_of(target.hash));
   if (!shard) return {Answer::kBusy};
   const Answer answer = check(write, shard.find(target.hash, write.key));
   return answer == Answer::kOk ? put(shard, target, write) : Written{answer};
+}
+
+bool Store::is_copied_unlocked(std::size_t value_bytes) const {
+  return value_bytes >= kLargeValue && free_hold(kPinsPerReader, kReservationsPerReader);
+}
+
+Written Store::write_large(const Write& write) {
+  const auto [answer, reservation] = reserve(write.key, write.value.size());
+  if (answer != Answer::kOk) return {answer};
+  copy(reservation.value.data(), write.value);
+  const Written written = commit(reservation, write);
+  if (written.answer == Answer::kBusy) cancel(reservation);
+  return written;
+}
+
+Written Store::replace_large(const Item& seen, std::string_view value, std::uint64_t expires_ms) {
+  const Written written = write_large({.key = seen.key,
+                                       .value = value,
+                                       .flags = seen.flags,
+                                       .expires_ms = expires_ms,
+                                       .cas = seen.cas});
+  const bool has_changed = written.answer == Answer::kExists || written.answer == Answer::kNotFound;
+  return has_changed ? Written{Answer::kBusy} : written;
 }
 
 Answer Store::erase(std::string_view key) {
@@ -155,33 +189,42 @@ Written Store::prepend(std::string_view key, std::string_view bytes) {
 
 // A copy of the old value first: making room for the new one may free it.
 Written Store::extend(std::string_view key, std::string_view before, std::string_view after) {
-  const Target target = this->target(key);
-  LockedShard shard(mapping_, mapping_.shard_of(target.hash));
-  if (!shard) return {Answer::kBusy};
-  const Found found = shard.find(target.hash, key);
-  if (!is_live(found)) return {Answer::kNotStored};
   const std::size_t more = before.size() + after.size();
-  if (more > kLargestValue - found.record->value().size()) return {Answer::kTooLarge};
-  std::string value;
-  value.reserve(found.record->value().size() + more);
-  value.append(before);
-  value.append(found.record->value()).append(after);
-  return put(shard, target,
-             {.key = key,
-              .value = value,
-              .flags = found.record->flags,
-              .expires_ms = found.record->expires_ms});
+  {
+    const Target target = this->target(key);
+    LockedShard shard(mapping_, mapping_.shard_of(target.hash));
+    if (!shard) return {Answer::kBusy};
+    const Found found = shard.find(target.hash, key);
+    if (!is_live(found)) return {Answer::kNotStored};
+    const Item seen = item_of(*found.record);
+    if (more > kLargestValue - seen.value.size()) return {Answer::kTooLarge};
+    if (!is_copied_unlocked(seen.value.size() + more)) {
+      const std::string value = joined(before, seen.value, after);
+      return put(shard, target,
+                 {.key = key, .value = value, .flags = seen.flags, .expires_ms = seen.expires_ms});
+    }
+  }
+  const auto seen = get(key);
+  if (!seen || more > kLargestValue - seen->value.size()) return {Answer::kBusy};
+  return replace_large(*seen, joined(before, seen->value, after), seen->expires_ms);
 }
 
 Written Store::touch(std::string_view key, std::uint64_t expires_ms) {
-  const Target target = this->target(key);
-  LockedShard shard(mapping_, mapping_.shard_of(target.hash));
-  if (!shard) return {Answer::kBusy};
-  const Found found = shard.find(target.hash, key);
-  if (!is_live(found)) return {Answer::kNotFound};
-  const std::string value(found.record->value());
-  return put(shard, target,
-             {.key = key, .value = value, .flags = found.record->flags, .expires_ms = expires_ms});
+  {
+    const Target target = this->target(key);
+    LockedShard shard(mapping_, mapping_.shard_of(target.hash));
+    if (!shard) return {Answer::kBusy};
+    const Found found = shard.find(target.hash, key);
+    if (!is_live(found)) return {Answer::kNotFound};
+    const Item seen = item_of(*found.record);
+    if (!is_copied_unlocked(seen.value.size())) {
+      const std::string value(seen.value);
+      return put(shard, target,
+                 {.key = key, .value = value, .flags = seen.flags, .expires_ms = expires_ms});
+    }
+  }
+  const auto seen = get(key);
+  return seen ? replace_large(*seen, seen->value, expires_ms) : Written{Answer::kBusy};
 }
 
 }  // namespace kvs

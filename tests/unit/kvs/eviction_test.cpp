@@ -125,6 +125,28 @@ TEST(KvsEviction, SparesTheOldValueOfAKeyThatCannotBeWritten) {
   EXPECT_EQ(store->get("k")->value, old);
 }
 
+// What is pinned does not come back by waiting.
+TEST(KvsEviction, GoesOnWhileMuchIsPinned) {
+  const TestStore store(2 * kMiB, {.shards = 1, .secret = testing::kSecret}, kEvicting);
+  std::vector<std::unique_ptr<Store>> readers;
+  const std::string value(1000, 'v');
+  for (int reader = 0; reader < 5; ++reader) {
+    readers.push_back(store.attach());
+    for (std::size_t pin = 0; pin < kPinsPerReader; ++pin) {
+      const std::string key = "p" + std::to_string(reader) + "." + std::to_string(pin);
+      ASSERT_EQ(store->write({.key = key, .value = value}).answer, Answer::kOk);
+      ASSERT_TRUE(readers.back()->pin(*readers.back()->get(key)));
+      ASSERT_EQ(store->erase(key), Answer::kOk);
+    }
+    readers.back()->end_batch();
+  }
+  for (int i = 0; i < 5000; ++i) {
+    ASSERT_EQ(store->write({.key = "k" + std::to_string(i), .value = value}).answer, Answer::kOk)
+        << i;
+  }
+  EXPECT_EQ(testing::audit(*store), "");
+}
+
 TEST(KvsEviction, GivesUpWhileAReaderIsStopped) {
   const TestStore store(kMiB, {.secret = testing::kSecret}, kEvicting);
   const auto reader = store.attach();
