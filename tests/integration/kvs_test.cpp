@@ -136,6 +136,8 @@ TEST(Kvs, FinishesAFrameUnderWayWhenItsWorkerDrains) {
   EXPECT_EQ(in_frame.hear()->status, kOk);
   EXPECT_EQ(in_frame.hear()->status, kShuttingDown);
   EXPECT_FALSE(in_frame.hear());
+  in_frame.socket().close();
+  idle.socket().close();
   KvClient next(daemon);
   EXPECT_EQ(next.get("key"), "value");
   EXPECT_TRUE(

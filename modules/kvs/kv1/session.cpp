@@ -50,7 +50,7 @@ void Session::resume(Output& output) {
   if (call_) call_->frame = reader_.keep();
   backlog_taken_ = backlog_.size() - bytes.size();
   if (bytes.empty()) {
-    backlog_ = {};
+    std::string().swap(backlog_);  // `backlog_ = {}` would keep the memory
     backlog_taken_ = 0;
   }
   settle(output);
@@ -72,6 +72,11 @@ void Session::time_out(Output& output) {
   service_.count(Count::kLateFrames);
   refuse(client(output), {}, kTooLate);
   is_over_ = true;
+}
+
+void Session::set_pending(std::size_t pending) {
+  has_large_output_ = pending >= kLargeOutput;
+  other_charge_.set(backlog_.size() + (has_large_output_ ? pending : 0));
 }
 
 // Bytes that will be gone when this returns.
@@ -192,7 +197,7 @@ void Session::settle(const Output& output) {
   }
   if (is_idle && drains_ && !reader_.is_inside_frame()) is_over_ = true;
   charge_frame();
-  other_charge_.set(backlog_.size() + output.size());
+  set_pending(output.size());
   set_frame_deadline();
 }
 

@@ -24,6 +24,9 @@ inline constexpr std::chrono::milliseconds kBusyGlance{1};
 // A frame up to this size is kept whatever the budget says.
 inline constexpr std::size_t kSmallFrame = 4096;
 
+// So much that the client has not taken counts.
+inline constexpr std::size_t kLargeOutput = std::size_t{64} << 10;
+
 enum class Wait {
   kNothing,
   kShortly,   // until kBusyGlance is over
@@ -49,6 +52,11 @@ class Session {
   void drain(Output& output);
   // frame_deadline() has passed.
   void time_out(Output& output);
+
+  // Answers count as not taken from when they are given. So whoever sends them says what has become
+  // of them, while there are many.
+  [[nodiscard]] bool has_large_output() const { return has_large_output_; }
+  void set_pending(std::size_t pending);
 
   [[nodiscard]] Wait wait() const { return wait_; }
   [[nodiscard]] bool is_over() const { return is_over_; }
@@ -85,6 +93,7 @@ class Session {
   Charge other_charge_;
   Wait wait_ = Wait::kNothing;
   bool is_known_;
+  bool has_large_output_ = false;
   bool is_over_ = false;
   bool has_ended_ = false;  // the client's end has come
   bool drains_ = false;
