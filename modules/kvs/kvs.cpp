@@ -78,6 +78,7 @@ class Kvs {
   void resume(drover_conn conn);
   void settle(drover_conn conn, State& state);
   void tell_what_is_pending();
+  void go_on_next_turn(drover_conn conn, State& state);
   void pause(drover_conn conn, State& state, bool is_paused);
   void set_timer(drover_conn conn, State& state);
 
@@ -129,9 +130,13 @@ void Kvs::settle(drover_conn conn, State& state) {
   if (state.session->is_over()) return host_.close(conn);
   if (state.session->has_large_output()) writing_.push_back(conn);
   const Wait wait = state.session->wait();
-  if (wait == Wait::kNextTurn && !std::exchange(state.is_waiting, true)) waiting_.push_back(conn);
+  if (wait == Wait::kNextTurn) go_on_next_turn(conn, state);
   pause(conn, state, wait != Wait::kNothing);
   set_timer(conn, state);
+}
+
+void Kvs::go_on_next_turn(drover_conn conn, State& state) {
+  if (!std::exchange(state.is_waiting, true)) waiting_.push_back(conn);
 }
 
 void Kvs::pause(drover_conn conn, State& state, bool is_paused) {
@@ -197,13 +202,15 @@ void Kvs::on_batch_end() {
 }
 
 // What was written in the batch has left now, as far as the clients take it. What stays above
-// DROVER_HIGH_WATER is told by on_writable() when it has left; less is not counted.
+// DROVER_HIGH_WATER is told by on_writable() when it has left; less is not counted, nor waited for.
 void Kvs::tell_what_is_pending() {
   for (const drover_conn conn : std::exchange(writing_, {})) {
     State* state = host_.state_of<State>(conn);
     if (state == nullptr) continue;
     const std::size_t pending = host_.pending_output(conn);
-    state->session->set_pending(pending > DROVER_HIGH_WATER ? pending : 0);
+    const bool is_told = pending > DROVER_HIGH_WATER;
+    state->session->set_pending(is_told ? pending : 0);
+    if (!is_told && state->session->wait() == Wait::kOutput) go_on_next_turn(conn, *state);
   }
 }
 

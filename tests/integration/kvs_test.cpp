@@ -45,6 +45,23 @@ TEST(Kvs, AnswersAPipelineInOneGo) {
   }
 }
 
+TEST(Kvs, GivesLargeValuesOneAfterTheOther) {
+  Daemon daemon({.config = kvs_config("", 1)});
+  KvClient client(daemon);
+  const std::string large(1'000'000, 'v');
+  ASSERT_EQ(client.status(kSet, "k", large), kOk);
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(client.get("k"), large) << i;
+  std::string many;
+  for (std::uint32_t i = 1; i <= 50; ++i) many += frame(kGet, i, "k");
+  client.say(many);
+  for (std::uint32_t i = 1; i <= 50; ++i) {
+    const auto said = client.hear();
+    ASSERT_TRUE(said);
+    ASSERT_EQ(said->rid, i);
+    ASSERT_EQ(said->value.size(), large.size());
+  }
+}
+
 void fill(KvClient& client, int items, std::size_t size = 100) {
   std::string many;
   for (int i = 0; i < items; ++i)

@@ -93,7 +93,7 @@ void Session::serve(std::string_view& bytes, Output& output) {
       if (!advance(client, *call_)) return;
       call_.reset();
     }
-    if (!may_take_on(client, taken)) return;
+    if (!bytes.empty() && !may_take_on(client, taken)) return;
     const auto received = next_frame(bytes);
     if (!received) return;
     ++taken;

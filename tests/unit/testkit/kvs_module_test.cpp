@@ -117,6 +117,17 @@ TEST_F(KvsModule, GoesOnWhenAClientThatDidNotReadHasRead) {
   EXPECT_FALSE(host.is_paused(conn));
 }
 
+// The kernel has taken all of it at once: nobody tells so, and nothing is waited for.
+TEST_F(KvsModule, GoesOnAfterALargeAnswerThatLeftAtOnce) {
+  host.feed(conn, frame(kSet, 1, "k", std::string(1'000'000, 'v')));
+  host.feed(conn, frame(kGet, 2, "k") + frame(kPing, 3));
+  host.ring();
+  EXPECT_EQ(statuses(host.read(conn)), (std::vector<int>{kOk, kOk, kOk}));
+  EXPECT_FALSE(host.is_paused(conn));
+  host.feed(conn, frame(kGet, 4, "k"));
+  EXPECT_FALSE(host.is_paused(conn)) << "there is nothing to be held back";
+}
+
 // Each of these values is most of the budget.
 TEST_F(KvsModule, CountsNoOutputThatHasBeenTaken) {
   Host::Settings small = settings();
