@@ -38,6 +38,8 @@ void Session::receive(std::string_view bytes, Output& output) {
   } else {
     backlog_ += bytes;  // nobody told the loop in time: it was to stop reading
   }
+  has_begun_ = true;
+  begin_drain();
   settle(output);
 }
 
@@ -62,9 +64,16 @@ void Session::end(Output& output) {
 }
 
 void Session::drain(Output& output) {
+  must_drain_ = true;
+  begin_drain();
+  settle(output);
+}
+
+// Who has just come has a first request under way.
+void Session::begin_drain() {
+  if (!must_drain_ || !has_begun_ || drains_) return;
   drains_ = true;
   before_drain_ = backlog_size();
-  settle(output);
 }
 
 void Session::time_out(Output& output) {
