@@ -163,7 +163,7 @@ TEST_F(KvTool, StoresWhatASlowWriterHasWritten) {
 TEST_F(KvTool, SaysHowFarALoadHasComeThatIsInterrupted) {
   for (const std::string signal : {"INT", "TERM"}) {
     const CommandResult result = shell("signal=" + signal + R"(
-      kv del a 2>/dev/null
+      kv del b 2>/dev/null
       rm -f $DIR/fifo && mkfifo $DIR/fifo
       $KV load - < $DIR/fifo & exec 3> $DIR/fifo
       printf 'a\t1\nb\t2\n' >&3
