@@ -6,6 +6,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "modules/kvs/config.h"
 #include "modules/kvs/kv1/session.h"
@@ -37,6 +39,7 @@ class Kvs {
     std::optional<Session> session;
     bool is_paused = false;
     bool has_timer = false;
+    bool is_waiting = false;  // in waiting_ or ready_
   };
 
   static void validate(drover::Host /*host*/, drover::Config config) {
@@ -52,7 +55,13 @@ class Kvs {
   void on_eof(drover_conn conn, State& state) { run(conn, state, &Session::end); }
   void on_drain(drover_conn conn, State& state) { run(conn, state, &Session::drain); }
   void on_writable(drover_conn conn, State& state) {
+    state.session->set_pending(host_.pending_output(conn));
     if (state.session->wait() == Wait::kOutput) run(conn, state, &Session::resume);
+  }
+  void on_close(drover_conn conn, State& state, drover_close_reason /*reason*/) {
+    if (!state.is_waiting) return;
+    std::erase(waiting_, conn);
+    std::erase(ready_, conn);
   }
   void on_timer(drover_conn conn, State& state);
   void on_doorbell();
@@ -68,6 +77,8 @@ class Kvs {
   void begin_turn();
   void resume(drover_conn conn);
   void settle(drover_conn conn, State& state);
+  void tell_what_is_pending();
+  void go_on_next_turn(drover_conn conn, State& state);
   void pause(drover_conn conn, State& state, bool is_paused);
   void set_timer(drover_conn conn, State& state);
 
@@ -76,9 +87,10 @@ class Kvs {
   kvs::kv1::Service service_;
   kvs::Maintenance maintenance_{zone_store_};
   kvs::Metrics metrics_{host_};
-  std::string written_;              // by the session that runs
-  std::deque<drover_conn> waiting_;  // for the next turn, since this one
-  std::deque<drover_conn> ready_;    // whose next turn this is
+  std::string written_;               // by the session that runs
+  std::vector<drover_conn> writing_;  // much, in this batch
+  std::deque<drover_conn> waiting_;   // for the next turn, since this one
+  std::deque<drover_conn> ready_;     // whose next turn this is
   bool is_in_turn_ = false;
   unsigned ticks_ = 0;
 };
@@ -105,6 +117,7 @@ template <class Call>
 void Kvs::run(drover_conn conn, State& state, Call call) {
   if (state.session->is_over()) return;
   begin_turn();
+  written_.clear();  // of one that threw
   Output output{written_, host_.pending_output(conn)};
   std::invoke(call, *state.session, output);
   settle(conn, state);
@@ -113,13 +126,17 @@ void Kvs::run(drover_conn conn, State& state, Call call) {
 void Kvs::settle(drover_conn conn, State& state) {
   constexpr std::size_t kMostKept = std::size_t{1} << 20;
   if (!written_.empty()) host_.write(conn, written_);
-  if (written_.capacity() > kMostKept) written_ = {};
-  written_.clear();
+  if (written_.capacity() > kMostKept) std::string().swap(written_);
   if (state.session->is_over()) return host_.close(conn);
+  if (state.session->has_large_output()) writing_.push_back(conn);
   const Wait wait = state.session->wait();
-  if (wait == Wait::kNextTurn) waiting_.push_back(conn);
+  if (wait == Wait::kNextTurn) go_on_next_turn(conn, state);
   pause(conn, state, wait != Wait::kNothing);
   set_timer(conn, state);
+}
+
+void Kvs::go_on_next_turn(drover_conn conn, State& state) {
+  if (!std::exchange(state.is_waiting, true)) waiting_.push_back(conn);
 }
 
 void Kvs::pause(drover_conn conn, State& state, bool is_paused) {
@@ -168,7 +185,8 @@ void Kvs::on_doorbell() {
 
 void Kvs::resume(drover_conn conn) {
   State* state = host_.state_of<State>(conn);
-  if (state == nullptr || state->session->wait() != Wait::kNextTurn) return;
+  if (state == nullptr) return;
+  state->is_waiting = false;
   run(conn, *state, &Session::resume);
 }
 
@@ -177,9 +195,23 @@ void Kvs::on_batch_end() {
   service_.store.end_batch();
   is_in_turn_ = false;
   metrics_.tell(service_);
+  tell_what_is_pending();
   ready_.insert(ready_.end(), waiting_.begin(), waiting_.end());
   waiting_.clear();
   if (!ready_.empty()) host_.ring(host_.slot());
+}
+
+// What was written in the batch has left now, as far as the clients take it. What stays above
+// DROVER_HIGH_WATER is told by on_writable() when it has left; less is not counted, nor waited for.
+void Kvs::tell_what_is_pending() {
+  for (const drover_conn conn : std::exchange(writing_, {})) {
+    State* state = host_.state_of<State>(conn);
+    if (state == nullptr) continue;
+    const std::size_t pending = host_.pending_output(conn);
+    const bool is_told = pending > DROVER_HIGH_WATER;
+    state->session->set_pending(is_told ? pending : 0);
+    if (!is_told && state->session->wait() == Wait::kOutput) go_on_next_turn(conn, *state);
+  }
 }
 
 void Kvs::on_worker_timer(std::uint64_t /*tag*/) {

@@ -44,7 +44,7 @@ void FrameReader::Field::skip() {
 
 void FrameReader::Field::release() {
   view = {};
-  if (kept.capacity() > kMostKept) kept = {};
+  if (kept.capacity() > kMostKept) std::string().swap(kept);  // `kept = {}` would keep the memory
   kept.clear();
 }
 

@@ -117,6 +117,10 @@ class FrameReader {
   [[nodiscard]] bool is_broken() const { return step_ == Step::kBroken; }
   // What is kept of a frame that has not ended: never more than came of it.
   [[nodiscard]] std::size_t held_bytes() const { return key_.kept.size() + value_.kept.size(); }
+  // Memory for that, which an idle connection has, too.
+  [[nodiscard]] std::size_t reserved_bytes() const {
+    return key_.kept.capacity() + value_.kept.capacity();
+  }
   // What is to be kept of it as far as it has been told, 0 between frames: the client's word, for
   // which nothing has been allocated.
   [[nodiscard]] std::size_t announced_bytes() const {

@@ -38,6 +38,8 @@ void Session::receive(std::string_view bytes, Output& output) {
   } else {
     backlog_ += bytes;  // nobody told the loop in time: it was to stop reading
   }
+  has_begun_ = true;
+  begin_drain();
   settle(output);
 }
 
@@ -50,7 +52,7 @@ void Session::resume(Output& output) {
   if (call_) call_->frame = reader_.keep();
   backlog_taken_ = backlog_.size() - bytes.size();
   if (bytes.empty()) {
-    backlog_ = {};
+    std::string().swap(backlog_);  // `backlog_ = {}` would keep the memory
     backlog_taken_ = 0;
   }
   settle(output);
@@ -62,9 +64,16 @@ void Session::end(Output& output) {
 }
 
 void Session::drain(Output& output) {
+  must_drain_ = true;
+  begin_drain();
+  settle(output);
+}
+
+// Who has just come has a first request under way.
+void Session::begin_drain() {
+  if (!must_drain_ || !has_begun_ || drains_) return;
   drains_ = true;
   before_drain_ = backlog_size();
-  settle(output);
 }
 
 void Session::time_out(Output& output) {
@@ -72,6 +81,11 @@ void Session::time_out(Output& output) {
   service_.count(Count::kLateFrames);
   refuse(client(output), {}, kTooLate);
   is_over_ = true;
+}
+
+void Session::set_pending(std::size_t pending) {
+  has_large_output_ = pending >= kLargeOutput;
+  other_charge_.set(backlog_.size() + (has_large_output_ ? pending : 0));
 }
 
 // Bytes that will be gone when this returns.
@@ -88,7 +102,7 @@ void Session::serve(std::string_view& bytes, Output& output) {
       if (!advance(client, *call_)) return;
       call_.reset();
     }
-    if (!may_take_on(client, taken)) return;
+    if (!bytes.empty() && !may_take_on(client, taken)) return;
     const auto received = next_frame(bytes);
     if (!received) return;
     ++taken;
@@ -192,7 +206,7 @@ void Session::settle(const Output& output) {
   }
   if (is_idle && drains_ && !reader_.is_inside_frame()) is_over_ = true;
   charge_frame();
-  other_charge_.set(backlog_.size() + output.size());
+  set_pending(output.size());
   set_frame_deadline();
 }
 

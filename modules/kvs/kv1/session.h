@@ -24,6 +24,9 @@ inline constexpr std::chrono::milliseconds kBusyGlance{1};
 // A frame up to this size is kept whatever the budget says.
 inline constexpr std::size_t kSmallFrame = 4096;
 
+// So much that the client has not taken counts.
+inline constexpr std::size_t kLargeOutput = std::size_t{64} << 10;
+
 enum class Wait {
   kNothing,
   kShortly,   // until kBusyGlance is over
@@ -45,10 +48,16 @@ class Session {
   // The client says no more.
   void end(Output& output);
   // No new requests, the server goes: what has come is served, and a frame that has begun. What
-  // follows it in the same bytes is answered SHUTTING_DOWN.
+  // follows it in the same bytes is answered SHUTTING_DOWN. A client of whom nothing has come is
+  // served what comes first.
   void drain(Output& output);
   // frame_deadline() has passed.
   void time_out(Output& output);
+
+  // Answers count as not taken from when they are given. So whoever sends them says what has become
+  // of them, while there are many.
+  [[nodiscard]] bool has_large_output() const { return has_large_output_; }
+  void set_pending(std::size_t pending);
 
   [[nodiscard]] Wait wait() const { return wait_; }
   [[nodiscard]] bool is_over() const { return is_over_; }
@@ -67,7 +76,7 @@ class Session {
   [[nodiscard]] bool wait_shortly(Client& client, Call& call);
   [[nodiscard]] bool wait_for_room(Client& client, Call& call);
   void work(std::string_view bytes, Output& output);
-  void keep(std::string_view rest);
+  void begin_drain();
   void settle(const Output& output);
   void charge_frame();
   void set_frame_deadline();
@@ -85,10 +94,13 @@ class Session {
   Charge other_charge_;
   Wait wait_ = Wait::kNothing;
   bool is_known_;
+  bool has_large_output_ = false;
   bool is_over_ = false;
-  bool has_ended_ = false;  // the client's end has come
-  bool drains_ = false;
-  bool is_late_ = false;  // the frame under way began after drain()
+  bool has_ended_ = false;   // the client's end has come
+  bool has_begun_ = false;   // something has come
+  bool must_drain_ = false;  // drain() was called
+  bool drains_ = false;      // and no frame that begins from now on is served
+  bool is_late_ = false;     // the frame under way began after drain()
 };
 
 }  // namespace kvs::kv1

@@ -153,6 +153,16 @@ TEST(Kv1Frame, HoldsWhatHasComeAndNotWhatWasAnnounced) {
   EXPECT_TRUE(seen.empty());
 }
 
+TEST(Kv1Frame, ThatWasLargeLeavesNoMemoryTaken) {
+  FrameReader reader(Side::kRequests, {});
+  const std::string whole = frame(kSet, 1, "key", std::string(500'000, 'v'));
+  std::vector<Seen> seen;
+  read(reader, whole.substr(0, 250'000), seen);
+  read(reader, whole.substr(250'000), seen);
+  EXPECT_EQ(seen.size(), 1U);
+  EXPECT_LT(reader.reserved_bytes(), 40'000U);
+}
+
 TEST(Kv1Frame, OfOnePieceIsNotCopied) {
   FrameReader reader(Side::kRequests, {});
   const std::string whole = frame(kSet, 1, "key", "value");

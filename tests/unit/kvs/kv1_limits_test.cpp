@@ -198,6 +198,8 @@ TEST(Kv1Limits, ReadsALargeValueOnlyWhileTheBudgetHasRoom) {
   slow.send(frame(kGet, 1, "k"));
   EXPECT_EQ(slow.written.size(), 200'011U) << "and nobody reads it";
   EXPECT_EQ(writer.status(kGet, "k"), kBusy);
+  slow.session.set_pending(0);
+  EXPECT_EQ(writer.status(kGet, "k"), kOk);
 }
 
 TEST(Kv1Limits, GivesAFrameItsTimeAndNoMore) {

@@ -194,6 +194,16 @@ TEST(Kv1Session, ThatIsIdleEndsWhenTheServerGoes) {
   EXPECT_TRUE(peer.take().empty());
 }
 
+TEST(Kv1Session, ThatHasJustBegunIsServedItsFirstRequestsWhenTheServerGoes) {
+  Server server;
+  Peer peer(server);
+  drain(peer);
+  EXPECT_FALSE(peer.session.is_over());
+  peer.send(frame(kPing, 1) + frame(kPing, 2));
+  EXPECT_EQ(statuses(peer.take()), (std::vector<int>{kOk, kOk}));
+  EXPECT_TRUE(peer.session.is_over());
+}
+
 TEST(Kv1Session, FinishesTheFrameUnderWayWhenTheServerGoes) {
   Server server;
   Peer peer(server);

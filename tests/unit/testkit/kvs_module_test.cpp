@@ -1,0 +1,179 @@
+// The key-value module on a host without sockets or time: when a session that waits goes on.
+#include <gtest/gtest.h>
+
+#include "modules/kvs/kv1/frame.h"
+#include "modules/kvs/store/shard.h"
+#include "modules/kvs/store/store.h"
+#include "modules/sdk/testkit/testkit.hpp"
+
+namespace drover::testkit {
+namespace {
+
+using namespace kvs::kv1;
+using std::chrono::milliseconds;
+
+std::string frame(std::uint8_t type, std::uint32_t rid, std::string_view key = {},
+                  std::string_view value = {}) {
+  std::string out;
+  append_frame(out, {type, rid, key, value});
+  return out;
+}
+
+std::vector<int> statuses(std::string_view bytes) {
+  FrameReader reader(FrameReader::Side::kAnswers,
+                     {.key_bytes = 1'000, .value_bytes = kLongestValue});
+  std::vector<int> all;
+  while (const auto received = reader.next(bytes)) all.push_back(received->frame.type);
+  return all;
+}
+
+Host::Settings settings() {
+  const std::int64_t mib = 1 << 20;
+  return {{"zone", {"data"}},
+          {"match", {"byte", 0}},
+          {"max_key", {"2k", 2'048}},
+          {"max_value", {"1m", mib}},
+          {"max_inflight", {"4", 4}},
+          {"max_output", {"512k", mib / 2}},
+          {"frame_timeout", {"0", 0}},
+          {"memory_budget", {"256m", 256 * mib}},
+          {"auth", {""}},
+          {"eviction", {"noeviction", 0}}};
+}
+
+struct KvsModule : ::testing::Test {
+  std::shared_ptr<Host::Zone> zone = std::make_shared<Host::Zone>(std::size_t{4} << 20);
+  Host host{load(DROVER_BUILD_DIR "/modules/kvs.so"), settings(), {{"data", zone}}};
+  drover_conn conn = host.accept();
+
+  std::unique_ptr<kvs::Store> another_worker() {
+    const std::span<std::byte> memory{zone->pages.front().bytes, zone->size_bytes};
+    return kvs::Store::attach(memory).store;
+  }
+};
+
+TEST_F(KvsModule, TriesAShardThatIsHeldByItsTimerAndThenSaysBusy) {
+  const auto other = another_worker();
+  ASSERT_NE(other, nullptr);
+  std::string answers;
+  {
+    const kvs::LockedShard held(other->mapping(), other->mapping().shard_of(other->hash().of("k")));
+    host.feed(conn, frame(kSet, 1, "k", "v") + frame(kPing, 2));
+    EXPECT_TRUE(host.is_paused(conn));
+    EXPECT_EQ(host.read(conn), "");
+    // Its patience is real time, and the host's is not.
+    for (int i = 0; i < 1'000'000 && answers.empty(); ++i) {
+      host.pass(milliseconds(1));
+      answers = host.read(conn);
+    }
+  }
+  EXPECT_EQ(statuses(answers), (std::vector<int>{kBusy, kOk}));
+  EXPECT_FALSE(host.is_paused(conn));
+}
+
+TEST_F(KvsModule, WritesWhenTheShardIsGivenBack) {
+  const auto other = another_worker();
+  {
+    const kvs::LockedShard held(other->mapping(), other->mapping().shard_of(other->hash().of("k")));
+    host.feed(conn, frame(kSet, 1, "k", "v"));
+  }
+  host.pass(milliseconds(1));
+  EXPECT_EQ(statuses(host.read(conn)), (std::vector<int>{kOk}));
+  EXPECT_EQ(other->get("k")->value, "v");
+}
+
+TEST_F(KvsModule, GoesOnInTheNextTurnByItsOwnDoorbell) {
+  std::string pings;
+  for (std::uint32_t i = 1; i <= 10; ++i) pings += frame(kPing, i);
+  host.feed(conn, pings);
+  EXPECT_EQ(statuses(host.read(conn)).size(), 4U);
+  EXPECT_EQ(host.rung(), (std::vector<std::uint32_t>{0}));
+  EXPECT_TRUE(host.is_paused(conn));
+  host.ring();
+  host.ring();
+  EXPECT_EQ(statuses(host.read(conn)).size(), 6U);
+  EXPECT_FALSE(host.is_paused(conn));
+  EXPECT_EQ(host.rung().size(), 2U) << "nobody waits";
+}
+
+TEST_F(KvsModule, ForgetsAConnectionThatEndsWhileItWaits) {
+  std::string pings;
+  for (std::uint32_t i = 1; i <= 10; ++i) pings += frame(kPing, i);
+  host.feed(conn, pings);
+  host.reset(conn);
+  host.ring();
+  EXPECT_EQ(host.live(), 0U);
+  EXPECT_EQ(host.stale_calls(), 0);
+}
+
+TEST_F(KvsModule, GoesOnWhenAClientThatDidNotReadHasRead) {
+  host.feed(conn, frame(kSet, 1, "k", std::string(300'000, 'v')));
+  static_cast<void>(host.read(conn));
+  host.set_deaf(conn, true);
+  host.feed(conn, frame(kGet, 1, "k") + frame(kGet, 2, "k") + frame(kGet, 3, "k"));
+  EXPECT_TRUE(host.is_paused(conn));
+  host.set_deaf(conn, false);
+  EXPECT_EQ(statuses(host.read(conn)), (std::vector<int>{kOk, kOk, kOk}));
+  EXPECT_FALSE(host.is_paused(conn));
+}
+
+// The kernel has taken all of it at once: nobody tells so, and nothing is waited for.
+TEST_F(KvsModule, GoesOnAfterALargeAnswerThatLeftAtOnce) {
+  host.feed(conn, frame(kSet, 1, "k", std::string(1'000'000, 'v')));
+  host.feed(conn, frame(kGet, 2, "k") + frame(kPing, 3));
+  host.ring();
+  EXPECT_EQ(statuses(host.read(conn)), (std::vector<int>{kOk, kOk, kOk}));
+  EXPECT_FALSE(host.is_paused(conn));
+  host.feed(conn, frame(kGet, 4, "k"));
+  EXPECT_FALSE(host.is_paused(conn)) << "there is nothing to be held back";
+}
+
+// Each of these values is most of the budget.
+TEST_F(KvsModule, CountsNoOutputThatHasBeenTaken) {
+  Host::Settings small = settings();
+  small["memory_budget"] = {"1m", 1 << 20};
+  Host other(load(DROVER_BUILD_DIR "/modules/kvs.so"), small, {{"data", zone}});
+  host.feed(conn, frame(kSet, 1, "k", std::string(700'000, 'v')));
+  for (int i = 0; i < 3; ++i) {
+    const drover_conn reader = other.accept();
+    other.feed(reader, frame(kGet, 1, "k"));
+    ASSERT_EQ(statuses(other.read(reader)), (std::vector<int>{kOk})) << i;
+  }
+  const drover_conn slow = other.accept();
+  other.set_deaf(slow, true);
+  other.feed(slow, frame(kGet, 1, "k"));
+  const drover_conn waiting = other.accept();
+  other.feed(waiting, frame(kGet, 1, "k"));
+  EXPECT_EQ(other.read(waiting), "") << "it is tried again for a moment";
+  other.set_deaf(slow, false);
+  other.pass(milliseconds(1));
+  EXPECT_EQ(statuses(other.read(waiting)), (std::vector<int>{kOk}));
+}
+
+TEST_F(KvsModule, ClosesAConnectionWhoseFrameTakesTooLong) {
+  host.feed(conn, frame(kPing, 1).substr(0, 5));
+  EXPECT_FALSE(host.closed(conn));
+  host.pass(milliseconds(1));
+  EXPECT_EQ(statuses(host.read(conn)), (std::vector<int>{kBadFrame}));
+  EXPECT_TRUE(host.has_ended(conn));
+}
+
+TEST_F(KvsModule, AnswersAllBeforeItFollowsTheClientsEnd) {
+  host.feed(conn, frame(kPing, 1) + frame(kPing, 2));
+  host.end(conn);
+  EXPECT_EQ(statuses(host.read(conn)).size(), 2U);
+  EXPECT_TRUE(host.has_ended(conn));
+}
+
+TEST_F(KvsModule, CountsForTheStatus) {
+  host.feed(conn, frame(kSet, 1, "k", "v") + frame(kGet, 2, "k") + frame(kGet, 3, "x"));
+  EXPECT_EQ(host.metric("requests"), 3);
+  EXPECT_EQ(host.metric("hits"), 1);
+  EXPECT_EQ(host.metric("misses"), 1);
+  EXPECT_EQ(host.metric("writes"), 1);
+  host.pass(milliseconds(1'500));
+  EXPECT_EQ(host.metric("items"), 1);
+}
+
+}  // namespace
+}  // namespace drover::testkit
