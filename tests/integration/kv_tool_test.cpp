@@ -39,10 +39,16 @@ class KvTool : public ::testing::Test {
                      {built("drover-kv"), "-s", "127.0.0.1:" + std::to_string(daemon_.port())});
     return run_command(arguments, extra);
   }
-  // kv is the tool, with this server; $KV the same to be put in the background.
+  // kv is the tool, with this server; $KV the same to be put in the background. stored waits for a
+  // key and gone for the end of the server, not for ever.
   CommandResult shell(const std::string& script) {
     const std::string tool = built("drover-kv") + " -s 127.0.0.1:" + std::to_string(daemon_.port());
-    return run_command({"bash", "-uo", "pipefail", "-c", "kv() { $KV \"$@\"; }\n" + script},
+    const std::string words = R"(
+      kv() { $KV "$@"; }
+      holds() { "$@" >/dev/null 2>&1; }
+      stored() { for i in {1..500}; do holds kv get $1 && return; sleep 0.01; done; return 1; }
+      gone() { for i in {1..500}; do holds kv ping || return 0; sleep 0.01; done; return 1; })";
+    return run_command({"bash", "-uo", "pipefail", "-c", words + "\n" + script},
                        {{"KV", tool}, {"DIR", daemon_.dir()}});
   }
   std::string file_of(std::string_view name, std::string_view text) {
@@ -154,7 +160,7 @@ TEST_F(KvTool, NamesTheLinesThatItCouldNotStore) {
 
 TEST_F(KvTool, StoresWhatASlowWriterHasWritten) {
   const CommandResult result = shell(R"(
-    (printf 'a\t1\n'; until kv get a; do :; done >/dev/null 2>&1; printf 'b\t2\n') | kv load -)");
+    (printf 'a\t1\n'; stored a; printf 'b\t2\n') | kv load -)");
 
   EXPECT_EQ(result.status, 0);
   EXPECT_EQ(result.both(), "lines 2, stored 2, failed 0\n");
@@ -163,11 +169,11 @@ TEST_F(KvTool, StoresWhatASlowWriterHasWritten) {
 TEST_F(KvTool, SaysHowFarALoadHasComeThatIsInterrupted) {
   for (const std::string signal : {"INT", "TERM"}) {
     const CommandResult result = shell("signal=" + signal + R"(
-      kv del a 2>/dev/null
+      kv del b 2>/dev/null
       rm -f $DIR/fifo && mkfifo $DIR/fifo
       $KV load - < $DIR/fifo & exec 3> $DIR/fifo
       printf 'a\t1\nb\t2\n' >&3
-      until kv get b; do :; done >/dev/null 2>&1
+      stored b
       kill -$signal $! && wait $!)");
 
     EXPECT_EQ(result.status, 128 + (signal == "INT" ? SIGINT : SIGTERM));
@@ -184,9 +190,9 @@ TEST_F(KvTool, SaysHowFarALoadHasComeWhenTheServerGoes) {
     mkfifo $DIR/fifo
     $KV load - < $DIR/fifo & exec 3> $DIR/fifo
     printf 'a\t1\n' >&3
-    until kv get a; do :; done >/dev/null 2>&1
+    stored a
     kill -TERM $master
-    while kv ping; do :; done >/dev/null 2>&1
+    gone
     printf 'b\t2\n' >&3; exec 3>&-
     wait $!)");
 

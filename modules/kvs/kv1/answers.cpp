@@ -36,6 +36,10 @@ Refusal words_for(Answer answer) {
       return {kNoSpace, "the store has no room for it; nothing has changed"};
     case Answer::kBusy:
       return {kBusy, "there is too much to do, or to keep, at the moment; try again"};
+    case Answer::kTooCostly:
+      return {kBadArgument, "the path has too many places to look at; ask for a shorter one"};
+    case Answer::kTooManyReserved:
+      return {kBusy, "too many values are on their way; try again"};
     case Answer::kNotANumber:
       return {kNotANumber, "the value is no decimal number of 64 bits, or the sum is none"};
     case Answer::kTooLarge:

@@ -223,6 +223,15 @@ TEST(Pipeline, GivesUpAServerThatTricklesAtTheDeadline) {
   EXPECT_EQ(answer.error().message(), "no answer within 40ms, with 1 requests on their way");
 }
 
+TEST(Pipeline, GivesUpAtTheDeadlineAlsoWhenThereIsSomethingToRead) {
+  ScriptedPeer peer;
+  Pipeline pipeline = peer.pipeline({.timeout = Millis{0}});
+  ASSERT_TRUE(pipeline.send(kv1::kGet, "k", "").ok());
+  peer.says(frame(kv1::kOk, 1, "", "late"));
+
+  EXPECT_EQ(error_of(pipeline), "no answer within 0, with 1 requests on their way");
+}
+
 TEST(Pipeline, GivesUpAScanWithoutEndAtTheDeadline) {
   ScriptedPeer peer;
   Client client = peer.client({.timeout = kShort});
