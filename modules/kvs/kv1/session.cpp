@@ -163,8 +163,6 @@ bool Session::advance(Client& client, Call& call) {
     case Progress::kBusy:
     case Progress::kDone:
       return true;
-    case Progress::kNoRoom:
-      return wait_for_room(client, call);
     case Progress::kMore:
       wait_ = Wait::kNextTurn;
       return false;
@@ -175,25 +173,20 @@ bool Session::advance(Client& client, Call& call) {
   return true;
 }
 
+// What this batch has read, or removed while it read, is free when it is over: so first the next
+// turn, without a timer.
 bool Session::wait_shortly(Client& client, Call& call) {
   const Time now = service_.clock();
-  if (!call.busy_since) call.busy_since = now;
+  if (!call.busy_since) {
+    call.busy_since = now;
+    wait_ = Wait::kNextTurn;
+    return false;
+  }
   if (now - *call.busy_since >= kBusyPatience) {
     refuse(client, call.frame, words_for(Answer::kBusy));
     return true;
   }
   wait_ = Wait::kShortly;
-  return false;
-}
-
-// What this batch has read, or removed while it read, is free when it is over: a store that has no
-// room after that has none.
-bool Session::wait_for_room(Client& client, Call& call) {
-  if (std::exchange(call.is_second_try, true)) {
-    refuse(client, call.frame, words_for(Answer::kNoSpace));
-    return true;
-  }
-  wait_ = Wait::kNextTurn;
   return false;
 }
 

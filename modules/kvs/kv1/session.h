@@ -18,7 +18,8 @@
 
 namespace kvs::kv1 {
 
-// How long a request waits for a shard, looking each kBusyGlance, before the client is told BUSY.
+// How long a request waits for a shard, or for room that is to be free in a moment, before the
+// client is told BUSY: it looks in the next turn, and then each kBusyGlance.
 inline constexpr std::chrono::milliseconds kBusyPatience{5};
 inline constexpr std::chrono::milliseconds kBusyGlance{1};
 // A frame up to this size is kept whatever the budget says.
@@ -74,7 +75,6 @@ class Session {
   // True: it is answered.
   [[nodiscard]] bool advance(Client& client, Call& call);
   [[nodiscard]] bool wait_shortly(Client& client, Call& call);
-  [[nodiscard]] bool wait_for_room(Client& client, Call& call);
   void work(std::string_view bytes, Output& output);
   void begin_drain();
   void settle(const Output& output);
