@@ -24,12 +24,17 @@ struct ValueForm {
 inline constexpr ValueForm kNoValue{};
 inline constexpr ValueForm kAnyValue{0, std::numeric_limits<std::size_t>::max()};
 
+// Many of those that are costly in one turn would keep the worker for seconds: they share the
+// turn's time.
+enum class Cost : std::uint8_t { kLow, kHigh };
+
 struct Row {
   Request code;
   const char* name;
   KeyForm key;
   ValueForm value;
   bool writes;
+  Cost cost;
   Progress (*serve)(Client& client, Call& call);
 };
 

@@ -16,6 +16,9 @@ constexpr Refusal kLongValue{kValueTooLarge, "the value is larger than kvs.max_v
 constexpr Refusal kNoMemory{kBusy, "others make the worker keep too much; try again"};
 constexpr Refusal kGoing{kShuttingDown, "this server is going; connect again"};
 
+// A value of that size is work for whatever request.
+constexpr std::size_t kLargeWork = std::size_t{64} << 10;
+
 bool is_last(FrameFault fault) {
   return fault == FrameFault::kBadType || fault == FrameFault::kHopelessValue;
 }
@@ -155,7 +158,17 @@ void Session::start(Client& client, const Row& row, const Frame& frame) {
   if (!advance(client, call)) call_ = std::make_unique<Call>(std::move(call));
 }
 
+// The first of a turn always has time.
+bool Session::has_time(const Call& call) {
+  const bool is_costly = call.row->cost == Cost::kHigh || call.frame.value.size() >= kLargeWork;
+  return !is_costly || !service_.work_time.is_over(service_.clock());
+}
+
 bool Session::advance(Client& client, Call& call) {
+  if (!has_time(call)) {
+    wait_ = Wait::kNextTurn;
+    return false;
+  }
   const Progress progress = call.row->serve(client, call);
   if (progress == Progress::kBusy) return wait_shortly(client, call);
   call.busy_since.reset();

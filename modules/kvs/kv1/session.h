@@ -72,6 +72,7 @@ class Session {
   void begin(Client& client, const ReceivedFrame& received);
   [[nodiscard]] std::optional<Refusal> refusal_of(const ReceivedFrame& received, const Row* row);
   void start(Client& client, const Row& row, const Frame& frame);
+  [[nodiscard]] bool has_time(const Call& call);
   // True: it is answered.
   [[nodiscard]] bool advance(Client& client, Call& call);
   [[nodiscard]] bool wait_shortly(Client& client, Call& call);
