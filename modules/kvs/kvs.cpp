@@ -23,6 +23,8 @@ using kvs::kv1::Session;
 using kvs::kv1::Wait;
 using std::chrono::milliseconds;
 
+static_assert(kvs::kv1::kWatchedOutput == DROVER_HIGH_WATER);
+
 // Does not jump, and is the same for all processes until the machine is started again.
 std::uint64_t boot_time_ms() {
   timespec now{};

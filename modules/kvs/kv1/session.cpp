@@ -116,10 +116,19 @@ void Session::serve(std::string_view& bytes, Output& output) {
 bool Session::may_take_on(Client& client, std::size_t taken) {
   if (client.is_full()) {
     wait_ = Wait::kOutput;
+  } else if (is_too_much(client.output.size())) {
+    wait_ = client.output.size() > kWatchedOutput ? Wait::kOutput : Wait::kShortly;
   } else if (taken == service_.limits.inflight) {
     wait_ = Wait::kNextTurn;
   }
   return wait_ == Wait::kNothing;
+}
+
+// Others have used up what may be kept: who has little output still goes on.
+bool Session::is_too_much(std::size_t output) {
+  if (output < kLargeOutput) return false;
+  set_pending(output);
+  return !service_.budget.has_room(kLargeOutput);
 }
 
 std::optional<ReceivedFrame> Session::next_frame(std::string_view& bytes) {

@@ -27,6 +27,8 @@ inline constexpr std::size_t kSmallFrame = 4096;
 
 // So much that the client has not taken counts.
 inline constexpr std::size_t kLargeOutput = std::size_t{64} << 10;
+// When more than that has left, set_pending() and resume() are called.
+inline constexpr std::size_t kWatchedOutput = std::size_t{256} << 10;
 
 enum class Wait {
   kNothing,
@@ -68,6 +70,7 @@ class Session {
  private:
   void serve(std::string_view& bytes, Output& output);
   [[nodiscard]] bool may_take_on(Client& client, std::size_t taken);
+  [[nodiscard]] bool is_too_much(std::size_t output);
   [[nodiscard]] std::optional<ReceivedFrame> next_frame(std::string_view& bytes);
   void begin(Client& client, const ReceivedFrame& received);
   [[nodiscard]] std::optional<Refusal> refusal_of(const ReceivedFrame& received, const Row* row);
