@@ -2,6 +2,7 @@
 // when a session goes on; what it says is in kv1/, what it says it of in store/.
 #include <time.h>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -155,13 +156,16 @@ void Kvs::set_timer(drover_conn conn, State& state) {
     host_.set_timer(conn, kvs::kv1::kBusyGlance);
     state.has_timer = true;
   } else if (deadline && !state.has_timer) {
-    host_.set_timer(conn, std::chrono::ceil<milliseconds>(*deadline - service_.clock()));
+    const auto left = std::chrono::ceil<milliseconds>(*deadline - service_.clock());
+    host_.set_timer(conn, std::max(left, milliseconds(1)));
     state.has_timer = true;
   }
 }
 
+// Above DROVER_HIGH_WATER the worker does not read, and nobody can send the rest of a frame.
 void Kvs::on_timer(drover_conn conn, State& state) {
   state.has_timer = false;
+  if (host_.pending_output(conn) > DROVER_HIGH_WATER) state.session->prolong_frame();
   const auto deadline = state.session->frame_deadline();
   if (state.session->wait() == Wait::kShortly) {
     run(conn, state, &Session::resume);

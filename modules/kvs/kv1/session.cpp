@@ -79,6 +79,11 @@ void Session::begin_drain() {
   before_drain_ = backlog_size();
 }
 
+void Session::prolong_frame() {
+  frame_deadline_.reset();
+  set_frame_deadline();
+}
+
 void Session::time_out(Output& output) {
   if (is_over_ || !frame_deadline_) return;
   service_.count(Count::kLateFrames);

@@ -54,6 +54,8 @@ class Session {
   // follows it in the same bytes is answered SHUTTING_DOWN. A client of whom nothing has come is
   // served what comes first.
   void drain(Output& output);
+  // It has all its time again: what it waits for was not read.
+  void prolong_frame();
   // frame_deadline() has passed.
   void time_out(Output& output);
 
