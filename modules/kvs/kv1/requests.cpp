@@ -35,8 +35,6 @@ constexpr std::array kRows{
     Row{kFlush, "FLUSH", KeyForm::kNone, kNoValue, kWrites, Cost::kLow, &serve_flush},
 };
 
-bool is_for_strangers(const Row& row) { return row.code == kAuth || row.code == kHello; }
-
 }  // namespace
 
 const Row* row_of(std::uint8_t type) {
@@ -44,8 +42,9 @@ const Row* row_of(std::uint8_t type) {
   return row != kRows.end() ? row : nullptr;
 }
 
-std::optional<Refusal> check(const Row& row, const Frame& frame, bool is_known) {
-  if (!is_known && !is_for_strangers(row)) return Refusal{kDenied, "AUTH comes first"};
+bool is_for_strangers(const Row& row) { return row.code == kAuth || row.code == kHello; }
+
+std::optional<Refusal> check(const Row& row, const Frame& frame) {
   if (frame.rid == 0 && !row.writes) return Refusal{kBadArgument, "RID 0 is for writes only"};
   if (row.key == KeyForm::kKey && frame.key.empty())
     return Refusal{kBadArgument, "a key is needed"};

@@ -40,8 +40,10 @@ struct Row {
 
 // Null: there is none.
 [[nodiscard]] const Row* row_of(std::uint8_t type);
+// Whoever has not said the token may ask for it.
+[[nodiscard]] bool is_for_strangers(const Row& row);
 // Why a request is not served, whatever is stored. None: it is.
-[[nodiscard]] std::optional<Refusal> check(const Row& row, const Frame& frame, bool is_known);
+[[nodiscard]] std::optional<Refusal> check(const Row& row, const Frame& frame);
 
 // requests_server.cpp
 Progress serve_ping(Client& client, Call& call);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr Refusal kNotAFrame{kBadFrame, "these bytes are no request"};
 constexpr Refusal kTooLate{kBadFrame, "the frame has taken too long"};
+constexpr Refusal kStranger{kDenied, "AUTH comes first"};
 constexpr Refusal kUnknown{kUnknownType, "there is no such request"};
 constexpr Refusal kLongKey{kKeyLength, "the key is longer than kvs.max_key"};
 constexpr Refusal kLongValue{kValueTooLarge, "the value is larger than kvs.max_value"};
@@ -21,6 +22,11 @@ constexpr std::size_t kLargeWork = std::size_t{64} << 10;
 
 bool is_last(FrameFault fault) {
   return fault == FrameFault::kBadType || fault == FrameFault::kHopelessValue;
+}
+
+// Strangers learn nothing from what is said of their frames.
+bool is_open_to_strangers(const ReceivedFrame& received, const Row* row) {
+  return row != nullptr && is_for_strangers(*row) && received.fault == FrameFault::kNone;
 }
 
 }  // namespace
@@ -157,13 +163,14 @@ void Session::begin(Client& client, const ReceivedFrame& received) {
 
 std::optional<Refusal> Session::refusal_of(const ReceivedFrame& received, const Row* row) {
   if (received.fault == FrameFault::kBadType) return kNotAFrame;
+  if (!is_known_ && !is_open_to_strangers(received, row)) return kStranger;
   if (received.fault == FrameFault::kHopelessValue) return kLongValue;
   if (is_late_) return kGoing;
   if (row == nullptr) return kUnknown;
   if (received.fault == FrameFault::kKeyTooLong) return kLongKey;
   if (received.fault == FrameFault::kValueTooLong) return kLongValue;
   if (received.fault == FrameFault::kRefused) return kNoMemory;
-  return check(*row, received.frame, is_known_);
+  return check(*row, received.frame);
 }
 
 // Few requests wait: only those have a call of their own.
@@ -231,11 +238,13 @@ void Session::settle(const Output& output) {
 }
 
 // The whole of a frame as soon as its size is known, not what has come of it: what is promised to
-// one client is not given to another. One that waits is kept, too.
+// one client is not given to another. One that waits is kept, too. Of strangers nothing that counts
+// is kept.
 void Session::charge_frame() {
   const std::size_t size = reader_.is_inside_frame() ? reader_.announced_bytes() : 0;
   if (call_ && !reader_.is_inside_frame()) return;
-  if (frame_charge_.try_set(size <= kSmallFrame ? 0 : size)) return;
+  const bool is_for_free = size <= kSmallFrame;
+  if ((is_known_ || is_for_free) && frame_charge_.try_set(is_for_free ? 0 : size)) return;
   frame_charge_.set(0);
   reader_.skip_rest();
 }
