@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "modules/kvs/kv1/big_endian.h"
+#include "modules/kvs/kv1/meta.h"
 
 namespace kvs::kv1 {
 namespace {
@@ -118,9 +119,15 @@ bool FrameReader::advance(std::string_view& bytes) {
   return false;
 }
 
+// The limit is for what is stored.
+std::uint32_t FrameReader::longest_value() const {
+  const bool has_meta = side_ == Side::kRequests && type_ == kSetMeta;
+  return limits_.value_bytes + (has_meta ? std::uint32_t{kMetaBytes} : 0);
+}
+
 void FrameReader::begin_value() {
   const auto size = number_at<std::uint32_t>({gathered_bytes_.data(), kValueLengthBytes});
-  const bool is_too_long = size > limits_.value_bytes;
+  const bool is_too_long = size > longest_value();
   value_.begin(size, is_too_long || fault_ != FrameFault::kNone);
   if (size > kDiscardFactor * limits_.value_bytes) {
     fault_ = FrameFault::kHopelessValue;

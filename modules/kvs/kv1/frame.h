@@ -151,6 +151,7 @@ class FrameReader {
   [[nodiscard]] bool is_type_valid(std::uint8_t type) const {
     return side_ == Side::kRequests ? type > 0 && type < 0x80 : type >= 0x80;
   }
+  [[nodiscard]] std::uint32_t longest_value() const;
   void begin_value();
   bool advance(std::string_view& bytes);
   [[nodiscard]] ReceivedFrame finish();

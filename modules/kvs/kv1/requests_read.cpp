@@ -55,10 +55,12 @@ std::optional<Meta> asked_meta(std::string_view value) {
   return parsed ? std::optional(parsed->meta) : std::nullopt;
 }
 
+// Bits 0 and 1; the others are set aside.
 std::optional<Match> match_of(std::uint32_t flags, Match otherwise) {
-  if (flags == 0) return otherwise;
-  if (flags == 1) return Match::kByte;
-  if (flags == 2) return Match::kSegment;
+  const std::uint32_t said = flags & 3;
+  if (said == 0) return otherwise;
+  if (said == 1) return Match::kByte;
+  if (said == 2) return Match::kSegment;
   return std::nullopt;
 }
 
