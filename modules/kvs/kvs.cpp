@@ -165,11 +165,12 @@ void Kvs::set_timer(drover_conn conn, State& state) {
 // Above DROVER_HIGH_WATER the worker does not read, and nobody can send the rest of a frame.
 void Kvs::on_timer(drover_conn conn, State& state) {
   state.has_timer = false;
-  if (host_.pending_output(conn) > DROVER_HIGH_WATER) state.session->prolong_frame();
+  const bool is_read = host_.pending_output(conn) <= DROVER_HIGH_WATER;
+  if (!is_read) state.session->prolong_frame();
   const auto deadline = state.session->frame_deadline();
   if (state.session->wait() == Wait::kShortly) {
     run(conn, state, &Session::resume);
-  } else if (deadline && *deadline <= service_.clock()) {
+  } else if (is_read && deadline && *deadline <= service_.clock()) {
     run(conn, state, &Session::time_out);
   } else {
     set_timer(conn, state);
