@@ -8,8 +8,8 @@
 namespace kvs::kv1 {
 namespace {
 
-// An idle connection keeps no more than this for its next frame.
-constexpr std::size_t kMostKept = 16 << 10;
+// An idle connection keeps no more than this for its next key, and for its next value.
+constexpr std::size_t kMostKept = 2 << 10;
 
 }  // namespace
 
@@ -27,9 +27,16 @@ bool FrameReader::Field::take(std::string_view& bytes) {
   taken += static_cast<std::uint32_t>(piece.size());
   if (is_skipped) return taken == size;
   if (is_all) return view = piece, true;
+  make_room(piece.size());
   kept.append(piece);
   view = kept;
   return taken == size;
+}
+
+// Twice as much each time, so that little is copied, but never more than is to come.
+void FrameReader::Field::make_room(std::size_t more) {
+  const std::size_t needed = kept.size() + more;
+  if (needed > kept.capacity()) kept.reserve(std::min<std::size_t>(size, 2 * needed));
 }
 
 void FrameReader::Field::hold() {

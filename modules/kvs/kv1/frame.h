@@ -141,6 +141,7 @@ class FrameReader {
     // True when it is whole.
     bool take(std::string_view& bytes);
     [[nodiscard]] std::size_t wanted() const { return is_skipped ? 0 : size; }
+    void make_room(std::size_t more);
     // The bytes of this read go away.
     void hold();
     void skip();
