@@ -33,10 +33,15 @@ bool FrameReader::Field::take(std::string_view& bytes) {
   return taken == size;
 }
 
-// Twice as much each time, so that little is copied, but never more than is to come.
+// Twice as much each time, so that little is copied, but never more than is to come: a string that
+// grows by itself doubles, whatever it is asked to reserve.
 void FrameReader::Field::make_room(std::size_t more) {
   const std::size_t needed = kept.size() + more;
-  if (needed > kept.capacity()) kept.reserve(std::min<std::size_t>(size, 2 * needed));
+  if (needed <= kept.capacity()) return;
+  std::string larger;
+  larger.reserve(std::min<std::size_t>(size, 2 * needed));
+  larger.append(kept);
+  kept.swap(larger);
 }
 
 void FrameReader::Field::hold() {
