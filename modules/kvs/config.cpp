@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "modules/kvs/kv1/meta.h"
+
 namespace kvs {
 
 Config read_config(const drover::Config& config) {
@@ -20,11 +22,11 @@ Config read_config(const drover::Config& config) {
 }
 
 void check_config(const Config& config) {
-  const std::size_t largest =
-      std::size_t{config.limits.frame.key_bytes} + config.limits.frame.value_bytes;
+  const std::size_t largest = std::size_t{config.limits.frame.key_bytes} +
+                              config.limits.frame.value_bytes + kv1::kMetaBytes;
   if (config.limits.memory_bytes >= largest) return;
   throw std::runtime_error("kvs.memory_budget: " + std::to_string(config.limits.memory_bytes) +
-                           " bytes are less than one frame of kvs.max_key and kvs.max_value: at "
+                           " bytes are less than one SETM of kvs.max_key and kvs.max_value: at "
                            "least " +
                            std::to_string(largest) + " are needed");
 }

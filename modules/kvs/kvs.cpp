@@ -2,6 +2,7 @@
 // when a session goes on; what it says is in kv1/, what it says it of in store/.
 #include <time.h>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -22,6 +23,8 @@ using kvs::kv1::Output;
 using kvs::kv1::Session;
 using kvs::kv1::Wait;
 using std::chrono::milliseconds;
+
+static_assert(kvs::kv1::kWatchedOutput == DROVER_HIGH_WATER);
 
 // Does not jump, and is the same for all processes until the machine is started again.
 std::uint64_t boot_time_ms() {
@@ -153,17 +156,21 @@ void Kvs::set_timer(drover_conn conn, State& state) {
     host_.set_timer(conn, kvs::kv1::kBusyGlance);
     state.has_timer = true;
   } else if (deadline && !state.has_timer) {
-    host_.set_timer(conn, std::chrono::ceil<milliseconds>(*deadline - service_.clock()));
+    const auto left = std::chrono::ceil<milliseconds>(*deadline - service_.clock());
+    host_.set_timer(conn, std::max(left, milliseconds(1)));
     state.has_timer = true;
   }
 }
 
+// Above DROVER_HIGH_WATER the worker does not read, and nobody can send the rest of a frame.
 void Kvs::on_timer(drover_conn conn, State& state) {
   state.has_timer = false;
+  const bool is_read = host_.pending_output(conn) <= DROVER_HIGH_WATER;
+  if (!is_read) state.session->prolong_frame();
   const auto deadline = state.session->frame_deadline();
   if (state.session->wait() == Wait::kShortly) {
     run(conn, state, &Session::resume);
-  } else if (deadline && *deadline <= service_.clock()) {
+  } else if (is_read && deadline && *deadline <= service_.clock()) {
     run(conn, state, &Session::time_out);
   } else {
     set_timer(conn, state);
@@ -183,11 +190,18 @@ void Kvs::on_doorbell() {
   }
 }
 
+// What a session throws here would cost its connection in a hook of its own; the hook that runs has
+// none, and the log line is the module edge's.
 void Kvs::resume(drover_conn conn) {
   State* state = host_.state_of<State>(conn);
   if (state == nullptr) return;
   state->is_waiting = false;
-  run(conn, *state, &Session::resume);
+  try {
+    run(conn, *state, &Session::resume);
+  } catch (...) {
+    host_.close(conn);
+    throw;
+  }
 }
 
 // From here on the views into the store are good no more.
@@ -214,14 +228,15 @@ void Kvs::tell_what_is_pending() {
   }
 }
 
+// The next one comes whatever this one throws.
 void Kvs::on_worker_timer(std::uint64_t /*tag*/) {
+  host_.start_timer(kvs::Maintenance::kEvery);
   begin_turn();
   maintenance_.tick();
   constexpr unsigned kTicksEachSecond = milliseconds(1'000) / kvs::Maintenance::kEvery;
   if (ticks_++ % kTicksEachSecond == 0) {
     metrics_.tell_store(service_.store, maintenance_.is_mine());
   }
-  host_.start_timer(kvs::Maintenance::kEvery);
 }
 
 }  // namespace

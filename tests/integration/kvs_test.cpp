@@ -254,7 +254,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"output", kvs_config("kvs.max_output = 1k"), {"drover.conf:", "kvs.max_output"}},
         Wrong{"budget",
               kvs_config("kvs.max_value = 64m\nkvs.memory_budget = 32m"),
-              {"kvs.memory_budget", "at least 67110912"}},
+              {"kvs.memory_budget", "at least 67110936"}},
         Wrong{"no_zone",
               config("load = " + built("modules/kvs.so"),
                      "[server kv]\nlisten = 127.0.0.1:{port}\nprotocol = kvs\n"),

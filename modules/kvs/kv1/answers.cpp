@@ -70,7 +70,6 @@ void refuse(const Client& client, const Frame& request, const Refusal& refusal) 
 
 Progress settle(const Client& client, const Call& call, Answer answer, std::string_view value) {
   if (answer == Answer::kBusy) return Progress::kBusy;
-  if (answer == Answer::kNoSpace) return Progress::kNoRoom;
   const Refusal words = words_for(answer);
   if (!words.text.empty()) return refused(client, call, words);
   if (answer == Answer::kOk && call.row->writes) client.service.count(Count::kWrites);

@@ -30,8 +30,7 @@ struct Client {
 
 enum class Progress {
   kDone,        // it is answered
-  kBusy,        // somebody else has the shard: again in a moment
-  kNoRoom,      // again when the batch is over: what it has read is not free before
+  kBusy,        // again when the batch is over, which may be all it needs, then each moment
   kMore,        // again in the next turn
   kOutputFull,  // again when the client has taken what is there
 };
@@ -48,7 +47,6 @@ struct Call {
   std::vector<std::string> sent{};  // keys of the bucket at the cursor
   // Of what is tried again.
   std::optional<Time> busy_since = std::nullopt;
-  bool is_second_try = false;
 };
 
 // Status and value of an error, which is text for a person.

@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include "modules/kvs/kv1/big_endian.h"
+#include "modules/kvs/kv1/meta.h"
 
 namespace kvs::kv1 {
 namespace {
 
-// An idle connection keeps no more than this for its next frame.
-constexpr std::size_t kMostKept = 16 << 10;
+// An idle connection keeps no more than this for its next key, and for its next value.
+constexpr std::size_t kMostKept = 2 << 10;
 
 }  // namespace
 
@@ -26,9 +27,21 @@ bool FrameReader::Field::take(std::string_view& bytes) {
   taken += static_cast<std::uint32_t>(piece.size());
   if (is_skipped) return taken == size;
   if (is_all) return view = piece, true;
+  make_room(piece.size());
   kept.append(piece);
   view = kept;
   return taken == size;
+}
+
+// Twice as much each time, so that little is copied, but never more than is to come: a string that
+// grows by itself doubles, whatever it is asked to reserve.
+void FrameReader::Field::make_room(std::size_t more) {
+  const std::size_t needed = kept.size() + more;
+  if (needed <= kept.capacity()) return;
+  std::string larger;
+  larger.reserve(std::min<std::size_t>(size, 2 * needed));
+  larger.append(kept);
+  kept.swap(larger);
 }
 
 void FrameReader::Field::hold() {
@@ -118,9 +131,15 @@ bool FrameReader::advance(std::string_view& bytes) {
   return false;
 }
 
+// The limit is for what is stored.
+std::uint32_t FrameReader::longest_value() const {
+  const bool has_meta = side_ == Side::kRequests && type_ == kSetMeta;
+  return limits_.value_bytes + (has_meta ? std::uint32_t{kMetaBytes} : 0);
+}
+
 void FrameReader::begin_value() {
   const auto size = number_at<std::uint32_t>({gathered_bytes_.data(), kValueLengthBytes});
-  const bool is_too_long = size > limits_.value_bytes;
+  const bool is_too_long = size > longest_value();
   value_.begin(size, is_too_long || fault_ != FrameFault::kNone);
   if (size > kDiscardFactor * limits_.value_bytes) {
     fault_ = FrameFault::kHopelessValue;

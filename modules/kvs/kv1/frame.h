@@ -141,6 +141,7 @@ class FrameReader {
     // True when it is whole.
     bool take(std::string_view& bytes);
     [[nodiscard]] std::size_t wanted() const { return is_skipped ? 0 : size; }
+    void make_room(std::size_t more);
     // The bytes of this read go away.
     void hold();
     void skip();
@@ -151,6 +152,7 @@ class FrameReader {
   [[nodiscard]] bool is_type_valid(std::uint8_t type) const {
     return side_ == Side::kRequests ? type > 0 && type < 0x80 : type >= 0x80;
   }
+  [[nodiscard]] std::uint32_t longest_value() const;
   void begin_value();
   bool advance(std::string_view& bytes);
   [[nodiscard]] ReceivedFrame finish();

@@ -11,30 +11,29 @@ constexpr bool kReads = false;
 constexpr bool kWrites = true;
 
 constexpr std::array kRows{
-    Row{kPing, "PING", KeyForm::kNone, kAnyValue, kReads, &serve_ping},
-    Row{kHello, "HELLO", KeyForm::kNone, kNoValue, kReads, &serve_hello},
-    Row{kAuth, "AUTH", KeyForm::kNone, kAnyValue, kReads, &serve_auth},
-    Row{kGet, "GET", KeyForm::kKey, kNoValue, kReads, &serve_get},
-    Row{kLpm, "LPM", KeyForm::kKey, kNoValue, kReads, &serve_lpm},
-    Row{kSet, "SET", KeyForm::kKey, kAnyValue, kWrites, &serve_set},
-    Row{kAdd, "ADD", KeyForm::kKey, kAnyValue, kWrites, &serve_add},
-    Row{kReplace, "REPLACE", KeyForm::kKey, kAnyValue, kWrites, &serve_replace},
-    Row{kDel, "DEL", KeyForm::kKey, kNoValue, kWrites, &serve_del},
-    Row{kGetMeta, "GETM", KeyForm::kKey, {0, kMetaBytes}, kReads, &serve_get_meta},
-    Row{kLpmMeta, "LPMM", KeyForm::kKey, {0, kMetaBytes}, kReads, &serve_lpm_meta},
-    Row{kSetMeta, "SETM", KeyForm::kKey, {kMetaBytes, kMost}, kWrites, &serve_set_meta},
-    Row{kIncr, "INCR", KeyForm::kKey, {8, 16}, kWrites, &serve_incr},
-    Row{kAppend, "APPEND", KeyForm::kKey, kAnyValue, kWrites, &serve_append},
-    Row{kPrepend, "PREPEND", KeyForm::kKey, kAnyValue, kWrites, &serve_prepend},
-    Row{kTouch, "TOUCH", KeyForm::kKey, {8, 8}, kWrites, &serve_touch},
-    Row{kMultiGet, "MGET", KeyForm::kNone, kAnyValue, kReads, &serve_multi_get},
-    Row{kScan, "SCAN", KeyForm::kPrefix, {12, 12}, kReads, &serve_scan},
-    Row{kDelPrefix, "DELPREFIX", KeyForm::kPrefix, kNoValue, kWrites, &serve_del_prefix},
-    Row{kStats, "STATS", KeyForm::kNone, kNoValue, kReads, &serve_stats},
-    Row{kFlush, "FLUSH", KeyForm::kNone, kNoValue, kWrites, &serve_flush},
+    Row{kPing, "PING", KeyForm::kNone, kAnyValue, kReads, Cost::kLow, &serve_ping},
+    Row{kHello, "HELLO", KeyForm::kNone, kNoValue, kReads, Cost::kLow, &serve_hello},
+    Row{kAuth, "AUTH", KeyForm::kNone, kAnyValue, kReads, Cost::kLow, &serve_auth},
+    Row{kGet, "GET", KeyForm::kKey, kNoValue, kReads, Cost::kLow, &serve_get},
+    Row{kLpm, "LPM", KeyForm::kKey, kNoValue, kReads, Cost::kHigh, &serve_lpm},
+    Row{kSet, "SET", KeyForm::kKey, kAnyValue, kWrites, Cost::kLow, &serve_set},
+    Row{kAdd, "ADD", KeyForm::kKey, kAnyValue, kWrites, Cost::kLow, &serve_add},
+    Row{kReplace, "REPLACE", KeyForm::kKey, kAnyValue, kWrites, Cost::kLow, &serve_replace},
+    Row{kDel, "DEL", KeyForm::kKey, kNoValue, kWrites, Cost::kLow, &serve_del},
+    Row{kGetMeta, "GETM", KeyForm::kKey, {0, kMetaBytes}, kReads, Cost::kLow, &serve_get_meta},
+    Row{kLpmMeta, "LPMM", KeyForm::kKey, {0, kMetaBytes}, kReads, Cost::kHigh, &serve_lpm_meta},
+    Row{kSetMeta, "SETM", KeyForm::kKey, {kMetaBytes, kMost}, kWrites, Cost::kLow, &serve_set_meta},
+    Row{kIncr, "INCR", KeyForm::kKey, {8, 16}, kWrites, Cost::kHigh, &serve_incr},
+    Row{kAppend, "APPEND", KeyForm::kKey, kAnyValue, kWrites, Cost::kHigh, &serve_append},
+    Row{kPrepend, "PREPEND", KeyForm::kKey, kAnyValue, kWrites, Cost::kHigh, &serve_prepend},
+    Row{kTouch, "TOUCH", KeyForm::kKey, {8, 8}, kWrites, Cost::kHigh, &serve_touch},
+    Row{kMultiGet, "MGET", KeyForm::kNone, kAnyValue, kReads, Cost::kLow, &serve_multi_get},
+    Row{kScan, "SCAN", KeyForm::kPrefix, {12, 12}, kReads, Cost::kLow, &serve_scan},
+    Row{kDelPrefix, "DELPREFIX", KeyForm::kPrefix, kNoValue, kWrites, Cost::kLow,
+        &serve_del_prefix},
+    Row{kStats, "STATS", KeyForm::kNone, kNoValue, kReads, Cost::kHigh, &serve_stats},
+    Row{kFlush, "FLUSH", KeyForm::kNone, kNoValue, kWrites, Cost::kLow, &serve_flush},
 };
-
-bool is_for_strangers(const Row& row) { return row.code == kAuth || row.code == kHello; }
 
 }  // namespace
 
@@ -43,8 +42,9 @@ const Row* row_of(std::uint8_t type) {
   return row != kRows.end() ? row : nullptr;
 }
 
-std::optional<Refusal> check(const Row& row, const Frame& frame, bool is_known) {
-  if (!is_known && !is_for_strangers(row)) return Refusal{kDenied, "AUTH comes first"};
+bool is_for_strangers(const Row& row) { return row.code == kAuth || row.code == kHello; }
+
+std::optional<Refusal> check(const Row& row, const Frame& frame) {
   if (frame.rid == 0 && !row.writes) return Refusal{kBadArgument, "RID 0 is for writes only"};
   if (row.key == KeyForm::kKey && frame.key.empty())
     return Refusal{kBadArgument, "a key is needed"};

@@ -24,19 +24,26 @@ struct ValueForm {
 inline constexpr ValueForm kNoValue{};
 inline constexpr ValueForm kAnyValue{0, std::numeric_limits<std::size_t>::max()};
 
+// Many of those that are costly in one turn would keep the worker for seconds: they share the
+// turn's time.
+enum class Cost : std::uint8_t { kLow, kHigh };
+
 struct Row {
   Request code;
   const char* name;
   KeyForm key;
   ValueForm value;
   bool writes;
+  Cost cost;
   Progress (*serve)(Client& client, Call& call);
 };
 
 // Null: there is none.
 [[nodiscard]] const Row* row_of(std::uint8_t type);
+// Whoever has not said the token may ask for it.
+[[nodiscard]] bool is_for_strangers(const Row& row);
 // Why a request is not served, whatever is stored. None: it is.
-[[nodiscard]] std::optional<Refusal> check(const Row& row, const Frame& frame, bool is_known);
+[[nodiscard]] std::optional<Refusal> check(const Row& row, const Frame& frame);
 
 // requests_server.cpp
 Progress serve_ping(Client& client, Call& call);

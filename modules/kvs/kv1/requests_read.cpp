@@ -8,8 +8,15 @@ namespace {
 // A value that a client which does not read would make the worker keep.
 constexpr std::size_t kLargeValue = std::size_t{64} << 10;
 
-bool is_affordable(const Client& client, const Item& item) {
-  return item.value.size() < kLargeValue || client.service.budget.has_room(item.value.size());
+constexpr Refusal kNeverAffordable{kValueTooLarge, "the value is larger than kvs.memory_budget"};
+
+// What becomes of a request whose value is not to be read now. None: it may be. Another server of
+// the same zone may store larger values than this one can ever send.
+std::optional<Progress> held_back(const Client& client, const Call& call, const Item& item) {
+  const std::size_t size = item.value.size();
+  if (size > client.service.limits.memory_bytes) return refused(client, call, kNeverAffordable);
+  if (size >= kLargeValue && !client.service.budget.has_room(size)) return Progress::kBusy;
+  return std::nullopt;
 }
 
 Progress not_found(const Client& client, const Call& call) {
@@ -21,7 +28,7 @@ Progress not_found(const Client& client, const Call& call) {
 // LPM says which key it was.
 Progress found(const Client& client, const Call& call, const Item& item, std::string_view key,
                bool with_meta) {
-  if (!is_affordable(client, item)) return Progress::kBusy;
+  if (const auto instead = held_back(client, call, item)) return *instead;
   client.service.count(Count::kHits);
   answer_item(client, call.frame, kOk, key, item, with_meta);
   return Progress::kDone;
@@ -48,10 +55,12 @@ std::optional<Meta> asked_meta(std::string_view value) {
   return parsed ? std::optional(parsed->meta) : std::nullopt;
 }
 
+// Bits 0 and 1; the others are set aside.
 std::optional<Match> match_of(std::uint32_t flags, Match otherwise) {
-  if (flags == 0) return otherwise;
-  if (flags == 1) return Match::kByte;
-  if (flags == 2) return Match::kSegment;
+  const std::uint32_t said = flags & 3;
+  if (said == 0) return otherwise;
+  if (said == 1) return Match::kByte;
+  if (said == 2) return Match::kSegment;
   return std::nullopt;
 }
 
@@ -107,7 +116,9 @@ Progress serve_multi_get(Client& client, Call& call) {
     if (client.is_full()) return Progress::kOutputFull;
     if (service.work_time.is_over(service.clock())) return Progress::kMore;
     const auto item = service.store.get(*key);
-    if (item && !is_affordable(client, *item)) return Progress::kBusy;
+    if (item) {
+      if (const auto instead = held_back(client, call, *item)) return *instead;
+    }
     service.count(item ? Count::kHits : Count::kMisses);
     if (item) answer_item(client, call.frame, kPartial, *key, *item, false);
     call.cursor += 2 + key->size();

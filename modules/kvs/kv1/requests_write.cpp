@@ -64,7 +64,8 @@ Progress serve_incr(Client& client, Call& call) {
   };
   const auto initial = value.size() == 16 ? std::optional(number(8)) : std::nullopt;
   const Sum sum = client.service.store.add(call.frame.key, number(0), initial);
-  return settle(client, call, sum.answer, std::to_string(sum.value));
+  const bool has_sum = sum.answer == Answer::kOk;
+  return settle(client, call, sum.answer, has_sum ? std::to_string(sum.value) : "");
 }
 
 Progress serve_append(Client& client, Call& call) {

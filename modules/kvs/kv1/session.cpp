@@ -10,14 +10,23 @@ namespace {
 
 constexpr Refusal kNotAFrame{kBadFrame, "these bytes are no request"};
 constexpr Refusal kTooLate{kBadFrame, "the frame has taken too long"};
+constexpr Refusal kStranger{kDenied, "AUTH comes first"};
 constexpr Refusal kUnknown{kUnknownType, "there is no such request"};
 constexpr Refusal kLongKey{kKeyLength, "the key is longer than kvs.max_key"};
 constexpr Refusal kLongValue{kValueTooLarge, "the value is larger than kvs.max_value"};
 constexpr Refusal kNoMemory{kBusy, "others make the worker keep too much; try again"};
 constexpr Refusal kGoing{kShuttingDown, "this server is going; connect again"};
 
+// A value of that size is work for whatever request.
+constexpr std::size_t kLargeWork = std::size_t{64} << 10;
+
 bool is_last(FrameFault fault) {
   return fault == FrameFault::kBadType || fault == FrameFault::kHopelessValue;
+}
+
+// Strangers learn nothing from what is said of their frames.
+bool is_open_to_strangers(const ReceivedFrame& received, const Row* row) {
+  return row != nullptr && is_for_strangers(*row) && received.fault == FrameFault::kNone;
 }
 
 }  // namespace
@@ -76,6 +85,11 @@ void Session::begin_drain() {
   before_drain_ = backlog_size();
 }
 
+void Session::prolong_frame() {
+  frame_deadline_.reset();
+  set_frame_deadline();
+}
+
 void Session::time_out(Output& output) {
   if (is_over_ || !frame_deadline_) return;
   service_.count(Count::kLateFrames);
@@ -113,10 +127,19 @@ void Session::serve(std::string_view& bytes, Output& output) {
 bool Session::may_take_on(Client& client, std::size_t taken) {
   if (client.is_full()) {
     wait_ = Wait::kOutput;
+  } else if (is_too_much(client.output.size())) {
+    wait_ = client.output.size() > kWatchedOutput ? Wait::kOutput : Wait::kShortly;
   } else if (taken == service_.limits.inflight) {
     wait_ = Wait::kNextTurn;
   }
   return wait_ == Wait::kNothing;
+}
+
+// Others have used up what may be kept: who has little output still goes on.
+bool Session::is_too_much(std::size_t output) {
+  if (output < kLargeOutput) return false;
+  set_pending(output);
+  return !service_.budget.has_room(kLargeOutput);
 }
 
 std::optional<ReceivedFrame> Session::next_frame(std::string_view& bytes) {
@@ -140,13 +163,14 @@ void Session::begin(Client& client, const ReceivedFrame& received) {
 
 std::optional<Refusal> Session::refusal_of(const ReceivedFrame& received, const Row* row) {
   if (received.fault == FrameFault::kBadType) return kNotAFrame;
+  if (!is_known_ && !is_open_to_strangers(received, row)) return kStranger;
   if (received.fault == FrameFault::kHopelessValue) return kLongValue;
   if (is_late_) return kGoing;
   if (row == nullptr) return kUnknown;
   if (received.fault == FrameFault::kKeyTooLong) return kLongKey;
   if (received.fault == FrameFault::kValueTooLong) return kLongValue;
   if (received.fault == FrameFault::kRefused) return kNoMemory;
-  return check(*row, received.frame, is_known_);
+  return check(*row, received.frame);
 }
 
 // Few requests wait: only those have a call of their own.
@@ -155,7 +179,17 @@ void Session::start(Client& client, const Row& row, const Frame& frame) {
   if (!advance(client, call)) call_ = std::make_unique<Call>(std::move(call));
 }
 
+// The first of a turn always has time.
+bool Session::has_time(const Call& call) {
+  const bool is_costly = call.row->cost == Cost::kHigh || call.frame.value.size() >= kLargeWork;
+  return !is_costly || !service_.work_time.is_over(service_.clock());
+}
+
 bool Session::advance(Client& client, Call& call) {
+  if (!has_time(call)) {
+    wait_ = Wait::kNextTurn;
+    return false;
+  }
   const Progress progress = call.row->serve(client, call);
   if (progress == Progress::kBusy) return wait_shortly(client, call);
   call.busy_since.reset();
@@ -163,8 +197,6 @@ bool Session::advance(Client& client, Call& call) {
     case Progress::kBusy:
     case Progress::kDone:
       return true;
-    case Progress::kNoRoom:
-      return wait_for_room(client, call);
     case Progress::kMore:
       wait_ = Wait::kNextTurn;
       return false;
@@ -175,25 +207,20 @@ bool Session::advance(Client& client, Call& call) {
   return true;
 }
 
+// What this batch has read, or removed while it read, is free when it is over: so first the next
+// turn, without a timer.
 bool Session::wait_shortly(Client& client, Call& call) {
   const Time now = service_.clock();
-  if (!call.busy_since) call.busy_since = now;
+  if (!call.busy_since) {
+    call.busy_since = now;
+    wait_ = Wait::kNextTurn;
+    return false;
+  }
   if (now - *call.busy_since >= kBusyPatience) {
     refuse(client, call.frame, words_for(Answer::kBusy));
     return true;
   }
   wait_ = Wait::kShortly;
-  return false;
-}
-
-// What this batch has read, or removed while it read, is free when it is over: a store that has no
-// room after that has none.
-bool Session::wait_for_room(Client& client, Call& call) {
-  if (std::exchange(call.is_second_try, true)) {
-    refuse(client, call.frame, words_for(Answer::kNoSpace));
-    return true;
-  }
-  wait_ = Wait::kNextTurn;
   return false;
 }
 
@@ -211,11 +238,13 @@ void Session::settle(const Output& output) {
 }
 
 // The whole of a frame as soon as its size is known, not what has come of it: what is promised to
-// one client is not given to another. One that waits is kept, too.
+// one client is not given to another. One that waits is kept, too. Of strangers nothing that counts
+// is kept.
 void Session::charge_frame() {
   const std::size_t size = reader_.is_inside_frame() ? reader_.announced_bytes() : 0;
   if (call_ && !reader_.is_inside_frame()) return;
-  if (frame_charge_.try_set(size <= kSmallFrame ? 0 : size)) return;
+  const bool is_for_free = size <= kSmallFrame;
+  if ((is_known_ || is_for_free) && frame_charge_.try_set(is_for_free ? 0 : size)) return;
   frame_charge_.set(0);
   reader_.skip_rest();
 }

@@ -18,7 +18,8 @@
 
 namespace kvs::kv1 {
 
-// How long a request waits for a shard, looking each kBusyGlance, before the client is told BUSY.
+// How long a request waits for a shard, or for room that is to be free in a moment, before the
+// client is told BUSY: it looks in the next turn, and then each kBusyGlance.
 inline constexpr std::chrono::milliseconds kBusyPatience{5};
 inline constexpr std::chrono::milliseconds kBusyGlance{1};
 // A frame up to this size is kept whatever the budget says.
@@ -26,6 +27,8 @@ inline constexpr std::size_t kSmallFrame = 4096;
 
 // So much that the client has not taken counts.
 inline constexpr std::size_t kLargeOutput = std::size_t{64} << 10;
+// When more than that has left, set_pending() and resume() are called.
+inline constexpr std::size_t kWatchedOutput = std::size_t{256} << 10;
 
 enum class Wait {
   kNothing,
@@ -51,6 +54,8 @@ class Session {
   // follows it in the same bytes is answered SHUTTING_DOWN. A client of whom nothing has come is
   // served what comes first.
   void drain(Output& output);
+  // It has all its time again: what it waits for was not read.
+  void prolong_frame();
   // frame_deadline() has passed.
   void time_out(Output& output);
 
@@ -67,14 +72,15 @@ class Session {
  private:
   void serve(std::string_view& bytes, Output& output);
   [[nodiscard]] bool may_take_on(Client& client, std::size_t taken);
+  [[nodiscard]] bool is_too_much(std::size_t output);
   [[nodiscard]] std::optional<ReceivedFrame> next_frame(std::string_view& bytes);
   void begin(Client& client, const ReceivedFrame& received);
   [[nodiscard]] std::optional<Refusal> refusal_of(const ReceivedFrame& received, const Row* row);
   void start(Client& client, const Row& row, const Frame& frame);
+  [[nodiscard]] bool has_time(const Call& call);
   // True: it is answered.
   [[nodiscard]] bool advance(Client& client, Call& call);
   [[nodiscard]] bool wait_shortly(Client& client, Call& call);
-  [[nodiscard]] bool wait_for_room(Client& client, Call& call);
   void work(std::string_view bytes, Output& output);
   void begin_drain();
   void settle(const Output& output);

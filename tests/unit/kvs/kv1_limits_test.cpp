@@ -202,6 +202,65 @@ TEST(Kv1Limits, ReadsALargeValueOnlyWhileTheBudgetHasRoom) {
   EXPECT_EQ(writer.status(kGet, "k"), kOk);
 }
 
+TEST(Kv1Limits, SaysThatAValueLargerThanTheBudgetIsTooLarge) {
+  Server server({.memory_bytes = 300'000});
+  Peer peer(server);
+  peer.status(kSet, "k", std::string(400'000, 'v'));
+  EXPECT_EQ(peer.status(kGet, "k"), kValueTooLarge) << "to try again is in vain";
+  EXPECT_EQ(peer.status(kMultiGet, "", std::string("\0\1k", 3)), kValueTooLarge);
+}
+
+TEST(Kv1Limits, HoldsBackWhoHasMuchOutputWhileTheBudgetHasNoRoom) {
+  Server server({.memory_bytes = kMiB});
+  auto other = std::make_unique<Peer>(server);
+  other->send(announced(1, 1'000'000));
+  std::string pings;
+  for (std::uint32_t i = 1; i <= 10; ++i) pings += frame(kPing, i, "", std::string(30'000, 'v'));
+
+  Peer peer(server);
+  peer.send(pings);
+  EXPECT_EQ(peer.session.wait(), Wait::kShortly) << "of so little output nobody tells the end";
+  EXPECT_EQ(peer.take().size(), 3U);
+  Peer slow(server);
+  slow.pending = 300'000;
+  slow.send(pings);
+  EXPECT_EQ(slow.session.wait(), Wait::kOutput);
+  EXPECT_TRUE(slow.take().empty());
+  EXPECT_EQ(Peer(server).status(kPing), kOk) << "who reads goes on";
+
+  slow.session.set_pending(0);
+  other.reset();
+  peer.let_it_work();
+  EXPECT_EQ(peer.take().size(), 7U);
+}
+
+TEST(Kv1Limits, DeniesAStrangerBeforeAnyOtherComplaintAndKeepsNothingOfHis) {
+  Server server({.frame = {.key_bytes = 8, .value_bytes = 100'000}});
+  server.service.token = "secret";
+  Peer stranger(server);
+  EXPECT_EQ(stranger.status(0x7f, "k"), kDenied);
+  EXPECT_EQ(stranger.status(kSet, "123456789", "v"), kDenied);
+  EXPECT_EQ(stranger.status(kSet, "k", std::string(100'001, 'v')), kDenied);
+  stranger.send(announced(1, 50'000));
+  EXPECT_EQ(server.service.budget.used(), 0U);
+  stranger.send(std::string(50'000, 'v'));
+  EXPECT_EQ(statuses(stranger.take()), std::vector<int>{kDenied});
+  const std::string whole = frame(kAuth, 1, "", std::string(50'000, 'v'));
+  stranger.send(whole.substr(0, 100));
+  stranger.send(whole.substr(100));
+  EXPECT_EQ(statuses(stranger.take()), std::vector<int>{kDenied});
+  EXPECT_EQ(stranger.status(kAuth, "", "secret"), kOk);
+  EXPECT_EQ(stranger.status(0x7f, "k"), kUnknownType);
+}
+
+TEST(Kv1Limits, TakesAMetaFormBesideTheLargestValue) {
+  Server server(kSmall);
+  Peer peer(server);
+  EXPECT_EQ(peer.status(kSetMeta, "k", testing::meta({}, std::string(32, 'v'))), kOk);
+  EXPECT_EQ(peer.status(kSetMeta, "k", testing::meta({}, std::string(33, 'v'))), kValueTooLarge);
+  EXPECT_EQ(peer.status(kSet, "k", std::string(33, 'v')), kValueTooLarge);
+}
+
 TEST(Kv1Limits, GivesAFrameItsTimeAndNoMore) {
   Server server;
   Peer peer(server);
@@ -243,7 +302,10 @@ TEST(Kv1Limits, SaysNoSpaceAndKeepsTheOldValue) {
   int stored = 0;
   while (peer.status(kSet, "k" + std::to_string(stored), std::string(10'000, 'v')) == kOk) ++stored;
   EXPECT_GT(stored, 10);
-  EXPECT_EQ(peer.status(kSet, "old", std::string(200'000, 'v')), kNoSpace);
+  server.next_turn();
+  peer.send(frame(kSet, 1, "old", std::string(200'000, 'v')));
+  EXPECT_EQ(peer.session.wait(), Wait::kNothing) << "another turn changes nothing";
+  EXPECT_EQ(statuses(peer.take()), std::vector<int>{kNoSpace});
   EXPECT_EQ(peer.one(kGet, "old").value, "value");
   EXPECT_EQ(peer.one(kGet, "k0").value, std::string(10'000, 'v'));
 }

@@ -73,6 +73,8 @@ TEST_F(Kv1Request, LpmmOverridesTheServersMatch) {
   EXPECT_EQ(said.key, "/foo");
   EXPECT_EQ(parse_meta(said.value)->value, "v");
   EXPECT_EQ(peer.status(kLpmMeta, "/foobar", meta({.flags = 3})), kBadArgument);
+  EXPECT_EQ(peer.status(kLpmMeta, "/foobar", meta({.flags = 4})), kNotFound);
+  EXPECT_EQ(peer.status(kLpmMeta, "/foobar", meta({.flags = 5})), kOk) << "bits 0 and 1 count";
 }
 
 TEST_F(Kv1Request, AddIsForWhatIsNotThereAndReplaceForWhatIs) {
@@ -124,7 +126,7 @@ TEST_F(Kv1Request, ATtlBeyondTheEndOfTimeIsNotInThePast) {
 }
 
 TEST_F(Kv1Request, IncrCountsInDecimal) {
-  EXPECT_EQ(peer.status(kIncr, "n", number64(5)), kNotFound);
+  EXPECT_EQ(peer.one(kIncr, "n", number64(5)), (Said{kNotFound, 7, "", ""}));
   EXPECT_EQ(peer.one(kIncr, "n", number64(5) + number64(-7)).value, "-7");
   EXPECT_EQ(peer.one(kIncr, "n", number64(-3)), (Said{kOk, 7, "", "-10"}));
   EXPECT_EQ(peer.one(kGet, "n").value, "-10");

@@ -60,6 +60,7 @@ TEST_F(KvsModule, TriesAShardThatIsHeldByItsTimerAndThenSaysBusy) {
     const kvs::LockedShard held(other->mapping(), other->mapping().shard_of(other->hash().of("k")));
     host.feed(conn, frame(kSet, 1, "k", "v") + frame(kPing, 2));
     EXPECT_TRUE(host.is_paused(conn));
+    host.ring();
     EXPECT_EQ(host.read(conn), "");
     // Its patience is real time, and the host's is not.
     for (int i = 0; i < 1'000'000 && answers.empty(); ++i) {
@@ -77,7 +78,7 @@ TEST_F(KvsModule, WritesWhenTheShardIsGivenBack) {
     const kvs::LockedShard held(other->mapping(), other->mapping().shard_of(other->hash().of("k")));
     host.feed(conn, frame(kSet, 1, "k", "v"));
   }
-  host.pass(milliseconds(1));
+  host.ring();
   EXPECT_EQ(statuses(host.read(conn)), (std::vector<int>{kOk}));
   EXPECT_EQ(other->get("k")->value, "v");
 }
@@ -144,6 +145,7 @@ TEST_F(KvsModule, CountsNoOutputThatHasBeenTaken) {
   other.feed(slow, frame(kGet, 1, "k"));
   const drover_conn waiting = other.accept();
   other.feed(waiting, frame(kGet, 1, "k"));
+  other.ring();
   EXPECT_EQ(other.read(waiting), "") << "it is tried again for a moment";
   other.set_deaf(slow, false);
   other.pass(milliseconds(1));
@@ -156,6 +158,19 @@ TEST_F(KvsModule, ClosesAConnectionWhoseFrameTakesTooLong) {
   host.pass(milliseconds(1));
   EXPECT_EQ(statuses(host.read(conn)), (std::vector<int>{kBadFrame}));
   EXPECT_TRUE(host.has_ended(conn));
+}
+
+// The worker does not read while there is so much output, so the rest of the frame cannot come.
+TEST_F(KvsModule, ClosesNobodyForAFrameThatItDoesNotReadItself) {
+  host.feed(conn, frame(kSet, 1, "k", std::string(300'000, 'v')));
+  static_cast<void>(host.read(conn));
+  host.set_deaf(conn, true);
+  host.feed(conn, frame(kGet, 2, "k") + frame(kPing, 3).substr(0, 5));
+  host.pass(milliseconds(20));
+  EXPECT_FALSE(host.has_ended(conn));
+  host.set_deaf(conn, false);
+  host.feed(conn, frame(kPing, 3).substr(5));
+  EXPECT_EQ(statuses(host.read(conn)), (std::vector<int>{kOk, kOk}));
 }
 
 TEST_F(KvsModule, AnswersAllBeforeItFollowsTheClientsEnd) {
