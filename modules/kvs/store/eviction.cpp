@@ -87,12 +87,21 @@ std::uint32_t Clock::evict_from(std::uint32_t page, bool spares_used, std::uint3
   return evicted;
 }
 
+// Not so what is no record; nor in a page that has been given back since it was looked at, for a
+// removal may reclaim cells, and another shard may have the page by now: there is no cell then.
+bool Clock::lies_in_cell(const Record& record, Units units) {
+  return record.key_bytes > 0 &&
+         Record::bytes_for(record.key_bytes, record.value_bytes) <= shard_.cells().bytes_at(units);
+}
+
 // What lies in a cell may be no record, or one that is in no slot: only a slot that names the cell
 // says that it is an item.
 bool Clock::evict(Units units, bool spares_used) {
   Record* record = record_at(shard_.mapping().memory, units);
-  if (record == nullptr || record->key_bytes == 0 || record->key() == key_) return false;
-  const Found found = shard_.find(hash_.of(record->key()), record->key());
+  if (record == nullptr || !lies_in_cell(*record, units) || record->key() == key_) return false;
+  const std::uint64_t hash = hash_.of(record->key());
+  if (shard_.mapping().shard_of(hash) != shard_.index()) return false;  // its slot is another's
+  const Found found = shard_.find(hash, record->key());
   if (found.record != record) return false;
   if (spares_used && record->accesses.exchange(0, std::memory_order_relaxed) != 0) return false;
   shard_.remove(found);

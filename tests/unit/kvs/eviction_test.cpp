@@ -165,5 +165,27 @@ TEST(KvsEviction, GivesUpWhileAReaderIsStopped) {
   EXPECT_EQ(testing::audit(*store), "");
 }
 
+// A page may have become another shard's since it was looked at.
+TEST(KvsEviction, TouchesNothingOfAnotherShard) {
+  const TestStore store(kMiB, {.shards = 2, .secret = testing::kSecret}, kEvicting);
+  Mapping& mapping = store->mapping();
+  std::string key = "k";
+  while (mapping.shard_of(store->hash().of(key)) != 1) key += 'k';
+  ASSERT_EQ(store->write({.key = key, .value = "v"}).answer, Answer::kOk);
+  const PageInfo info = mapping.pages.info(0);
+  PageUse use = mapping.pages.use_of(0);
+  ASSERT_EQ(use.shard, 1);
+  mapping.pages.give_back(0, 1);
+  use.shard = 0;
+  ASSERT_EQ(mapping.pages.take(use), 0U);
+  mapping.pages.info(0) = info;
+
+  LockedShard shard(mapping, 0);
+  (void)Clock(shard, store->hash(), "").make_room(kCellBytes[use.size_class]);
+
+  EXPECT_TRUE(store->get(key));
+  EXPECT_EQ(statistics(*store).evicted, 0U);
+}
+
 }  // namespace
 }  // namespace kvs
