@@ -34,8 +34,8 @@ enum class Answer {
   kNotStored,  // kIfAbsent and there, kIfPresent and not there
   kNoSpace,    // nothing has changed, but that others may have been evicted
   // The same, and it is worth trying again, in another batch (after end_batch()): somebody else has
-  // the shard; or there is memory that waits only for this process's batch to end; or the eviction
-  // of many small items for one large one has begun.
+  // the shard; or there is memory that waits for batches to end, in that shard for anybody's, in
+  // others for this process's; or the eviction of many small items for one large one has begun.
   kBusy,
   kNotANumber,       // or the sum is none of 64 bits
   kTooLarge,         // key or value
