@@ -18,7 +18,7 @@ bool Clock::make_room(std::size_t bytes) {
   const std::uint8_t size_class = size_class_of(bytes);
   // Twice around at most: the first time spares what was read.
   if (evict_cold(size_class) > 0 || evict_cold(size_class) > 0) return false;
-  return size_class != kRunClass && evict_page() >= kMostItemsOfAPage;
+  return pages_for(bytes) == 1 && evict_page() >= kMostItemsOfAPage;
 }
 
 // What has retired counts as room: it comes back.

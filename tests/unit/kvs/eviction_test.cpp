@@ -190,5 +190,14 @@ TEST(KvsEviction, TouchesNothingOfAnotherShard) {
   EXPECT_EQ(statistics(*store).evicted, 0U);
 }
 
+TEST(KvsEviction, MakesRoomForAPageAmongSmallItems) {
+  const TestStore store(2 * kMiB, {.shards = 1, .secret = testing::kSecret}, kEvicting);
+  for (int i = 0; statistics(*store).evicted == 0; ++i) {
+    (void)store->write({.key = std::to_string(i), .value = std::string(1000, 'v')});
+  }
+  EXPECT_EQ(store->write({.key = "page", .value = std::string(40'000, 'v')}).answer, Answer::kOk);
+  EXPECT_EQ(testing::audit(*store), "");
+}
+
 }  // namespace
 }  // namespace kvs
