@@ -8,7 +8,8 @@ namespace {
 constexpr std::uint32_t kMostItemsEvicted = 16;   // at a time
 constexpr std::uint32_t kMostItemsOfAPage = 128;  // the same, when a page is to become empty
 constexpr std::uint32_t kMostWaiting = 64;  // to evict more while readers stand still helps nobody
-constexpr std::uint32_t kMostPagesSeen = 64;        // whose cells are looked at, at a time
+constexpr std::uint32_t kMostPagesSeen = 64;        // whose counts are looked at, at a time
+constexpr std::uint32_t kMostCellsSeen = 1'024;     // and then the rest of the page
 constexpr std::uint32_t kMostPagesPassed = 16'384;  // a gigabyte; the next time it goes on there
 
 }  // namespace
@@ -37,12 +38,12 @@ std::uint32_t Clock::evict_cold(std::uint8_t size_class) {
   std::uint32_t evicted = 0;
   std::uint32_t looked_at = 0;
   const std::uint32_t most = std::min(pages.count(), kMostPagesPassed);
-  for (std::uint32_t i = 0; i < most && looked_at < kMostPagesSeen; ++i) {
+  for (std::uint32_t i = 0; i < most && looked_at < kMostCellsSeen; ++i) {
     if (evicted >= kMostItemsEvicted) break;
     hand = (hand + 1) % pages.count();
     if (!shard_.cells().is_page_of(hand, size_class)) continue;
+    looked_at += shard_.cells().count_used(hand);
     evicted += evict_from(hand, true, kMostItemsEvicted - evicted);
-    ++looked_at;
   }
   return evicted;
 }

@@ -199,5 +199,26 @@ TEST(KvsEviction, MakesRoomForAPageAmongSmallItems) {
   EXPECT_EQ(testing::audit(*store), "");
 }
 
+// Whoever waits for the shard's lock waits for that.
+TEST(KvsEviction, LooksAtSomeCellsAtATime) {
+  const TestStore store(8 * kMiB, {.shards = 1, .secret = testing::kSecret}, kEvicting);
+  constexpr int kItems = 50'000;
+  for (int i = 0; i < kItems; ++i) {
+    ASSERT_EQ(store->write({.key = std::to_string(i)}).answer, Answer::kOk);
+    ASSERT_TRUE(store->get(std::to_string(i)));
+    store->end_batch();
+  }
+  LockedShard shard(store->mapping(), 0);
+  (void)Clock(shard, store->hash(), "").make_room(kSmallestCell);
+
+  int spared = 0;
+  for (int i = 0; i < kItems; ++i) {
+    const std::string key = std::to_string(i);
+    const Found found = shard.find(store->hash().of(key), key);
+    if (found.record != nullptr && found.record->accesses.load() == 0) ++spared;
+  }
+  EXPECT_LE(spared, 4 * static_cast<int>(kCellsPerPage));
+}
+
 }  // namespace
 }  // namespace kvs
