@@ -123,8 +123,9 @@ class Store {
   [[nodiscard]] std::optional<Item> get(std::string_view key);
   // kOk, kNotFound; kBusy: others change keys all the time, try again; or kTooCostly. A search
   // looks at no more than some ten thousand places (PrefixSearch::kMostLooks), whatever clients
-  // store or ask for: paths of up to 2 KiB are always answered, but for a store whose chains
-  // somebody has made long in spite of the secret hash; longer paths are, unless most of their
+  // store or ask for: paths of up to 2 KiB are always answered where chains are of a bucket or
+  // two, as with items of the expected size (Options::average_item). With items a tenth as large
+  // chains are ten times as long, and a path is too costly at a tenth of that length if most of its
   // lengths have to be tried. Never a shorter match than there is.
   struct Longest {
     Answer answer = Answer::kNotFound;
