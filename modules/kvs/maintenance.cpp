@@ -18,6 +18,7 @@ void Maintenance::tick() {
   is_mine_ = zone_.take(kLease, kTenure);
   if (!is_mine_) return;
   sweep();
+  store_.end_batch();  // what was swept can be reclaimed then
   tend_some();
 }
 
@@ -28,7 +29,7 @@ void Maintenance::sweep() {
   do {
     slice = remove_expired(store_, cursor_, {.buckets = 64, .items = 64});
     cursor_ = slice.cursor;
-  } while (!slice.is_last && !slice.is_busy && Clock::now() < end);
+  } while (!slice.is_last && !slice.is_busy && !slice.must_end_batch && Clock::now() < end);
 }
 
 void Maintenance::tend_some() {

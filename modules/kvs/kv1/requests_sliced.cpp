@@ -34,7 +34,8 @@ bool scan_bucket(Client& client, Call& call, Slice& slice) {
   return is_whole;
 }
 
-// Removes on until the turn's time is over. Busy is only when there is nothing else to tell.
+// Removes on until the turn's time is over, or what it removed waits for its end. Busy is only when
+// there is nothing else to tell.
 Progress remove_more(Client& client, Call& call, std::string_view prefix) {
   Service& service = client.service;
   for (bool has_begun = false;; has_begun = true) {
@@ -46,6 +47,7 @@ Progress remove_more(Client& client, Call& call, std::string_view prefix) {
     call.count += slice.items;
     if (slice.is_busy) return has_begun ? Progress::kMore : Progress::kBusy;
     if (slice.is_last) return Progress::kDone;
+    if (slice.must_end_batch) return Progress::kMore;
   }
 }
 

@@ -8,7 +8,8 @@ namespace {
 constexpr std::uint32_t kMostItemsEvicted = 16;   // at a time
 constexpr std::uint32_t kMostItemsOfAPage = 128;  // the same, when a page is to become empty
 constexpr std::uint32_t kMostWaiting = 64;  // to evict more while readers stand still helps nobody
-constexpr std::uint32_t kMostPagesSeen = 64;        // whose cells are looked at, at a time
+constexpr std::uint32_t kMostPagesSeen = 64;        // whose counts are looked at, at a time
+constexpr std::uint32_t kMostCellsSeen = 1'024;     // and then the rest of the page
 constexpr std::uint32_t kMostPagesPassed = 16'384;  // a gigabyte; the next time it goes on there
 
 }  // namespace
@@ -18,7 +19,7 @@ bool Clock::make_room(std::size_t bytes) {
   const std::uint8_t size_class = size_class_of(bytes);
   // Twice around at most: the first time spares what was read.
   if (evict_cold(size_class) > 0 || evict_cold(size_class) > 0) return false;
-  return size_class != kRunClass && evict_page() >= kMostItemsOfAPage;
+  return pages_for(bytes) == 1 && evict_page() >= kMostItemsOfAPage;
 }
 
 // What has retired counts as room: it comes back.
@@ -37,12 +38,12 @@ std::uint32_t Clock::evict_cold(std::uint8_t size_class) {
   std::uint32_t evicted = 0;
   std::uint32_t looked_at = 0;
   const std::uint32_t most = std::min(pages.count(), kMostPagesPassed);
-  for (std::uint32_t i = 0; i < most && looked_at < kMostPagesSeen; ++i) {
+  for (std::uint32_t i = 0; i < most && looked_at < kMostCellsSeen; ++i) {
     if (evicted >= kMostItemsEvicted) break;
     hand = (hand + 1) % pages.count();
     if (!shard_.cells().is_page_of(hand, size_class)) continue;
+    looked_at += shard_.cells().count_used(hand);
     evicted += evict_from(hand, true, kMostItemsEvicted - evicted);
-    ++looked_at;
   }
   return evicted;
 }
@@ -87,12 +88,21 @@ std::uint32_t Clock::evict_from(std::uint32_t page, bool spares_used, std::uint3
   return evicted;
 }
 
+// Not so what is no record; nor in a page that has been given back since it was looked at, for a
+// removal may reclaim cells, and another shard may have the page by now: there is no cell then.
+bool Clock::lies_in_cell(const Record& record, Units units) {
+  return record.key_bytes > 0 &&
+         Record::bytes_for(record.key_bytes, record.value_bytes) <= shard_.cells().bytes_at(units);
+}
+
 // What lies in a cell may be no record, or one that is in no slot: only a slot that names the cell
 // says that it is an item.
 bool Clock::evict(Units units, bool spares_used) {
   Record* record = record_at(shard_.mapping().memory, units);
-  if (record == nullptr || record->key_bytes == 0 || record->key() == key_) return false;
-  const Found found = shard_.find(hash_.of(record->key()), record->key());
+  if (record == nullptr || !lies_in_cell(*record, units) || record->key() == key_) return false;
+  const std::uint64_t hash = hash_.of(record->key());
+  if (shard_.mapping().shard_of(hash) != shard_.index()) return false;  // its slot is another's
+  const Found found = shard_.find(hash, record->key());
   if (found.record != record) return false;
   if (spares_used && record->accesses.exchange(0, std::memory_order_relaxed) != 0) return false;
   shard_.remove(found);

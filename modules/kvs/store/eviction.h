@@ -34,6 +34,7 @@ class Clock {
   std::uint32_t evict_page();
   [[nodiscard]] std::uint32_t emptiest_page();
   std::uint32_t evict_from(std::uint32_t page, bool spares_used, std::uint32_t most);
+  [[nodiscard]] bool lies_in_cell(const Record& record, Units units);
   bool evict(Units units, bool spares_used);
 
   LockedShard& shard_;

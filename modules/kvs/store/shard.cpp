@@ -92,6 +92,10 @@ bool LockedShard::has_waste(const Mapping& mapping, std::uint32_t shard) {
          mapping.globals.abandoned[shard].load(std::memory_order_relaxed) != 0;
 }
 
+bool LockedShard::waits_for_readers() const {
+  return waiting() > 0 || mapping_.globals.abandoned[index_].load(std::memory_order_relaxed) != 0;
+}
+
 // Whether there is such a key changes also where a record's time is over, or not yet over, that the
 // old one's was not, or was: for anybody, and clocks that are set once for a batch differ. What
 // both records leave a minute to, is there before and after on each of them; a batch that lasts

@@ -163,6 +163,8 @@ class LockedShard {
   [[nodiscard]] std::uint32_t waiting() const {
     return shard_.retired.size() - std::min(shard_.pinned_retired, shard_.retired.size());
   }
+  // As of the last reclaiming: there is something that comes back when batches end.
+  [[nodiscard]] bool waits_for_readers() const;
   // Whether there may be anything to reclaim in a shard; without its lock.
   [[nodiscard]] static bool has_waste(const Mapping& mapping, std::uint32_t shard);
 

@@ -7,7 +7,7 @@ namespace {
 struct Turn {
   std::uint64_t items = 0;
   bool is_busy = false;    // nothing: somebody else has the shard
-  bool is_enough = false;  // the slice ends here
+  bool is_enough = false;  // the slice ends here, and the batch
 };
 
 // Calls work(bucket, index of its shard) for each bucket from the cursor on.
@@ -21,6 +21,7 @@ Slice run(Store& store, std::uint64_t cursor, const SliceLimits& limits, Work wo
     const auto shard = static_cast<std::uint32_t>(slice.cursor / mapping.buckets_per_shard);
     turn = work(mapping.buckets[slice.cursor], shard);
     slice.is_busy = turn.is_busy;
+    slice.must_end_batch = turn.is_enough;
     if (slice.is_busy) return slice;
     slice.items += turn.items;
     ++slice.cursor;

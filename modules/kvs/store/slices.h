@@ -18,11 +18,12 @@ struct Slice {
   std::uint64_t items = 0;   // visited, or removed
   bool is_last = false;      // there is no next one
   bool is_busy = false;      // it ended early: somebody else has the shard; try again
+  // As many cells wait for readers as a shard should note: before the next slice, end_batch().
+  bool must_end_batch = false;
 };
 
 // How much a slice may do. It ends with the bucket in which the first of them is reached. One that
-// removes also ends when as many cells wait for readers as a shard should note: what this batch
-// removed waits for end_batch().
+// removes also ends when the batch must: what was removed in a batch waits for its end.
 struct SliceLimits {
   std::uint32_t buckets = 1024;
   std::uint32_t items = 1024;

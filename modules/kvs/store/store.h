@@ -34,8 +34,8 @@ enum class Answer {
   kNotStored,  // kIfAbsent and there, kIfPresent and not there
   kNoSpace,    // nothing has changed, but that others may have been evicted
   // The same, and it is worth trying again, in another batch (after end_batch()): somebody else has
-  // the shard; or there is memory that waits only for this process's batch to end; or the eviction
-  // of many small items for one large one has begun.
+  // the shard; or there is memory that waits for batches to end, in that shard for anybody's, in
+  // others for this process's; or the eviction of many small items for one large one has begun.
   kBusy,
   kNotANumber,       // or the sum is none of 64 bits
   kTooLarge,         // key or value
@@ -123,8 +123,9 @@ class Store {
   [[nodiscard]] std::optional<Item> get(std::string_view key);
   // kOk, kNotFound; kBusy: others change keys all the time, try again; or kTooCostly. A search
   // looks at no more than some ten thousand places (PrefixSearch::kMostLooks), whatever clients
-  // store or ask for: paths of up to 2 KiB are always answered, but for a store whose chains
-  // somebody has made long in spite of the secret hash; longer paths are, unless most of their
+  // store or ask for: paths of up to 2 KiB are always answered where chains are of a bucket or
+  // two, as with items of the expected size (Options::average_item). With items a tenth as large
+  // chains are ten times as long, and a path is too costly at a tenth of that length if most of its
   // lengths have to be tried. Never a shorter match than there is.
   struct Longest {
     Answer answer = Answer::kNotFound;

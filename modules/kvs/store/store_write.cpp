@@ -55,19 +55,20 @@ Store::Room Store::allocate(LockedShard& shard, std::string_view key, std::size_
   if (settings_.eviction == Eviction::kClock) {
     Clock clock(shard, hash_, key);
     for (int i = 0; i < kEvictions && units == 0; ++i) {
-      is_more_to_come = clock.make_room(bytes);
+      is_more_to_come |= clock.make_room(bytes);
       units = shard.allocate(bytes);
     }
     if (units != 0) clock.make_room_ahead(bytes);
   }
   if (units == 0) units = shard.allocate_last_resort(bytes);
   if (units != 0) return {units, Answer::kOk};
-  const bool is_worth_a_try = is_more_to_come || is_room_kept_by_this_batch();
+  const bool is_worth_a_try =
+      is_more_to_come || shard.waits_for_readers() || is_room_kept_by_this_batch();
   return {0, is_worth_a_try ? Answer::kBusy : Answer::kNoSpace};
 }
 
-// How much it is does not matter: it is asked for once, for the next batch is of a later epoch than
-// that of any other reader who may be in the way then.
+// In other shards, that is. How much it is does not matter: it is asked for once, for the next
+// batch is of a later epoch than that of any other reader who may be in the way then.
 bool Store::is_room_kept_by_this_batch() const {
   if (!is_reading_ || !mapping_.readers.is_oldest(*slot_)) return false;
   for (std::uint32_t shard = 0; shard < mapping_.shards.size(); ++shard) {

@@ -7,6 +7,8 @@
 #include <set>
 
 #include "modules/kvs/kv1/features.h"
+#include "modules/kvs/store/slices.h"
+#include "modules/kvs/store/statistics.h"
 #include "tests/unit/kvs/kv1_client.h"
 
 namespace kvs::kv1 {
@@ -217,6 +219,22 @@ TEST_F(Kv1Request, DelPrefixRemovesWhatBeginsWithIt) {
   EXPECT_EQ(peer.one(kDelPrefix, "/odd/").value, number64(0));
   EXPECT_EQ(peer.status(kGet, "/odd/1"), kNotFound);
   EXPECT_EQ(peer.status(kGet, "/even/0"), kOk);
+}
+
+// What it removes waits for the end of its batch, and the store notes only so much.
+TEST_F(Kv1Request, FlushGoesOnInAnotherTurnWhenMuchWaitsForThisOne) {
+  Server large({}, std::size_t{16} << 20);
+  Peer client(large);
+  for (int i = 0; i < 40'000; ++i) {
+    ASSERT_EQ(large.store->write({.key = std::to_string(i)}).answer, Answer::kOk);
+  }
+  EXPECT_EQ(client.status(kFlush), kOk);
+  EXPECT_EQ(statistics(*large.store).items, 0U);
+  large.next_turn();
+  for (std::uint32_t i = 0; i < large.store->mapping().shards.size(); ++i) {
+    EXPECT_TRUE(tend(*large.store, i));
+  }
+  EXPECT_EQ(statistics(*large.store).collections, 0U);
 }
 
 TEST_F(Kv1Request, FlushRemovesAll) {

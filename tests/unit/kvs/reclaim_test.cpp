@@ -297,7 +297,7 @@ TEST(KvsRepair, WaitsForAStoppedReaderWithoutHarm) {
   ASSERT_EQ(waitpid(stopped, &status, WUNTRACED), stopped);
 
   EXPECT_LT(overwrite(*store, std::string(100'000, 'w'), 50), 50);
-  EXPECT_EQ(store->write({.key = "k", .value = kLarge}).answer, Answer::kNoSpace);
+  EXPECT_EQ(store->write({.key = "k", .value = kLarge}).answer, Answer::kBusy);
 
   kill(stopped, SIGCONT);
   ASSERT_EQ(waitpid(stopped, &status, 0), stopped);
