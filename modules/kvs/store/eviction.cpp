@@ -71,13 +71,22 @@ std::uint32_t Clock::emptiest_page() {
   const std::uint32_t most = std::min(pages.count(), kMostPagesPassed);
   for (std::uint32_t i = 1; i <= most && looked_at < kMostPagesSeen; ++i) {
     const std::uint32_t page = (shard_.shard().clock_page + i) % pages.count();
-    const std::uint32_t used = shard_.cells().count_used(page);
+    const std::uint32_t used = items_in(page);
     if (used == 0) continue;
     ++looked_at;
     if (used < fewest) emptiest = page;
     fewest = std::min(fewest, used);
   }
   return emptiest;
+}
+
+// A run that was read counts as a page full of small ones: it may be of any length.
+std::uint32_t Clock::items_in(std::uint32_t page) const {
+  if (!shard_.cells().is_page_of(page, kRunClass)) return shard_.cells().count_used(page);
+  const PageMap& pages = shard_.mapping().pages;
+  const Record* record = record_at(shard_.mapping().memory, pages.units_of(page, 0));
+  const bool was_read = record != nullptr && record->accesses.load(std::memory_order_relaxed) != 0;
+  return was_read ? kCellsPerPage : 1;
 }
 
 std::uint32_t Clock::evict_from(std::uint32_t page, bool spares_used, std::uint32_t most) {

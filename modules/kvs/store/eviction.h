@@ -33,6 +33,7 @@ class Clock {
   std::uint32_t evict_cold(std::uint8_t size_class);
   std::uint32_t evict_page();
   [[nodiscard]] std::uint32_t emptiest_page();
+  [[nodiscard]] std::uint32_t items_in(std::uint32_t page) const;
   std::uint32_t evict_from(std::uint32_t page, bool spares_used, std::uint32_t most);
   [[nodiscard]] bool lies_in_cell(const Record& record, Units units);
   bool evict(Units units, bool spares_used);

@@ -220,5 +220,17 @@ TEST(KvsEviction, LooksAtSomeCellsAtATime) {
   EXPECT_LE(spared, 4 * static_cast<int>(kCellsPerPage));
 }
 
+TEST(KvsEviction, SparesALargeValueThatIsRead) {
+  const TestStore store(4 * kMiB, {.shards = 1, .secret = testing::kSecret}, kEvicting);
+  ASSERT_EQ(store->write({.key = "hot", .value = std::string(kMiB, 'v')}).answer, Answer::kOk);
+  for (int i = 0; statistics(*store).evicted == 0; ++i) {
+    ASSERT_TRUE(store->get("hot"));
+    store->end_batch();
+    (void)store->write({.key = std::to_string(i), .value = std::string(1000, 'v')});
+  }
+  EXPECT_EQ(store->write({.key = "small", .value = std::string(100, 'v')}).answer, Answer::kOk);
+  EXPECT_TRUE(store->get("hot"));
+}
+
 }  // namespace
 }  // namespace kvs
