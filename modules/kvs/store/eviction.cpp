@@ -17,8 +17,12 @@ constexpr std::uint32_t kMostPagesPassed = 16'384;  // a gigabyte; the next time
 bool Clock::make_room(std::size_t bytes) {
   if (shard_.waiting() >= kMostWaiting) return false;
   const std::uint8_t size_class = size_class_of(bytes);
+  // Large ones: as many pages as are wanted, and twice as many each time again, for they lie apart.
+  const std::uint32_t most_pages = pages_for(bytes) << rounds_++;
   // Twice around at most: the first time spares what was read.
-  if (evict_cold(size_class) > 0 || evict_cold(size_class) > 0) return false;
+  if (evict_cold(size_class, most_pages) > 0 || evict_cold(size_class, most_pages) > 0) {
+    return false;
+  }
   return pages_for(bytes) == 1 && evict_page() >= kMostItemsOfAPage;
 }
 
@@ -28,22 +32,26 @@ void Clock::make_room_ahead(std::size_t bytes) {
   if (size_class == kRunClass || !shard_.mapping().pages.is_full()) return;
   const std::uint32_t wanted = std::min(kMostItemsEvicted, cells_per_page(size_class));
   if (shard_.waiting() >= wanted) return;
-  if (shard_.cells().room(size_class, wanted) < wanted) evict_cold(size_class);
+  if (shard_.cells().room(size_class, wanted) < wanted) evict_cold(size_class, 1);
 }
 
-// From page to page of that size, beginning where it last ended.
-std::uint32_t Clock::evict_cold(std::uint8_t size_class) {
+// From page to page of that size, beginning where it last ended. So many pages, if of runs.
+std::uint32_t Clock::evict_cold(std::uint8_t size_class, std::uint32_t most_pages) {
   const PageMap& pages = shard_.mapping().pages;
   std::uint32_t& hand = shard_.shard().clock_page;
   std::uint32_t evicted = 0;
+  std::uint32_t evicted_pages = 0;
   std::uint32_t looked_at = 0;
   const std::uint32_t most = std::min(pages.count(), kMostPagesPassed);
   for (std::uint32_t i = 0; i < most && looked_at < kMostCellsSeen; ++i) {
-    if (evicted >= kMostItemsEvicted) break;
+    if (evicted >= kMostItemsEvicted || evicted_pages >= most_pages) break;
     hand = (hand + 1) % pages.count();
     if (!shard_.cells().is_page_of(hand, size_class)) continue;
     looked_at += shard_.cells().count_used(hand);
-    evicted += evict_from(hand, true, kMostItemsEvicted - evicted);
+    const std::uint32_t run_pages = pages.use_of(hand).run_pages;
+    const std::uint32_t more = evict_from(hand, true, kMostItemsEvicted - evicted);
+    evicted += more;
+    evicted_pages += more * run_pages;
   }
   return evicted;
 }

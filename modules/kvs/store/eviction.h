@@ -21,16 +21,17 @@ class Clock {
   Clock(LockedShard& shard, const RollingHash& hash, std::string_view key)
       : shard_(shard), hash_(hash), key_(key) {}
 
-  // Evicts what would make room for so many bytes: some items of that size, or those of a page of
-  // others if the shard has none. What takes several pages in a row makes room among its like only.
-  // True: a page has been begun, and has more items than may go at a time.
+  // Evicts what would make room for so many bytes: some items of that size, of large ones as many
+  // as have its pages, or those of a page of others if the shard has none. What takes several pages
+  // in a row makes room among its like only. True: a page has been begun, and has more items than
+  // may go at a time.
   bool make_room(std::size_t bytes);
   // The same ahead of need, when there is little room left.
   void make_room_ahead(std::size_t bytes);
 
  private:
   // Both: how many items.
-  std::uint32_t evict_cold(std::uint8_t size_class);
+  std::uint32_t evict_cold(std::uint8_t size_class, std::uint32_t most_pages);
   std::uint32_t evict_page();
   [[nodiscard]] std::uint32_t emptiest_page();
   [[nodiscard]] std::uint32_t items_in(std::uint32_t page) const;
@@ -41,6 +42,7 @@ class Clock {
   LockedShard& shard_;
   const RollingHash& hash_;
   std::string_view key_;
+  std::uint32_t rounds_ = 0;  // of make_room()
 };
 
 }  // namespace kvs

@@ -232,5 +232,17 @@ TEST(KvsEviction, SparesALargeValueThatIsRead) {
   EXPECT_TRUE(store->get("hot"));
 }
 
+TEST(KvsEviction, TakesNoMoreOfWhatIsLargeThanIsNeeded) {
+  const TestStore store(4 * kMiB, {.shards = 1, .secret = testing::kSecret}, kEvicting);
+  const auto write = [&](int i) {
+    return store->write({.key = std::to_string(i), .value = std::string(40'000, 'v')}).answer;
+  };
+  for (int i = 0; i < 200; ++i) {
+    const std::uint64_t before = statistics(*store).evicted;
+    ASSERT_EQ(write(i), Answer::kOk);
+    ASSERT_LE(statistics(*store).evicted - before, 1U);
+  }
+}
+
 }  // namespace
 }  // namespace kvs
