@@ -161,19 +161,26 @@ Bucket* LockedShard::append_bucket(Bucket& last) {
 
 // Noted before anything is reclaimed: what nobody has a note of is garbage at once.
 void LockedShard::retire(Units units) {
-  constexpr std::uint32_t kBatch = 64;       // looking at all readers is worth it for so many
-  constexpr std::uint32_t kEpochLength = 8;  // so that few of them wait for who reads now
-  RetiredCells& retired = shard_.retired;
-  if (retired.is_full()) {
-    mapping_.readers.abandon(static_cast<std::uint8_t>(index_));
-  } else {
-    retired.push({units, mapping_.readers.retire_epoch()});
-  }
-  if (retired.size() >= kBatch && retired.size() % kBatch == 0) {
+  constexpr std::uint64_t kBatch = 64;       // looking at all readers is worth it for so many
+  constexpr std::uint64_t kEpochLength = 8;  // so that few of them wait for who reads now
+  const std::uint64_t count = note(units);
+  if (count >= kBatch && count % kBatch == 0) {
     reclaim();
-  } else if (retired.size() % kEpochLength == 0) {
+  } else if (count % kEpochLength == 0) {
     mapping_.readers.advance();
   }
+}
+
+// How many there are, or have found no room for a note.
+std::uint64_t LockedShard::note(Units units) {
+  RetiredCells& retired = shard_.retired;
+  if (!retired.is_full()) {
+    retired.push({units, mapping_.readers.retire_epoch()});
+    return retired.size();
+  }
+  mapping_.readers.abandon(static_cast<std::uint8_t>(index_));
+  add(shard_.counters.unnoted, 1);
+  return shard_.counters.unnoted.load(std::memory_order_relaxed);
 }
 
 void LockedShard::reclaim() {

@@ -65,7 +65,9 @@ struct ShardCounters {
   std::atomic<std::uint64_t> evicted;
   std::atomic<std::uint64_t> repairs;      // after a holder's death
   std::atomic<std::uint64_t> collections;  // of garbage
+  std::atomic<std::uint64_t> unnoted;      // unlinked while the list of the retired was full
 };
+static_assert(sizeof(ShardCounters) <= 64, "in the line that it has: no other layout");
 
 struct alignas(64) Shard {
   RobustMutex mutex;
@@ -181,6 +183,7 @@ class LockedShard {
   std::atomic<SlotWord>* free_slot(std::uint64_t hash);
   Bucket* append_bucket(Bucket& last);
   void retire(Units units);
+  std::uint64_t note(Units units);
   void count(std::int64_t items, Units units);
   // repair.cpp
   void repair();

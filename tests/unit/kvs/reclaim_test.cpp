@@ -182,6 +182,20 @@ TEST(KvsReclaim, FindsWhatFellOutOfTheListOfTheRetired) {
   EXPECT_EQ(audit(*store), "");
 }
 
+// Each look at all readers begins an epoch.
+TEST(KvsReclaim, LooksAtTheReadersNowAndThenWhileOneStandsStill) {
+  const TestStore store(2 * kMiB, {.shards = 1, .secret = testing::kSecret});
+  const auto reader = store.attach();
+  (void)reader->get("k");
+  const int most = static_cast<int>(RetiredCells::kMost);
+  ASSERT_EQ(overwrite(*store, "value", most + 1), most + 1);
+  const Epoch before = store->mapping().readers.retire_epoch();
+
+  ASSERT_EQ(overwrite(*store, "value", 640), 640);
+
+  EXPECT_LE(store->mapping().readers.retire_epoch() - before, 100U);
+}
+
 TEST(KvsReclaim, TakesNothingForGarbageThatIsJustBeingReplaced) {
   const TestStore store(kMiB, {.shards = 1, .secret = testing::kSecret});
   const auto reader = store.attach();
