@@ -72,20 +72,31 @@ void PageMap::tell_of(std::uint32_t first, std::uint32_t last) {
   lower(hints_.from_top, count() - 1 - last);
 }
 
-// Downwards: `page` is the lowest page of the run that is hoped for. As long as no page is given
-// back, what was not found is not there.
+// As long as no page is given back, what was not found is not there. Who finds one, and loses a
+// page of it to another, looks again: others may have left him enough.
 std::optional<std::uint32_t> PageMap::take_run(std::uint8_t shard, std::uint32_t pages) {
+  constexpr int kTries = 8;
   const std::uint64_t given_back = given_back_in(hints_.from_top.load(std::memory_order_acquire));
   if (given_back == no_run_at_ && pages >= no_run_of_) return std::nullopt;
+  for (int i = 0; i < kTries; ++i) {
+    const auto first = find_run(pages);
+    if (!first) {
+      no_run_at_ = given_back;
+      no_run_of_ = pages;
+      return std::nullopt;
+    }
+    if (take_run_at(*first, pages, shard)) return first;
+  }
+  return std::nullopt;
+}
+
+// Downwards: `page` is the lowest page of the run that is hoped for.
+std::optional<std::uint32_t> PageMap::find_run(std::uint32_t pages) {
   std::uint32_t free_pages = 0;
   for (std::uint32_t page = count() - taken_at_top(); page-- > 0;) {
     free_pages = is_free(page) ? free_pages + 1 : 0;
-    if (free_pages < pages) continue;
-    if (take_run_at(page, pages, shard)) return page;
-    free_pages = 0;
+    if (free_pages == pages) return page;
   }
-  no_run_at_ = given_back;
-  no_run_of_ = pages;
   return std::nullopt;
 }
 

@@ -92,6 +92,7 @@ class PageMap {
   // These were given back.
   void tell_of(std::uint32_t first, std::uint32_t last);
   bool take_page(std::uint32_t page, const PageUse& use);
+  [[nodiscard]] std::optional<std::uint32_t> find_run(std::uint32_t pages);
   bool take_run_at(std::uint32_t first, std::uint32_t pages, std::uint8_t shard);
 
   std::span<PageOwner> owners_;
