@@ -1,8 +1,9 @@
-// Where records are found: a bucket is a cache line with seven slots, and a word that names the
-// next bucket of its chain. A slot word is all that makes a record part of the store, and the one
-// thing that is published: stored with release when the record is complete, loaded with acquire by
-// whoever then reads the record. A record that is overwritten keeps its slot, so whoever walks the
-// chain in order meets every key that is there all the while. Chains grow and never shrink.
+// Where records are found: a bucket has seven slots, and a word that names the next bucket of its
+// chain. The first of a chain is a cache line; the others lie in cells, of any size that has room.
+// A slot word is all that makes a record part of the store, and the one thing that is published:
+// stored with release when the record is complete, loaded with acquire by whoever then reads the
+// record. A record that is overwritten keeps its slot, so whoever walks the chain in order meets
+// every key that is there all the while. Chains grow and never shrink.
 #pragma once
 
 #include <array>
@@ -33,7 +34,7 @@ inline constexpr std::size_t kSlotsPerBucket = 7;
 // Longer ones are not made, and not followed: a key that finds no place is refused.
 inline constexpr std::size_t kLongestChain = 1024;
 
-struct alignas(64) Bucket {
+struct alignas(kUnitBytes) Bucket {
   std::array<std::atomic<SlotWord>, kSlotsPerBucket> slots;
   std::atomic<Units> next;
 };

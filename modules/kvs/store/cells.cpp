@@ -45,9 +45,9 @@ Units Cells::allocate(std::size_t bytes) {
   return has_room(size_class) || add_page(size_class) ? allocate_in(size_class) : 0;
 }
 
-Units Cells::allocate_larger(std::size_t bytes, std::size_t alignment) {
+Units Cells::allocate_larger(std::size_t bytes) {
   for (std::uint8_t larger = size_class_of(bytes); larger < kSizeClasses; ++larger) {
-    if (has_room(larger) && kCellBytes[larger] % alignment == 0) return allocate_in(larger);
+    if (has_room(larger)) return allocate_in(larger);
   }
   return 0;
 }

@@ -27,7 +27,7 @@ class Cells {
   // Room for so many bytes; 0: there is none.
   [[nodiscard]] Units allocate(std::size_t bytes);
   // The same in a cell of a larger size: when there is none otherwise.
-  [[nodiscard]] Units allocate_larger(std::size_t bytes, std::size_t alignment = kUnitBytes);
+  [[nodiscard]] Units allocate_larger(std::size_t bytes);
   void free(Units units);
   // The size of the cell there; kRunClass for a run.
   [[nodiscard]] std::uint8_t size_class_at(Units units) const;

@@ -35,6 +35,10 @@ void Clock::make_room_ahead(std::size_t bytes) {
   if (shard_.cells().room(size_class, wanted) < wanted) evict_cold(size_class, 1);
 }
 
+bool Clock::make_slot(std::uint64_t hash) {
+  return evict_from_chain(hash, true) || evict_from_chain(hash, false);
+}
+
 // From page to page of that size, beginning where it last ended. So many pages, if of runs.
 std::uint32_t Clock::evict_cold(std::uint8_t size_class, std::uint32_t most_pages) {
   const PageMap& pages = shard_.mapping().pages;
@@ -120,8 +124,23 @@ bool Clock::evict(Units units, bool spares_used) {
   const std::uint64_t hash = hash_.of(record->key());
   if (shard_.mapping().shard_of(hash) != shard_.index()) return false;  // its slot is another's
   const Found found = shard_.find(hash, record->key());
-  if (found.record != record) return false;
-  if (spares_used && record->accesses.exchange(0, std::memory_order_relaxed) != 0) return false;
+  return found.record == record && evict(found, spares_used);
+}
+
+bool Clock::evict_from_chain(std::uint64_t hash, bool spares_used) {
+  bool is_done = false;
+  Mapping& mapping = shard_.mapping();
+  visit_chain(mapping.memory, &mapping.bucket_of(hash), [&](auto& slot, SlotWord word) {
+    Record* record = record_at(mapping.memory, units_of(word));
+    is_done = record != nullptr && evict({&slot, word, record}, spares_used);
+    return is_done;
+  });
+  return is_done;
+}
+
+bool Clock::evict(const Found& found, bool spares_used) {
+  if (spares_used && found.record->accesses.exchange(0, std::memory_order_relaxed) != 0)
+    return false;
   shard_.remove(found);
   add(shard_.shard().counters.evicted, 1);
   return true;

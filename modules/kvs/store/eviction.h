@@ -28,6 +28,8 @@ class Clock {
   bool make_room(std::size_t bytes);
   // The same ahead of need, when there is little room left.
   void make_room_ahead(std::size_t bytes);
+  // Frees a slot for such a hash, at once: one item of its chain goes. False: there is none.
+  bool make_slot(std::uint64_t hash);
 
  private:
   // Both: how many items.
@@ -38,6 +40,8 @@ class Clock {
   std::uint32_t evict_from(std::uint32_t page, bool spares_used, std::uint32_t most);
   [[nodiscard]] bool lies_in_cell(const Record& record, Units units);
   bool evict(Units units, bool spares_used);
+  bool evict_from_chain(std::uint64_t hash, bool spares_used);
+  bool evict(const Found& found, bool spares_used);
 
   LockedShard& shard_;
   const RollingHash& hash_;

@@ -18,7 +18,7 @@
 namespace kvs {
 
 inline constexpr std::uint32_t kLayoutVersion =
-    2;  // another one with each change of what lies there
+    3;  // another one with each change of what lies there
 
 struct Options {
   std::uint32_t shards = 0;     // a power of two up to 64; 0: as many as the size bears, up to 16

@@ -150,7 +150,8 @@ std::atomic<SlotWord>* LockedShard::free_slot(std::uint64_t hash) {
 
 Bucket* LockedShard::append_bucket(Bucket& last) {
   Units units = allocate_cell(sizeof(Bucket));
-  if (units == 0) units = cells_.allocate_larger(sizeof(Bucket), alignof(Bucket));
+  if (units == 0) units = allocate_from_others(sizeof(Bucket));
+  if (units == 0) units = cells_.allocate_larger(sizeof(Bucket));
   if (units == 0) return nullptr;
   auto* bucket = reinterpret_cast<Bucket*>(mapping_.memory.at(units, sizeof(Bucket)));
   for (auto& slot : bucket->slots) slot.store(kFreeSlot, std::memory_order_relaxed);

@@ -150,7 +150,7 @@ class LockedShard {
   }
 
   // The record becomes the key's, whose place it takes or which is new: `found` is what find()
-  // gave. False: the chain has become too long.
+  // gave. False: the chain is full, and is too long, or there is no room for another bucket.
   [[nodiscard]] bool publish(const Found& found, std::uint64_t hash, Units units,
                              std::uint64_t now_ms);
   void remove(const Found& found);

@@ -105,6 +105,9 @@ Written Store::publish(LockedShard& shard, const Target& target, Units units) {
   mapping_.markers_of(target.directory_hash).set(target.directory_hash, tail_bit(target.tail));
   const Found found = shard.find(target.hash, target.key);
   if (shard.publish(found, target.hash, units, now_ms_)) return {Answer::kOk, cas};
+  const bool has_slot = settings_.eviction == Eviction::kClock &&
+                        Clock(shard, hash_, target.key).make_slot(target.hash);
+  if (has_slot && shard.publish(found, target.hash, units, now_ms_)) return {Answer::kOk, cas};
   shard.free(units);
   return {Answer::kNoSpace};
 }
