@@ -87,6 +87,7 @@ class PrefixSearch {
 
   void prepare(std::string_view path) {
     looks_left_ = kMostLooks;
+    is_spent_ = false;
     states_.resize(path.size() + 1);
     hash_.extend_each(RollingHash::kEmpty, path, states_.data());
     directories_.clear();
@@ -100,9 +101,12 @@ class PrefixSearch {
     look_.prefetch(directories_.back().hash);
   }
 
-  // What a pass says that spent the budget is nothing.
-  [[nodiscard]] bool is_spent() const { return looks_left_ == 0; }
-  void spend(std::size_t looks) { looks_left_ -= std::min(looks, looks_left_); }
+  // It wanted more than the budget: what such a pass says is nothing.
+  [[nodiscard]] bool is_spent() const { return is_spent_; }
+  void spend(std::size_t looks) {
+    is_spent_ = is_spent_ || looks > looks_left_;
+    looks_left_ -= std::min(looks, looks_left_);
+  }
 
   // `end`: where the tails of the directory must end, at the next '/'.
   PrefixMatch pass(std::string_view path, Match match) {
@@ -156,6 +160,7 @@ class PrefixSearch {
       RollingHash::kEmpty};  // by length; kept for the next path
   std::vector<Directory> directories_;
   std::size_t looks_left_ = 0;  // of the search that is under way
+  bool is_spent_ = false;
   std::uint64_t probes_ = 0;
 };
 

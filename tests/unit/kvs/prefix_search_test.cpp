@@ -157,7 +157,7 @@ TEST_F(KvsPrefixBudget, EndsASearchOfManyDirectories) {
 
 TEST_F(KvsPrefixBudget, CountsDirectoriesInWhichNothingIsLookedFor) {
   const TestStore store;
-  EXPECT_EQ(search(*store, std::string(kMostLooks - 2, '/')), Answer::kNotFound);
+  EXPECT_EQ(search(*store, std::string(kMostLooks - 1, '/')), Answer::kNotFound);
   EXPECT_EQ(search(*store, std::string(kMostLooks, '/')), Answer::kTooCostly);
 }
 
