@@ -24,23 +24,26 @@ namespace kvs {
 // The lengths of tails, one for each bit; the last ones stand for many.
 using TailBits = std::uint64_t;
 inline constexpr TailBits kAllTails = ~TailBits{0};
+inline constexpr std::size_t kExactTails = 52;  // bits that mean one length
 
 constexpr TailBits tail_bit(std::size_t length) {
-  constexpr std::size_t kExact = 52;  // bits that mean one length
-  if (length < kExact) return TailBits{1} << length;
+  if (length < kExactTails) return TailBits{1} << length;
   // One bit for each power of two, up to the longest key of 2^16 - 1.
   const auto power = static_cast<std::size_t>(std::bit_width(length));  // 6 at least
-  return TailBits{1} << (kExact + power - 6);
+  return TailBits{1} << (kExactTails + power - 6);
+}
+// The longest that a bit stands for.
+constexpr std::size_t longest_of(std::size_t bit) {
+  return bit < kExactTails ? bit : (std::size_t{1} << (bit - kExactTails + 6)) - 1;
 }
 
 // The longest tail of at most `most` bytes that there may be; kNoTail: none.
 inline constexpr std::size_t kNoTail = ~std::size_t{0};
 constexpr std::size_t longest_tail(TailBits tails, std::size_t most) {
-  while ((tails & tail_bit(most)) == 0) {
-    if (most == 0) return kNoTail;
-    --most;
-  }
-  return most;
+  const TailBits last = tail_bit(most);
+  if ((tails & last) != 0) return most;
+  tails &= last - 1;
+  return tails == 0 ? kNoTail : longest_of(static_cast<std::size_t>(std::bit_width(tails)) - 1);
 }
 
 class MarkerGroup {

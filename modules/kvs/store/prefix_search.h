@@ -91,9 +91,10 @@ class PrefixSearch {
     states_.resize(path.size() + 1);
     hash_.extend_each(RollingHash::kEmpty, path, states_.data());
     directories_.clear();
-    add_directory(0);
-    for (std::size_t i = 0; i < path.size(); ++i) {
-      if (path[i] == '/') add_directory(i + 1);
+    // From the deepest up; what the budget is not enough for, no pass comes to.
+    for (std::size_t length = path.size(); directories_.size() <= kMostLooks; --length) {
+      if (length == 0 || path[length - 1] == '/') add_directory(length);
+      if (length == 0) break;
     }
   }
   void add_directory(std::size_t length) {
@@ -111,12 +112,12 @@ class PrefixSearch {
   // `end`: where the tails of the directory must end, at the next '/'.
   PrefixMatch pass(std::string_view path, Match match) {
     std::size_t end = path.size();
-    for (auto directory = directories_.rbegin(); directory != directories_.rend(); ++directory) {
+    for (const Directory& directory : directories_) {
       const std::string_view reach = path.substr(0, end);
       const PrefixMatch found =
-          match == Match::kByte ? any_tail(reach, *directory) : whole_tail(reach, *directory);
+          match == Match::kByte ? any_tail(reach, directory) : whole_tail(reach, directory);
       if (found.record != nullptr || is_spent()) return found;
-      end = directory->length - 1;  // the root is the last one
+      end = directory.length - 1;  // the root is the last one
     }
     return {};
   }

@@ -117,6 +117,18 @@ TEST(KvsPrefixSearch, LooksOnlyWhereKeysMayEnd) {
   EXPECT_EQ(store->prefix_probes(), 2U);
 }
 
+TEST(KvsMarkers, TellTheLongestTailThatThereMayBe) {
+  for (const TailBits tails :
+       {TailBits{0}, tail_bit(0), tail_bit(51), tail_bit(52), tail_bit(64), tail_bit(3000),
+        tail_bit(7) | tail_bit(kLongestKey), tail_bit(1) | tail_bit(200), kAllTails}) {
+    std::size_t longest = kNoTail;
+    for (std::size_t most = 0; most <= kLongestKey; ++most) {
+      if ((tails & tail_bit(most)) != 0) longest = most;
+      ASSERT_EQ(longest_tail(tails, most), longest) << tails << " " << most;
+    }
+  }
+}
+
 // Whatever is stored, and whatever is asked for, a search has an end.
 class KvsPrefixBudget : public ::testing::Test {
  protected:
@@ -159,6 +171,24 @@ TEST_F(KvsPrefixBudget, CountsDirectoriesInWhichNothingIsLookedFor) {
   const TestStore store;
   EXPECT_EQ(search(*store, std::string(kMostLooks - 1, '/')), Answer::kNotFound);
   EXPECT_EQ(search(*store, std::string(kMostLooks, '/')), Answer::kTooCostly);
+}
+
+TEST_F(KvsPrefixBudget, CountsWhatIsDoneForADirectoryBeforehand) {
+  struct Counting {
+    std::size_t* prefetches;
+    [[nodiscard]] TailBits tails(std::uint64_t) const { return 0; }
+    [[nodiscard]] Found find(std::uint64_t, std::string_view) const { return {}; }
+    void prefetch(std::uint64_t) const { ++*prefetches; }
+  };
+  const TestStore store;
+  std::size_t prefetches = 0;
+  PrefixSearch<Counting> search(store->hash(), {&prefetches});
+
+  const auto found = search.find(std::string(kLongestKey, '/'), Match::kByte,
+                                 ChangeWatch(store->mapping().changes));
+
+  EXPECT_EQ(found.end, SearchEnd::kTooCostly);
+  EXPECT_LE(prefetches, kMostLooks + 1);
 }
 
 TEST_F(KvsPrefixBudget, IsEnoughForAnyPathOfTwoKibibytes) {
