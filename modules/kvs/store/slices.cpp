@@ -64,8 +64,11 @@ Removed remove_from(LockedShard& shard, Bucket& bucket, std::uint64_t now_ms, Is
 }
 
 // More would make the list of the retired overflow, and the shard pay with a collection of garbage.
+// What is pinned has its places there, and waits for no batch.
 bool has_retired_enough(LockedShard& shard) {
-  return shard.shard().retired.size() >= RetiredCells::kMost / 4 * 3;
+  const std::uint32_t waiting = shard.waiting();
+  const std::uint32_t places = RetiredCells::kMost - (shard.shard().retired.size() - waiting);
+  return waiting > 0 && waiting >= places / 4 * 3;
 }
 
 // Locks only where there is something to remove.

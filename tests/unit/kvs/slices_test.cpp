@@ -134,6 +134,29 @@ TEST(KvsRemovePrefix, GoesOnWhileAReaderStandsStill) {
   EXPECT_EQ(testing::audit(*store), "");
 }
 
+// What is pinned does not come back by the end of a batch.
+TEST(KvsRemovePrefix, GoesOnWhileMuchIsPinned) {
+  const TestStore store(8 * kMiB, {.shards = 1, .secret = testing::kSecret});
+  std::vector<std::unique_ptr<Store>> readers;
+  for (int reader = 0; reader < 25; ++reader) {
+    readers.push_back(store.attach());
+    for (std::size_t pin = 0; pin < kPinsPerReader; ++pin) {
+      ASSERT_EQ(store->write({.key = "pinned"}).answer, Answer::kOk);
+      ASSERT_TRUE(readers.back()->pin(*readers.back()->get("pinned")));
+      ASSERT_EQ(store->erase("pinned"), Answer::kOk);
+    }
+    readers.back()->end_batch();
+  }
+  fill(*store, "/a/", 1000);
+  int slices = 0;
+  for (Slice slice; !slice.is_last; ++slices) {
+    slice = remove_prefix(*store, "", slice.cursor, {.buckets = 1 << 20, .items = 1 << 20});
+    store->end_batch();
+  }
+  EXPECT_LE(slices, 20);
+  EXPECT_EQ(statistics(*store).collections, 0U);
+}
+
 TEST(KvsRemovePrefix, SaysThatItIsBusyAndWhereToGoOn) {
   const TestStore store(4 * kMiB, {.shards = 1, .secret = testing::kSecret});
   fill(*store, "k", 10);
