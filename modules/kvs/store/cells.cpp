@@ -42,7 +42,9 @@ Units Cells::allocate(std::size_t bytes) {
     const auto page = pages_.take_run(shard_, pages_for(bytes));
     return page ? pages_.units_of(*page, 0) : 0;
   }
-  return has_room(size_class) || add_page(size_class) ? allocate_in(size_class) : 0;
+  const Units units = has_room(size_class) ? allocate_in(size_class) : 0;
+  if (units != 0) return units;
+  return add_page(size_class) ? allocate_in(size_class) : 0;
 }
 
 Units Cells::allocate_larger(std::size_t bytes) {
@@ -52,18 +54,22 @@ Units Cells::allocate_larger(std::size_t bytes) {
   return 0;
 }
 
+// Lists that lead elsewhere have been written over.
 Units Cells::allocate_in(std::uint8_t size_class) {
+  if (!begins_with_room(size_class)) rebuild_lists();
+  if (!begins_with_room(size_class)) return 0;
   const std::uint32_t page = with_room_[size_class] - 1;
-  PageInfo* info = page_in_list(with_room_[size_class]);
-  const std::uint32_t cell = info != nullptr ? first_clear(info->used) : kCellsPerPage;
-  const PageUse mine{.kind = PageKind::kCells, .shard = shard_, .size_class = size_class};
-  if (cell >= cells_per_page(size_class) || pages_.use_of(page) != mine) {
-    with_room_[size_class] = 0;  // no list of this shard's
-    return 0;
-  }
-  set(info->used, cell);
-  if (++info->used_cells == cells_per_page(size_class)) unlink(page, size_class);
+  PageInfo& info = pages_.info(page);
+  const std::uint32_t cell = first_clear(info.used);
+  set(info.used, cell);
+  if (++info.used_cells == cells_per_page(size_class)) unlink(page, size_class);
   return pages_.units_of(page, std::size_t{cell} * kCellBytes[size_class]);
+}
+
+bool Cells::begins_with_room(std::uint8_t size_class) const {
+  const PageInfo* info = page_in_list(with_room_[size_class]);
+  return info != nullptr && is_page_of(with_room_[size_class] - 1, size_class) &&
+         first_clear(info->used) < cells_per_page(size_class);
 }
 
 bool Cells::add_page(std::uint8_t size_class) {

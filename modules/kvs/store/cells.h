@@ -64,6 +64,8 @@ class Cells {
 
   [[nodiscard]] Units allocate_in(std::uint8_t size_class);
   [[nodiscard]] bool has_room(std::uint8_t size_class) const { return with_room_[size_class] != 0; }
+  // Of a list that there is: whether its first page is one of that size, and has room.
+  [[nodiscard]] bool begins_with_room(std::uint8_t size_class) const;
   [[nodiscard]] bool add_page(std::uint8_t size_class);
   // None: nothing of this shard begins there.
   [[nodiscard]] std::optional<Cell> cell_at(Units units) const;

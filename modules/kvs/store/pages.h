@@ -64,7 +64,7 @@ class PageMap {
   void give_back(std::uint32_t page, std::uint32_t count);
   [[nodiscard]] bool is_full() { return first_free() == count(); }
   // Has everybody look at all pages again: of a repair, for one who died between freeing a page and
-  // telling.
+  // telling; and now and then, for hints that were written over.
   void forget_failures() { tell_of(0, count() - 1); }
 
   [[nodiscard]] PageUse use_of(std::uint32_t page) const;

@@ -119,7 +119,10 @@ Slice remove_expired(Store& store, std::uint64_t cursor, const SliceLimits& limi
                    [now_ms](Record& record) { return record.is_expired(now_ms); });
 }
 
+// Where free pages are is only a hint, and nobody who finds none looks further: one that was
+// written over would hide them for ever.
 bool tend(Store& store, std::uint32_t shard) {
+  if (shard == 0) store.mapping().pages.forget_failures();
   LockedShard locked(store.mapping(), shard);
   if (!locked) return false;
   if (LockedShard::has_waste(store.mapping(), shard)) locked.reclaim();

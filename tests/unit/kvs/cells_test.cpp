@@ -84,6 +84,18 @@ TEST_F(KvsCells, OfALargerSizeDoWhenNoPageIsFree) {
   EXPECT_EQ(cells_.allocate_larger(40), 0U);
 }
 
+TEST_F(KvsCells, AreFoundAgainWhenTheirListWasWrittenOver) {
+  const std::uint8_t size_class = size_class_of(100);
+  const Units other = others_.allocate(100);
+  const Units first = cells_.allocate(100);
+  for (const std::uint32_t wrong : {kPages + 5, pages_.place_of(other)->page + 1}) {
+    room_[size_class] = wrong;
+    const Units next = cells_.allocate(100);
+    ASSERT_NE(next, 0U) << wrong;
+    EXPECT_EQ(pages_.place_of(next)->page, pages_.place_of(first)->page);
+  }
+}
+
 TEST_F(KvsCells, OfRunsAreWholePagesInARow) {
   const Units run = cells_.allocate(3 * kPageBytes);
   ASSERT_NE(run, 0U);

@@ -205,6 +205,20 @@ TEST(KvsTend, RepairsAShardThatNobodyWritesTo) {
   EXPECT_EQ(now.free_pages, now.pages);
 }
 
+// Hints about them that were written over.
+TEST(KvsTend, FindsPagesThatNobodyLooksAt) {
+  const TestStore store(4 * kMiB, {.shards = 2, .secret = testing::kSecret});
+  PageHints& hints = store->mapping().globals.pages;
+  hints.from_bottom.store(store->mapping().pages.count());
+  hints.from_top.store(store->mapping().pages.count());
+  EXPECT_EQ(store->write({.key = "k", .value = "v"}).answer, Answer::kNoSpace);
+
+  for (std::uint32_t shard = 0; shard < 2; ++shard) EXPECT_TRUE(tend(*store, shard));
+
+  EXPECT_EQ(store->write({.key = "k", .value = "v"}).answer, Answer::kOk);
+  EXPECT_EQ(store->write({.key = "l", .value = std::string(200'000, 'v')}).answer, Answer::kOk);
+}
+
 TEST(KvsStatistics, CountWhatThereIs) {
   const TestStore store;
   const auto reader = store.attach();
