@@ -23,7 +23,38 @@ bool Clock::make_room(std::size_t bytes) {
   if (evict_cold(size_class, most_pages) > 0 || evict_cold(size_class, most_pages) > 0) {
     return false;
   }
-  return pages_for(bytes) == 1 && evict_page() >= kMostItemsOfAPage;
+  if (pages_for(bytes) > 1) return false;
+  const std::uint32_t evicted = evict_page();
+  if (evicted > 0 || shard_.waiting() > 0) return evicted >= kMostItemsOfAPage;
+  return make_room_elsewhere();
+}
+
+// Its page is free for all when that shard has reclaimed what was in it.
+bool Clock::make_room_elsewhere() {
+  const auto index = next_other();
+  if (!index) return false;
+  LockedShard other(shard_.mapping(), *index, 1);
+  if (!other) return true;
+  const bool is_worth_it = other.waiting() < kMostWaiting;
+  const std::uint32_t evicted = is_worth_it ? Clock(other, hash_, {}).evict_page() : 0;
+  other.reclaim();
+  if (is_worth_it && evicted == 0) ++shard_.shard().clock_page;  // it has none either
+  return evicted >= kMostItemsOfAPage || other.waiting() > 0;
+}
+
+// The hand stops before a page of that shard, with which the next round goes on.
+std::optional<std::uint32_t> Clock::next_other() {
+  const Mapping& mapping = shard_.mapping();
+  std::uint32_t& hand = shard_.shard().clock_page;
+  const std::uint32_t most = std::min(mapping.pages.count(), kMostPagesPassed);
+  for (std::uint32_t i = 0; i < most; ++i) {
+    const std::uint32_t next = (hand + 1) % mapping.pages.count();
+    const PageUse use = mapping.pages.use_of(next);
+    const bool is_others = use.kind != PageKind::kFree && use.shard != shard_.index();
+    if (is_others && use.shard < mapping.shards.size()) return use.shard;
+    hand = next;
+  }
+  return std::nullopt;
 }
 
 // What has retired counts as room: it comes back.

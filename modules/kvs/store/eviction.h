@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "modules/kvs/store/hash.h"
@@ -22,9 +23,9 @@ class Clock {
       : shard_(shard), hash_(hash), key_(key) {}
 
   // Evicts what would make room for so many bytes: some items of that size, of large ones as many
-  // as have its pages, or those of a page of others if the shard has none. What takes several pages
-  // in a row makes room among its like only. True: a page has been begun, and has more items than
-  // may go at a time.
+  // as have its pages, or those of a page of others if the shard has none, or of another shard if
+  // it has nothing at all. What takes several pages in a row makes room among its like only. True:
+  // a page has been begun, and has more items than may go at a time, or waits for readers.
   bool make_room(std::size_t bytes);
   // The same ahead of need, when there is little room left.
   void make_room_ahead(std::size_t bytes);
@@ -35,6 +36,9 @@ class Clock {
   // Both: how many items.
   std::uint32_t evict_cold(std::uint8_t size_class, std::uint32_t most_pages);
   std::uint32_t evict_page();
+  // In another shard, for one that has no item. True: there is more to come.
+  bool make_room_elsewhere();
+  std::optional<std::uint32_t> next_other();
   [[nodiscard]] std::uint32_t emptiest_page();
   [[nodiscard]] std::uint32_t items_in(std::uint32_t page) const;
   std::uint32_t evict_from(std::uint32_t page, bool spares_used, std::uint32_t most);

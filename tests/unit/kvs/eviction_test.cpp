@@ -5,6 +5,7 @@
 #include <random>
 #include <string>
 
+#include "modules/kvs/store/slices.h"
 #include "modules/kvs/store/statistics.h"
 #include "tests/unit/kvs/audit.h"
 #include "tests/unit/kvs/shared_memory.h"
@@ -242,6 +243,31 @@ TEST(KvsEviction, TakesNoMoreOfWhatIsLargeThanIsNeeded) {
     ASSERT_EQ(write(i), Answer::kOk);
     ASSERT_LE(statistics(*store).evicted - before, 1U);
   }
+}
+
+// The others have all of the memory.
+TEST(KvsEviction, MakesRoomForAShardThatHasNothing) {
+  const TestStore store(2 * kMiB, {.shards = 2, .secret = testing::kSecret}, kEvicting);
+  const auto key_in = [&](std::uint32_t shard, std::string key) {
+    while (store->mapping().shard_of(store->hash().of(key)) != shard) key += '.';
+    return key;
+  };
+  for (const std::size_t size : {100U, 1000U, 40'000U}) {
+    const std::string value(1000, 'v');
+    for (int i = 0; i < 4000; ++i) {
+      const std::string key = key_in(0, std::to_string(i));
+      ASSERT_EQ(store->write({.key = key, .value = value}).answer, Answer::kOk);
+    }
+    const std::string key = key_in(1, "k");
+    Answer answer = Answer::kBusy;
+    for (int tries = 0; tries < 4 && answer == Answer::kBusy; ++tries) {
+      answer = store->write({.key = key, .value = std::string(size, 'v')}).answer;
+    }
+    EXPECT_EQ(answer, Answer::kOk) << size;
+    ASSERT_TRUE(answer != Answer::kOk || store->erase(key) == Answer::kOk);
+    ASSERT_TRUE(tend(*store, 1));
+  }
+  EXPECT_EQ(testing::audit(*store), "");
 }
 
 void take_all_pages(Store& store) {
