@@ -85,7 +85,7 @@ class KvsEveryInstruction : public ::testing::TestWithParam<Operation> {
     std::memcpy(seen_.bytes().data(), store_.memory.bytes().data(), kSize);
     std::memcpy(copy_.bytes().data(), seen_.bytes().data(), kSize);
     let_holder_die(copy_.bytes(), dead);
-    const auto store = Store::attach(copy_.bytes()).store;
+    const auto store = Store::attach(copy_.bytes(), {.eviction = Eviction::kClock}).store;
     ASSERT_NE(store, nullptr);
     store->set_now(100);
     const std::string value = value_of(*store, "/k");
@@ -140,6 +140,18 @@ void fill_memory(Store& store) {
   for (int i = 0; i < 1000; ++i) (void)store.write({.key = std::to_string(i), .value = kThird});
 }
 
+// There is room for another small item, and none for another bucket.
+void fill_chain(Store& store) {
+  for (const std::string_view key : {"1", "2", "3", "4", "5", "6"}) {
+    (void)store.write({.key = key, .value = "small"});
+  }
+  Answer answer = Answer::kNoSpace;
+  for (std::size_t pages = kSize / kPageBytes; answer != Answer::kOk; --pages) {
+    const std::string value(pages * kPageBytes - kPageBytes / 4, 'l');
+    answer = store.write({.key = "7", .value = value}).answer;
+  }
+}
+
 const Operation kOperations[] = {
     {"Create",
      nothing,
@@ -170,6 +182,11 @@ const Operation kOperations[] = {
      fill_memory,
      [](Store& store) { (void)store.write({.key = "/k", .value = kThird}); },
      {"(none)", kThird.substr(0, 8)},
+     {"not found", "/k"}},
+    {"EvictFromAChain",
+     fill_chain,
+     [](Store& store) { (void)store.write({.key = "/k", .value = "new"}); },
+     {"(none)", "new"},
      {"not found", "/k"}},
     {"StoreARun",
      store_k,
