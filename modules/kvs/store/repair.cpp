@@ -100,6 +100,7 @@ void LockedShard::mark_held() {
       mapping_.readers.abandon(static_cast<std::uint8_t>(index_));
     } else {
       shard_.retired.push({units, mapping_.readers.retire_epoch()});
+      shard_.pinned_retired += 1;
     }
   }
 }

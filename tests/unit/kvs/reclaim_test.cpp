@@ -196,6 +196,24 @@ TEST(KvsReclaim, LooksAtTheReadersNowAndThenWhileOneStandsStill) {
   EXPECT_LE(store->mapping().readers.retire_epoch() - before, 100U);
 }
 
+TEST(KvsReclaim, KnowsAgainWhatIsPinnedWhenItsNoteWasLost) {
+  const TestStore store(kMiB, {.shards = 1, .secret = testing::kSecret});
+  const auto reader = store.attach();
+  (void)store->write({.key = "k", .value = "v"});
+  ASSERT_TRUE(reader->pin(*reader->get("k")));
+  reader->end_batch();
+  ASSERT_EQ(store->erase("k"), Answer::kOk);
+  LockedShard shard(store->mapping(), 0);
+  shard.shard().retired.clear();
+  store->mapping().readers.abandon(0);
+
+  shard.reclaim();
+
+  ASSERT_EQ(shard.shard().counters.collections.load(), 1U);
+  EXPECT_EQ(shard.shard().retired.size(), 1U);
+  EXPECT_EQ(shard.waiting(), 0U) << "what is pinned waits for no batch";
+}
+
 TEST(KvsReclaim, TakesNothingForGarbageThatIsJustBeingReplaced) {
   const TestStore store(kMiB, {.shards = 1, .secret = testing::kSecret});
   const auto reader = store.attach();
