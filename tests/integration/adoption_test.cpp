@@ -156,8 +156,9 @@ TEST(Adoption, OfTwoThatRaceOneWinsAndTheOtherSaysWho) {
 
   CommandResult second;
   std::thread rival([&] {
-    EXPECT_TRUE(daemon.wait_for_log("giving the heritage to pid "));
-    second = daemon.run_command({"-F"});
+    const bool is_given = daemon.wait_for_log("giving the heritage to pid ", Millis{60'000});
+    EXPECT_TRUE(is_given);
+    if (is_given) second = daemon.run_command({"-F"});  // it would have been the first, and stayed
   });
   daemon.start_again();
   rival.join();

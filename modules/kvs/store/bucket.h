@@ -40,6 +40,13 @@ struct alignas(kUnitBytes) Bucket {
 };
 static_assert(sizeof(Bucket) == 64);
 
+// Null when none can lie there: what somebody has written over is not followed.
+inline Bucket* bucket_at(const Memory& memory, Units units) {
+  constexpr Units kAlignment = alignof(Bucket) / kUnitBytes;
+  if (units % kAlignment != 0) return nullptr;
+  return reinterpret_cast<Bucket*>(memory.at(units, sizeof(Bucket)));
+}
+
 // Calls visit(slot, word) for the occupied slots of a chain, in order, until it answers true. How
 // many buckets it has looked at.
 template <class Visit>
@@ -53,8 +60,7 @@ std::size_t visit_chain(const Memory& memory, Bucket* bucket, Visit visit) {
       if (word != kFreeSlot && visit(slot, word)) return length;
     }
     // With the release that appends a bucket (Shard::append_bucket).
-    const Units next = bucket->next.load(std::memory_order_acquire);
-    bucket = reinterpret_cast<Bucket*>(memory.at(next, sizeof(Bucket)));
+    bucket = bucket_at(memory, bucket->next.load(std::memory_order_acquire));
   }
   return length;
 }

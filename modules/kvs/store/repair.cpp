@@ -22,7 +22,7 @@ void visit_shard(const Mapping& mapping, std::uint32_t shard, OnRecord on_record
     Bucket* bucket = &first;
     for (std::size_t length = 1; length < kLongestChain; ++length) {
       const Units next = bucket->next.load(std::memory_order_relaxed);
-      bucket = reinterpret_cast<Bucket*>(mapping.memory.at(next, sizeof(Bucket)));
+      bucket = bucket_at(mapping.memory, next);
       if (bucket == nullptr) break;
       on_bucket(next);
     }

@@ -142,8 +142,7 @@ std::atomic<SlotWord>* LockedShard::free_slot(std::uint64_t hash) {
     if (slot != bucket->slots.end()) return slot;
     if (length == kLongestChain) return nullptr;
     const Units next = bucket->next.load(std::memory_order_relaxed);
-    bucket = next == 0 ? append_bucket(*bucket)
-                       : reinterpret_cast<Bucket*>(mapping_.memory.at(next, sizeof(Bucket)));
+    bucket = next == 0 ? append_bucket(*bucket) : bucket_at(mapping_.memory, next);
   }
   return nullptr;
 }
@@ -153,7 +152,8 @@ Bucket* LockedShard::append_bucket(Bucket& last) {
   if (units == 0) units = allocate_from_others(sizeof(Bucket));
   if (units == 0) units = cells_.allocate_larger(sizeof(Bucket));
   if (units == 0) return nullptr;
-  auto* bucket = reinterpret_cast<Bucket*>(mapping_.memory.at(units, sizeof(Bucket)));
+  Bucket* bucket = bucket_at(mapping_.memory, units);
+  if (bucket == nullptr) return nullptr;
   for (auto& slot : bucket->slots) slot.store(kFreeSlot, std::memory_order_relaxed);
   bucket->next.store(0, std::memory_order_relaxed);
   last.next.store(units, std::memory_order_release);  // with the acquire of visit_chain()
