@@ -40,10 +40,8 @@ struct alignas(kUnitBytes) Bucket {
 };
 static_assert(sizeof(Bucket) == 64);
 
-// Null when none can lie there: what somebody has written over is not followed.
+// Null when none can lie there.
 inline Bucket* bucket_at(const Memory& memory, Units units) {
-  constexpr Units kAlignment = alignof(Bucket) / kUnitBytes;
-  if (units % kAlignment != 0) return nullptr;
   return reinterpret_cast<Bucket*>(memory.at(units, sizeof(Bucket)));
 }
 
