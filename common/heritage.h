@@ -14,6 +14,7 @@
 #include "common/limit_table.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "common/predecessor_heritage.h"
 #include "common/scoreboard.h"
 #include "common/settings.h"
 
@@ -63,13 +64,6 @@ struct ZoneHeritage {
   int fd = -1;
   std::int64_t size_bytes = 0;
   bool preallocate = false;
-};
-
-// A master before this one, of whose processes some drained still when this one was born.
-struct PredecessorHeritage {
-  pid_t pid = 0;
-  int scoreboard_fd = -1;
-  int metrics_fd = -1;  // what its workers count for modules; -1: an older version, without
 };
 
 struct Heritage {

@@ -13,6 +13,7 @@
 
 #include "common/channel.h"
 #include "common/event.h"
+#include "common/predecessor_heritage.h"
 #include "common/result.h"
 #include "common/unique_fd.h"
 
@@ -37,12 +38,6 @@ struct MasterHeritage {
     std::string name;
     std::int64_t size_bytes = 0;
     int fd = -1;
-  };
-  // A master that has handed over and whose processes still drain; the writer itself comes first.
-  struct Predecessor {
-    pid_t pid = 0;
-    int scoreboard_fd = -1;
-    int metrics_fd = -1;
   };
   // A file that says where the daemon is: the control socket, the pid file.
   struct Place {
@@ -74,7 +69,7 @@ struct MasterHeritage {
   std::uint32_t generation = 0;  // the last number it used
   std::vector<Group> groups;
   std::vector<Zone> zones;
-  std::vector<Predecessor> predecessors;
+  std::vector<PredecessorHeritage> predecessors;  // the writer itself comes first
   Place control;
   Place pid_file;
   std::uint64_t watchdog_us = 0;  // systemd's interval; 0: none

@@ -151,7 +151,7 @@ class Decoder {
   MasterHeritage::Group group(std::string_view bytes);
   MasterHeritage::Member member(std::string_view bytes);
   MasterHeritage::Zone zone(std::string_view bytes);
-  MasterHeritage::Predecessor predecessor(std::string_view bytes);
+  PredecessorHeritage predecessor(std::string_view bytes);
   MasterHeritage::Place place(std::string_view bytes);
   MasterHeritage::Module module(std::string_view bytes);
   MasterHeritage::Former former(std::string_view bytes);
@@ -225,8 +225,8 @@ MasterHeritage::Zone Decoder::zone(std::string_view bytes) {
   return zone;
 }
 
-MasterHeritage::Predecessor Decoder::predecessor(std::string_view bytes) {
-  MasterHeritage::Predecessor predecessor;
+PredecessorHeritage Decoder::predecessor(std::string_view bytes) {
+  PredecessorHeritage predecessor;
   each(bytes, [&](const TlvRecord& record) {
     if (record.type == kPid) return void(predecessor.pid = static_cast<pid_t>(number(record)));
     if (record.type == kFd) return void(predecessor.scoreboard_fd = fd(record));

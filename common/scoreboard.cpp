@@ -1,6 +1,5 @@
 #include "common/scoreboard.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 #include "common/check.h"
 #include "common/fault.h"
 #include "common/process.h"
+#include "common/sealed_memfd.h"
 
 namespace drover {
 namespace {
@@ -28,24 +28,14 @@ Result<Mapping> map_shared(int fd, std::size_t size) {
   return Mapping(static_cast<typename Mapping::pointer>(memory));
 }
 
-// Sealed, so that no page of it can vanish under its reader.
-Result<off_t> size_of_scoreboard(int fd) {
-  struct stat status {};
-  const int seals = fcntl(fd, F_GET_SEALS);
-  if (fstat(fd, &status) != 0 || seals < 0 || (seals & F_SEAL_SHRINK) == 0)
-    return Error("it is no scoreboard");
-  return status.st_size;
-}
-
 }  // namespace
 
 SharedScoreboard make_scoreboard() {
   SharedScoreboard shared;
-  shared.fd.reset(memfd_create("drover-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  const int fd = shared.fd.get();
-  DROVER_CHECK(ftruncate(fd, sizeof(Scoreboard)) == 0);
-  DROVER_CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0);
-  auto mapping = map_shared<ScoreboardMapping>(fd, sizeof(Scoreboard));
+  auto fd = make_sealed_memfd("drover-scoreboard", sizeof(Scoreboard));
+  DROVER_CHECK(fd.ok());
+  shared.fd = std::move(fd).value();
+  auto mapping = map_shared<ScoreboardMapping>(shared.fd.get(), sizeof(Scoreboard));
   DROVER_CHECK(mapping.ok());
   shared.mapping = std::move(mapping).value();
   new (shared.mapping.get()) Scoreboard;
@@ -56,8 +46,8 @@ SharedScoreboard make_scoreboard() {
 
 Result<ScoreboardMapping> map_scoreboard(int fd) {
   if (fault("scoreboard")) return Error("the scoreboard has another layout");
-  DROVER_TRY(const off_t size, size_of_scoreboard(fd));
-  if (size != static_cast<off_t>(sizeof(Scoreboard)))
+  DROVER_TRY(const std::size_t size, size_of_sealed_memfd(fd));
+  if (size != sizeof(Scoreboard))
     return Error(fmt::format("the scoreboard has {} bytes, not {}", size, sizeof(Scoreboard)));
   DROVER_TRY(ScoreboardMapping mapping, map_shared<ScoreboardMapping>(fd, sizeof(Scoreboard)));
   if (mapping->head.magic != ScoreboardHead{}.magic || mapping->head.layout != kLayout)
@@ -66,8 +56,8 @@ Result<ScoreboardMapping> map_scoreboard(int fd) {
 }
 
 Result<HeadMapping> map_scoreboard_head(int fd) {
-  DROVER_TRY(const off_t size, size_of_scoreboard(fd));
-  if (size < static_cast<off_t>(kScoreboardHead)) return Error("it is no scoreboard");
+  DROVER_TRY(const std::size_t size, size_of_sealed_memfd(fd));
+  if (size < kScoreboardHead) return Error("it is no scoreboard");
   DROVER_TRY(HeadMapping head, map_shared<HeadMapping>(fd, kScoreboardHead));
   if (head->magic != ScoreboardHead{}.magic) return Error("it is no scoreboard");
   return head;

@@ -1,9 +1,7 @@
 #include "common/zone.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,12 +11,12 @@
 #include <string_view>
 
 #include "common/fault.h"
+#include "common/sealed_memfd.h"
 
 namespace drover {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -63,14 +61,11 @@ std::size_t zone_mapping_size(std::int64_t size_bytes) {
 
 Result<UniqueFd> make_zone(const std::string& name, std::int64_t size_bytes) {
   if (fault("zone_memory")) return Error::from_errno("memfd_create", ENOMEM);
-  UniqueFd fd(memfd_create(("drover-zone." + name).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd.is_open()) return Error::from_errno("memfd_create");
-  if (ftruncate(fd.get(), static_cast<off_t>(zone_mapping_size(size_bytes))) != 0)
-    return Error::from_errno("ftruncate");
+  DROVER_TRY(UniqueFd fd,
+             make_sealed_memfd(("drover-zone." + name).c_str(), zone_mapping_size(size_bytes)));
   ZoneHeader header;
   header.size_bytes = static_cast<std::uint64_t>(size_bytes);
   DROVER_TRY_DO(write_header(fd.get(), header));
-  if (fcntl(fd.get(), F_ADD_SEALS, kSizeSeals) != 0) return Error::from_errno("F_ADD_SEALS");
   return fd;
 }
 
@@ -127,9 +122,7 @@ Status write_zone_state(int fd, ZoneState state) {
 }
 
 bool is_sealed_zone(int fd, std::int64_t size_bytes) {
-  struct stat status {};
-  return (fcntl(fd, F_GET_SEALS) & kSizeSeals) == kSizeSeals && fstat(fd, &status) == 0 &&
-         status.st_size == static_cast<off_t>(zone_mapping_size(size_bytes));
+  return is_sealed_memfd(fd, zone_mapping_size(size_bytes));
 }
 
 }  // namespace drover

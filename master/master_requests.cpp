@@ -100,12 +100,12 @@ void Master::begin_what_waits() {
 }
 
 void Master::refuse_what_waits() {
-  for (const Reply& reply : std::exchange(reopen_askers_, {}))
-    reply(1, "not reopened: the daemon is stopping\n");
-  for (const Reply& reply : std::exchange(next_reload_askers_, {}))
-    reply(1, "not reloaded: the daemon is stopping\n");
-  for (const Reply& reply : std::exchange(next_upgrade_askers_, {}))
-    reply(1, "not upgraded: the daemon is stopping\n");
+  for (const auto& [askers, what] : {std::pair(&reopen_askers_, "reopened"),
+                                     {&next_reload_askers_, "reloaded"},
+                                     {&next_upgrade_askers_, "upgraded"}}) {
+    for (const Reply& reply : std::exchange(*askers, {}))
+      reply(1, fmt::format("not {}: the daemon is stopping\n", what));
+  }
 }
 
 // Not while a generation is being built: if that fails, the log that it named goes and the former

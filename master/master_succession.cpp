@@ -66,7 +66,7 @@ void Master::inherit(Inheritance inheritance, UniqueFd channel, Ancestor ancesto
   listeners_.inherit(inheritance, ancestor == Ancestor::kOrphan);
   context_.zones->inherit(inheritance, ancestor == Ancestor::kOrphan);
   for (const StoredFd& each : to_be_stored()) store_.know(each);
-  for (const MasterHeritage::Predecessor& each : left.predecessors)
+  for (const PredecessorHeritage& each : left.predecessors)
     predecessors_.add(each.pid, inheritance.claim(each.scoreboard_fd),
                       inheritance.claim(each.metrics_fd));
   ancestor_ = ancestor;
@@ -170,8 +170,8 @@ MasterHeritage Master::heritage() const {
   for (const ZoneHeritage& zone : context_.zones->living())
     mine.zones.push_back({zone.name, zone.size_bytes, zone.fd});
   mine.predecessors.push_back({getpid(), context_.scoreboard_fd, context_.metrics->fd()});
-  for (const PredecessorHeritage& each : context_.predecessors)
-    mine.predecessors.push_back({each.pid, each.scoreboard_fd, each.metrics_fd});
+  mine.predecessors.insert(mine.predecessors.end(), context_.predecessors.begin(),
+                           context_.predecessors.end());
   if (control_ != nullptr) mine.control = {control_->path(), control_->fd()};
   if (pid_file_) mine.pid_file = {pid_file_->path(), pid_file_->fd()};
   mine.watchdog_us = notify_.watchdog_us();

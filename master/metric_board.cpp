@@ -1,8 +1,7 @@
 #include "master/metric_board.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include "common/check.h"
 #include "common/fault.h"
 #include "common/scoreboard.h"
+#include "common/sealed_memfd.h"
 #include "common/tlv.h"
 
 namespace drover {
@@ -99,6 +99,13 @@ std::vector<CounterValue> cells_of(const MetricLayout& layout) {
 
 std::size_t index_of(std::uint32_t generation) { return generation % kBoards; }
 
+// Without its pages in a core dump, which would make them all.
+void* map_shared(int fd, std::size_t size, int protection) {
+  void* memory = mmap(nullptr, size, protection, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  if (memory != MAP_FAILED) madvise(memory, size, MADV_DONTDUMP);
+  return memory;
+}
+
 }  // namespace
 
 // The sums at one moment. `life` is the row that has just gone into them, and may still be taken.
@@ -130,20 +137,10 @@ struct MetricBoard::Memory {
   std::array<Cells, kMaxSeats> cells;
 };
 
-namespace {
-
-// Without its pages in a core dump, which would make them all.
-void* map_shared(int fd, std::size_t size, int protection) {
-  void* memory = mmap(nullptr, size, protection, MAP_SHARED | MAP_NORESERVE, fd, 0);
-  if (memory != MAP_FAILED) madvise(memory, size, MADV_DONTDUMP);
-  return memory;
-}
-
-}  // namespace
-
-MetricBoard::MetricBoard() : fd_(memfd_create("drover-metrics", MFD_CLOEXEC | MFD_ALLOW_SEALING)) {
-  DROVER_CHECK(ftruncate(fd_.get(), sizeof(Memory)) == 0);
-  DROVER_CHECK(fcntl(fd_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0);
+MetricBoard::MetricBoard() {
+  auto fd = make_sealed_memfd("drover-metrics", sizeof(Memory));
+  DROVER_CHECK(fd.ok());
+  fd_ = std::move(fd).value();
   void* memory = map_shared(fd_.get(), sizeof(Memory), PROT_READ | PROT_WRITE);
   DROVER_CHECK(memory != MAP_FAILED);
   memory_.reset(static_cast<Memory*>(memory));
@@ -153,12 +150,8 @@ MetricBoard::MetricBoard() : fd_(memfd_create("drover-metrics", MFD_CLOEXEC | MF
 
 Result<MetricBoard> MetricBoard::map(UniqueFd fd) {
   if (fault("metric_board")) return Error("the counters of modules have another layout");
-  struct stat status {};
-  const int seals = fcntl(fd.get(), F_GET_SEALS);
-  if (fstat(fd.get(), &status) != 0 || seals < 0 || (seals & F_SEAL_SHRINK) == 0)
-    return Error("there are no counters of modules");
-  if (status.st_size != static_cast<off_t>(sizeof(Memory)))
-    return Error("the counters of modules have another layout");
+  DROVER_TRY(const std::size_t size, size_of_sealed_memfd(fd.get()));
+  if (size != sizeof(Memory)) return Error("the counters of modules have another layout");
   void* memory = map_shared(fd.get(), sizeof(Memory), PROT_READ);
   if (memory == MAP_FAILED) return Error::from_errno("mmap of the counters of modules");
   MetricBoard board(std::move(fd), static_cast<Memory*>(memory));

@@ -35,9 +35,8 @@ ZoneHeritage Zone::heritage() const {
 
 // Whatever a worker has written there: never lower than this master's own count.
 void Zone::count_unclean_end() {
-  ++unclean_ends_;
-  const auto counted = drover::count_unclean_end(fd_.get(), unclean_ends_ - 1);
-  if (counted.ok()) unclean_ends_ = counted.value();
+  const auto counted = drover::count_unclean_end(fd_.get(), unclean_ends_);
+  unclean_ends_ = counted.ok() ? counted.value() : unclean_ends_ + 1;
 }
 
 void Zones::inherit(Inheritance& inheritance, bool was_unwatched) {

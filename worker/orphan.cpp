@@ -63,8 +63,7 @@ MasterHeritage heritage_for_master(const Heritage& mine) {
   heritage.predecessors.push_back(
       {mine.scoreboard->head.master_pid.load(), mine.scoreboard_fd, mine.metrics_fd});
   for (const PredecessorHeritage& each : mine.predecessors) {
-    if (!is_counted(each))
-      heritage.predecessors.push_back({each.pid, each.scoreboard_fd, each.metrics_fd});
+    if (!is_counted(each)) heritage.predecessors.push_back(each);
   }
   heritage.control = {mine.control_path, mine.control_fd};
   return heritage;

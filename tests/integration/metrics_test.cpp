@@ -23,9 +23,12 @@ class Metrics : public testing::Test {
   // A client that has been sent five bytes and stays.
   Client& ask() {
     clients_.emplace_back(Endpoint::v4(daemon_.port()));
-    clients_.back().send_all("five\n");
-    EXPECT_EQ(clients_.back().receive(7), "5\n12345");
+    ask(clients_.back());
     return clients_.back();
+  }
+  static void ask(Client& client) {
+    client.send_all("five\n");
+    EXPECT_EQ(client.receive(7), "5\n12345");
   }
   std::int64_t web(const std::string& name) { return daemon_.status().metric("web", name); }
 
@@ -86,8 +89,7 @@ TEST_F(Metrics, OfAWorkerThatDrainsBesideItsSuccessorAreCountedWithIt) {
   ::kill(former, SIGTERM);
   ASSERT_TRUE(wait_until([&] { return daemon_.workers().size() == 3; }));
   for (int i = 0; i < 4; ++i) ask();
-  clients_[0].send_all("five\n");
-  ASSERT_EQ(clients_[0].receive(7), "5\n12345");
+  ask(clients_[0]);
 
   EXPECT_EQ(web("clients"), 5);
   EXPECT_EQ(web("sent_bytes"), 30);
@@ -120,8 +122,7 @@ TEST_F(Metrics, GoOnOverTheMastersDeath) {
   daemon_.start_again();
 
   EXPECT_EQ(web("sent_bytes"), 30);
-  stays.send_all("five\n");
-  ASSERT_EQ(stays.receive(7), "5\n12345");
+  ask(stays);
   EXPECT_EQ(web("sent_bytes"), 35) << "who drains counts on";
   clients_.clear();
   ASSERT_TRUE(daemon_.wait_for_log("predecessor gone: "));
@@ -134,8 +135,7 @@ TEST_F(Metrics, GoOnOverAnUpgrade) {
   Client& stays = ask();
   ASSERT_EQ(daemon_.run_command({"-s", "upgrade"}).status, 0);
   EXPECT_EQ(web("sent_bytes"), 5);
-  stays.send_all("five\n");
-  ASSERT_EQ(stays.receive(7), "5\n12345");
+  ask(stays);
   EXPECT_EQ(web("sent_bytes"), 10) << "who drains counts on";
   clients_.clear();
   ASSERT_TRUE(daemon_.wait_for_log("predecessor gone: "));

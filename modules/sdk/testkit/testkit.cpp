@@ -162,6 +162,15 @@ void Host::set_deaf(drover_conn conn, bool is_deaf) {
   end_batch();
 }
 
+std::string Host::take(drover_conn conn, std::size_t most) {
+  std::string& output = at(conn).output;
+  std::string taken = output.substr(0, most);
+  output.erase(0, most);
+  settle(conn);
+  end_batch();
+  return taken;
+}
+
 bool Host::has_ended(drover_conn conn) const { return at(conn).fin_sent() || at(conn).ended; }
 std::optional<drover_close_reason> Host::closed(drover_conn conn) const { return at(conn).ended; }
 bool Host::is_paused(drover_conn conn) const { return at(conn).is_paused; }

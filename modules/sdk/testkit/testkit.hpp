@@ -113,6 +113,8 @@ class Host {
   // nothing: output is pending, and on_writable is called when it hears again.
   [[nodiscard]] std::string read(drover_conn conn);
   void set_deaf(drover_conn conn, bool is_deaf);
+  // Of a deaf client: it takes so many bytes, and no more.
+  std::string take(drover_conn conn, std::size_t most);
 
   // The module's end of stream has been sent.
   [[nodiscard]] bool has_ended(drover_conn conn) const;

@@ -149,8 +149,8 @@ TEST_F(MetricBoardTest, OfGarbageIsNothingOrWrong) {
 
 TEST_F(MetricBoardTest, IsRefusedOfAnotherLayoutAndWhenItIsNone) {
   const auto why = [](UniqueFd fd) { return MetricBoard::map(std::move(fd)).error().message(); };
-  EXPECT_EQ(why(UniqueFd()), "there are no counters of modules");
-  EXPECT_EQ(why(UniqueFd(open("/dev/null", O_RDWR))), "there are no counters of modules");
+  EXPECT_EQ(why(UniqueFd()), "it is no sealed memory");
+  EXPECT_EQ(why(UniqueFd(open("/dev/null", O_RDWR))), "it is no sealed memory");
   const std::uint64_t another = 999;
   ASSERT_EQ(pwrite(board_.fd(), &another, sizeof another, 8), 8);
   EXPECT_EQ(why(copy()), "the counters of modules have another layout");
