@@ -41,8 +41,11 @@ class Kvs {
   struct State {
     std::optional<Session> session;
     bool is_paused = false;
-    bool has_timer = false;
+    bool is_held_back = false;  // by the worker, until most of what was written has left
+    std::optional<kvs::kv1::Time> timer_at;
     bool is_waiting = false;  // in waiting_ or ready_
+    bool is_writing = false;  // in writing_
+    bool is_slow = false;     // in slow_
   };
 
   static void validate(drover::Host /*host*/, drover::Config config) {
@@ -58,20 +61,21 @@ class Kvs {
   void on_eof(drover_conn conn, State& state) { run(conn, state, &Session::end); }
   void on_drain(drover_conn conn, State& state) { run(conn, state, &Session::drain); }
   void on_writable(drover_conn conn, State& state) {
-    state.session->set_pending(host_.pending_output(conn));
+    note_pending(conn, state);
     if (state.session->wait() == Wait::kOutput) run(conn, state, &Session::resume);
   }
-  void on_close(drover_conn conn, State& state, drover_close_reason /*reason*/) {
-    if (!state.is_waiting) return;
-    std::erase(waiting_, conn);
-    std::erase(ready_, conn);
-  }
+  void on_close(drover_conn conn, State& state, drover_close_reason reason);
   void on_timer(drover_conn conn, State& state);
   void on_doorbell();
   void on_batch_end();
   void on_worker_timer(std::uint64_t tag);
 
  private:
+  enum Tag : std::uint64_t { kMaintenance, kSlow };
+  // A worker may have ten thousand of them: each is looked at twice in a second at least.
+  static constexpr milliseconds kSlowEvery{10};
+  static constexpr std::size_t kSlowEachTime = 256;
+
   Kvs(drover::Host host, const kvs::Config& config);
   Kvs(const Kvs&) = delete;
 
@@ -80,7 +84,10 @@ class Kvs {
   void begin_turn();
   void resume(drover_conn conn);
   void settle(drover_conn conn, State& state);
-  void tell_what_is_pending();
+  void note_pending(drover_conn conn, State& state);
+  void look_at_output(drover_conn conn, State& state);
+  void look_at_slow();
+  void maintain();
   void go_on_next_turn(drover_conn conn, State& state);
   void pause(drover_conn conn, State& state, bool is_paused);
   void set_timer(drover_conn conn, State& state);
@@ -91,9 +98,11 @@ class Kvs {
   kvs::Maintenance maintenance_{zone_store_};
   kvs::Metrics metrics_{host_};
   std::string written_;               // by the session that runs
-  std::vector<drover_conn> writing_;  // much, in this batch
+  std::vector<drover_conn> writing_;  // output that counts, in this batch
+  std::deque<drover_conn> slow_;      // who had such output at the end of one
   std::deque<drover_conn> waiting_;   // for the next turn, since this one
   std::deque<drover_conn> ready_;     // whose next turn this is
+  bool has_slow_timer_ = false;
   bool is_in_turn_ = false;
   unsigned ticks_ = 0;
 };
@@ -105,7 +114,16 @@ Kvs::Kvs(drover::Host host, const kvs::Config& config)
   service_.match = config.match;
   service_.eviction = config.store.eviction;
   service_.token = config.token;
-  host_.start_timer(kvs::Maintenance::kEvery);
+  host_.start_timer(kvs::Maintenance::kEvery, kMaintenance);
+}
+
+void Kvs::on_close(drover_conn conn, State& state, drover_close_reason /*reason*/) {
+  if (state.is_waiting) {
+    std::erase(waiting_, conn);
+    std::erase(ready_, conn);
+  }
+  if (state.is_writing) std::erase(writing_, conn);
+  if (state.is_slow) std::erase(slow_, conn);
 }
 
 // The first hook of a batch of events.
@@ -127,11 +145,13 @@ void Kvs::run(drover_conn conn, State& state, Call call) {
 }
 
 void Kvs::settle(drover_conn conn, State& state) {
-  constexpr std::size_t kMostKept = std::size_t{1} << 20;
+  constexpr std::size_t kMostKept = std::size_t{5} << 18;  // for a value of 1 MiB
   if (!written_.empty()) host_.write(conn, written_);
+  if (host_.pending_output(conn) > DROVER_HIGH_WATER) state.is_held_back = true;
   if (written_.capacity() > kMostKept) std::string().swap(written_);
+  if (state.session->has_counted_output() && !std::exchange(state.is_writing, true))
+    writing_.push_back(conn);
   if (state.session->is_over()) return host_.close(conn);
-  if (state.session->has_large_output()) writing_.push_back(conn);
   const Wait wait = state.session->wait();
   if (wait == Wait::kNextTurn) go_on_next_turn(conn, state);
   pause(conn, state, wait != Wait::kNothing);
@@ -148,26 +168,24 @@ void Kvs::pause(drover_conn conn, State& state, bool is_paused) {
   is_paused ? host_.pause_reading(conn) : host_.resume_reading(conn);
 }
 
-// One timer for two: who waits for a shard has no frame that is awaited. One that runs is left
-// alone, and looks again when it rings.
+// One timer for two: who waits for a shard has nothing that is awaited. One that rings no later is
+// left alone, and looks again when it does.
 void Kvs::set_timer(drover_conn conn, State& state) {
-  const auto deadline = state.session->frame_deadline();
-  if (state.session->wait() == Wait::kShortly) {
-    host_.set_timer(conn, kvs::kv1::kBusyGlance);
-    state.has_timer = true;
-  } else if (deadline && !state.has_timer) {
-    const auto left = std::chrono::ceil<milliseconds>(*deadline - service_.clock());
-    host_.set_timer(conn, std::max(left, milliseconds(1)));
-    state.has_timer = true;
-  }
+  const bool is_busy = state.session->wait() == Wait::kShortly;
+  const auto deadline =
+      is_busy ? service_.clock() + kvs::kv1::kBusyGlance : state.session->deadline();
+  if (!deadline || (state.timer_at && *state.timer_at <= *deadline)) return;
+  const auto left = std::chrono::ceil<milliseconds>(*deadline - service_.clock());
+  host_.set_timer(conn, std::max(left, milliseconds(1)));
+  state.timer_at = deadline;
 }
 
-// Above DROVER_HIGH_WATER the worker does not read, and nobody can send the rest of a frame.
+// Nobody can send the rest of a frame while the worker does not read.
 void Kvs::on_timer(drover_conn conn, State& state) {
-  state.has_timer = false;
-  const bool is_read = host_.pending_output(conn) <= DROVER_HIGH_WATER;
-  if (!is_read) state.session->prolong_frame();
-  const auto deadline = state.session->frame_deadline();
+  state.timer_at.reset();
+  const bool is_read = !state.is_held_back;
+  if (!is_read) state.session->prolong();
+  const auto deadline = state.session->deadline();
   if (state.session->wait() == Wait::kShortly) {
     run(conn, state, &Session::resume);
   } else if (is_read && deadline && *deadline <= service_.clock()) {
@@ -204,33 +222,59 @@ void Kvs::resume(drover_conn conn) {
   }
 }
 
-// From here on the views into the store are good no more.
+// From here on the views into the store are good no more. Who is in a list is there: on_close()
+// takes him out.
 void Kvs::on_batch_end() {
   service_.store.end_batch();
   is_in_turn_ = false;
   metrics_.tell(service_);
-  tell_what_is_pending();
+  for (const drover_conn conn : std::exchange(writing_, {})) {
+    State& state = *host_.state_of<State>(conn);
+    state.is_writing = false;
+    look_at_output(conn, state);
+  }
   ready_.insert(ready_.end(), waiting_.begin(), waiting_.end());
   waiting_.clear();
+  if (!slow_.empty() && !std::exchange(has_slow_timer_, true)) host_.start_timer(kSlowEvery, kSlow);
   if (!ready_.empty()) host_.ring(host_.slot());
 }
 
-// What was written in the batch has left now, as far as the clients take it. What stays above
-// DROVER_HIGH_WATER is told by on_writable() when it has left; less is not counted, nor waited for.
-void Kvs::tell_what_is_pending() {
-  for (const drover_conn conn : std::exchange(writing_, {})) {
-    State* state = host_.state_of<State>(conn);
-    if (state == nullptr) continue;
-    const std::size_t pending = host_.pending_output(conn);
-    const bool is_told = pending > DROVER_HIGH_WATER;
-    state->session->set_pending(is_told ? pending : 0);
-    if (!is_told && state->session->wait() == Wait::kOutput) go_on_next_turn(conn, *state);
+// Above DROVER_HIGH_WATER the worker stops reading, and begins again below a quarter of it: what
+// was awaited of the client has all its time from then on.
+void Kvs::note_pending(drover_conn conn, State& state) {
+  const std::size_t pending = host_.pending_output(conn);
+  state.session->set_pending(pending);
+  if (pending > DROVER_HIGH_WATER) state.is_held_back = true;
+  if (pending < DROVER_HIGH_WATER / 4 && std::exchange(state.is_held_back, false))
+    state.session->prolong();
+}
+
+// What was written in the batch has left now, as far as the client takes it. What stays counts, and
+// is looked at again.
+void Kvs::look_at_output(drover_conn conn, State& state) {
+  note_pending(conn, state);
+  if (state.session->may_go_on()) go_on_next_turn(conn, state);
+  const bool is_slow = state.session->has_counted_output();
+  if (is_slow && !std::exchange(state.is_slow, true)) slow_.push_back(conn);
+}
+
+void Kvs::on_worker_timer(std::uint64_t tag) { tag == kSlow ? look_at_slow() : maintain(); }
+
+// Those who are still slow come last.
+void Kvs::look_at_slow() {
+  has_slow_timer_ = false;
+  for (std::size_t left = std::min(slow_.size(), kSlowEachTime); left > 0; --left) {
+    const drover_conn conn = slow_.front();
+    slow_.pop_front();
+    State& state = *host_.state_of<State>(conn);
+    state.is_slow = false;
+    look_at_output(conn, state);
   }
 }
 
 // The next one comes whatever this one throws.
-void Kvs::on_worker_timer(std::uint64_t /*tag*/) {
-  host_.start_timer(kvs::Maintenance::kEvery);
+void Kvs::maintain() {
+  host_.start_timer(kvs::Maintenance::kEvery, kMaintenance);
   begin_turn();
   maintenance_.tick();
   constexpr unsigned kTicksEachSecond = milliseconds(1'000) / kvs::Maintenance::kEvery;

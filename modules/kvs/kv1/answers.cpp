@@ -19,6 +19,22 @@ Meta meta_of(const Item& item, std::uint64_t now_ms) {
   return {item.flags, left, item.cas};
 }
 
+void append_item_head(const Client& client, const Call& call, const ItemAnswer& said,
+                      const Item& item) {
+  std::string& out = client.output.bytes;
+  const std::size_t meta_bytes = said.with_meta ? kMetaBytes : 0;
+  append_head(out, {said.status, call.frame.rid, said.key, {}}, meta_bytes + item.value.size());
+  if (said.with_meta) append_meta(out, meta_of(item, client.service.store.now_ms()));
+}
+
+// What is no more than is on its way at a time in any case is copied whole, and so is what may
+// leave at once: turns cost more than copies.
+bool is_for_pieces(const Client& client, std::size_t size) {
+  constexpr std::size_t kMayLeaveAtOnce = std::size_t{1} << 20;
+  if (size <= kWatchedOutput) return false;
+  return client.output.size() > 0 || size > kMayLeaveAtOnce || !client.has_room(size);
+}
+
 }  // namespace
 
 // A new answer of the store is a line here.
@@ -54,13 +70,30 @@ void answer(const Client& client, const Frame& request, Status status, std::stri
   append_frame(client.output.bytes, {status, request.rid, key, value});
 }
 
-void answer_item(const Client& client, const Frame& request, Status status, std::string_view key,
-                 const Item& item, bool with_meta) {
-  if (!with_meta) return answer(client, request, status, key, item.value);
-  std::string value;
-  value.reserve(kMetaBytes + item.value.size());
-  append_meta(value, meta_of(item, client.service.store.now_ms()));
-  answer(client, request, status, key, value.append(item.value));
+Progress answer_item(const Client& client, Call& call, const ItemAnswer& said, const Item& item) {
+  const std::size_t whole = said.key.size() + item.value.size();
+  const bool in_pieces = is_for_pieces(client, item.value.size());
+  const std::size_t at_once = in_pieces ? kWatchedOutput : whole;
+  if (at_once > kFreeOutput && !client.has_room(at_once)) return Progress::kBusy;
+  auto pinned = in_pieces ? std::make_unique<PinnedValue>(client.service.store, item) : nullptr;
+  const bool is_pinned = pinned && pinned->is_pinned();
+  if (in_pieces && !is_pinned && !client.has_room(whole)) return Progress::kBusy;
+  append_item_head(client, call, said, item);
+  call.busy_since.reset();  // one of many items: it goes on
+  if (!is_pinned) return client.output.bytes += item.value, Progress::kDone;
+  call.rest = std::move(pinned);
+  static_cast<void>(send_rest(client, call));
+  return Progress::kDone;
+}
+
+// Until there is more than kWatchedOutput: of less nobody tells that it has left.
+bool send_rest(const Client& client, Call& call) {
+  while (!call.rest->is_sent()) {
+    if (client.output.size() > kWatchedOutput || client.is_full()) return false;
+    client.output.bytes += call.rest->take_piece();
+  }
+  call.rest.reset();
+  return true;
 }
 
 void refuse(const Client& client, const Frame& request, const Refusal& refusal) {

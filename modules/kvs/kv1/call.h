@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,9 +11,14 @@
 
 #include "modules/kvs/kv1/frame.h"
 #include "modules/kvs/kv1/meta.h"
+#include "modules/kvs/kv1/pinned_value.h"
 #include "modules/kvs/kv1/service.h"
 
 namespace kvs::kv1 {
+
+// Where more than this has not been taken, it is told when most of that has left; of less it is
+// not. So of a value that is sent in pieces there is always as much on its way.
+inline constexpr std::size_t kWatchedOutput = std::size_t{256} << 10;
 
 // Where a session's answers go.
 struct Output {
@@ -24,8 +30,20 @@ struct Output {
 struct Client {
   Service& service;
   Output& output;
+  Charge& output_charge;
   bool& is_known;  // has said the token, or need not
-  [[nodiscard]] bool is_full() const { return output.size() >= service.limits.output_bytes; }
+
+  // Whether so much more may be kept for it. What it has not taken counts from now on.
+  [[nodiscard]] bool has_room(std::size_t bytes) const {
+    output_charge.set(counted_output(output.size()));
+    return service.budget.has_room(bytes);
+  }
+  // It must take some first: there is as much as it may have; or others have used up what the
+  // worker may keep, and there is more than a little.
+  [[nodiscard]] bool is_full() const {
+    if (output.size() >= service.limits.output_bytes) return true;
+    return output.size() > kFreeOutput && !has_room(kFreeOutput);
+  }
 };
 
 enum class Progress {
@@ -47,6 +65,9 @@ struct Call {
   std::vector<std::string> sent{};  // keys of the bucket at the cursor
   // Of what is tried again.
   std::optional<Time> busy_since = std::nullopt;
+  // Of a value that is sent in pieces: nothing else is said before its end.
+  std::unique_ptr<PinnedValue> rest{};
+  bool is_answered = false;  // but for the rest
 };
 
 // Status and value of an error, which is text for a person.
@@ -59,9 +80,17 @@ struct Refusal {
 // Not sent when nobody wants it: OK for RID 0.
 void answer(const Client& client, const Frame& request, Status status, std::string_view key = {},
             std::string_view value = {});
-// The same with an item's value, behind its meta if there is one.
-void answer_item(const Client& client, const Frame& request, Status status, std::string_view key,
-                 const Item& item, bool with_meta);
+// The same with an item's value, behind its meta if there is one. kDone: that is sent, or call.rest
+// is what is left of it. kBusy: nothing of it is sent, there is no room.
+struct ItemAnswer {
+  Status status;
+  std::string_view key;
+  bool with_meta = false;
+};
+[[nodiscard]] Progress answer_item(const Client& client, Call& call, const ItemAnswer& said,
+                                   const Item& item);
+// As much of call.rest as the client may be sent now. False: there is more.
+[[nodiscard]] bool send_rest(const Client& client, Call& call);
 void refuse(const Client& client, const Frame& request, const Refusal& refusal);
 [[nodiscard]] inline Progress refused(const Client& client, const Call& call,
                                       const Refusal& refusal) {

@@ -156,12 +156,16 @@ ReceivedFrame FrameReader::finish() {
 }
 
 void append_frame(std::string& out, const Frame& frame) {
+  append_head(out, frame, frame.value.size());
+  out += frame.value;
+}
+
+void append_head(std::string& out, const Frame& frame, std::size_t value_bytes) {
   append_number(out, frame.type);
   append_number(out, frame.rid);
   append_number(out, static_cast<std::uint16_t>(frame.key.size()));
   out += frame.key;
-  append_number(out, static_cast<std::uint32_t>(frame.value.size()));
-  out += frame.value;
+  append_number(out, static_cast<std::uint32_t>(value_bytes));
 }
 
 }  // namespace kvs::kv1

@@ -171,5 +171,7 @@ class FrameReader {
 };
 
 void append_frame(std::string& out, const Frame& frame);
+// All before the value, of which so many bytes follow.
+void append_head(std::string& out, const Frame& frame, std::size_t value_bytes);
 
 }  // namespace kvs::kv1

@@ -1,23 +1,9 @@
-// Requests that read keys by name. A value is copied at once: it is good until the batch ends.
+// Requests that read keys by name.
 #include "modules/kvs/kv1/big_endian.h"
 #include "modules/kvs/kv1/requests.h"
 
 namespace kvs::kv1 {
 namespace {
-
-// A value that a client which does not read would make the worker keep.
-constexpr std::size_t kLargeValue = std::size_t{64} << 10;
-
-constexpr Refusal kNeverAffordable{kValueTooLarge, "the value is larger than kvs.memory_budget"};
-
-// What becomes of a request whose value is not to be read now. None: it may be. Another server of
-// the same zone may store larger values than this one can ever send.
-std::optional<Progress> held_back(const Client& client, const Call& call, const Item& item) {
-  const std::size_t size = item.value.size();
-  if (size > client.service.limits.memory_bytes) return refused(client, call, kNeverAffordable);
-  if (size >= kLargeValue && !client.service.budget.has_room(size)) return Progress::kBusy;
-  return std::nullopt;
-}
 
 Progress not_found(const Client& client, const Call& call) {
   client.service.count(Count::kMisses);
@@ -26,20 +12,19 @@ Progress not_found(const Client& client, const Call& call) {
 }
 
 // LPM says which key it was.
-Progress found(const Client& client, const Call& call, const Item& item, std::string_view key,
+Progress found(const Client& client, Call& call, const Item& item, std::string_view key,
                bool with_meta) {
-  if (const auto instead = held_back(client, call, item)) return *instead;
-  client.service.count(Count::kHits);
-  answer_item(client, call.frame, kOk, key, item, with_meta);
-  return Progress::kDone;
+  const Progress progress = answer_item(client, call, {kOk, key, with_meta}, item);
+  if (progress == Progress::kDone) client.service.count(Count::kHits);
+  return progress;
 }
 
-Progress get(const Client& client, const Call& call, bool with_meta) {
+Progress get(const Client& client, Call& call, bool with_meta) {
   const auto item = client.service.store.get(call.frame.key);
   return item ? found(client, call, *item, {}, with_meta) : not_found(client, call);
 }
 
-Progress longest(const Client& client, const Call& call, Match match, bool with_meta) {
+Progress longest(const Client& client, Call& call, Match match, bool with_meta) {
   const Store::Longest longest = client.service.store.longest_prefix(call.frame.key, match);
   if (longest.answer == Answer::kNotFound) return not_found(client, call);
   if (longest.answer != Answer::kOk) return settle(client, call, longest.answer);
@@ -117,11 +102,12 @@ Progress serve_multi_get(Client& client, Call& call) {
     if (service.work_time.is_over(service.clock())) return Progress::kMore;
     const auto item = service.store.get(*key);
     if (item) {
-      if (const auto instead = held_back(client, call, *item)) return *instead;
+      const Progress progress = answer_item(client, call, {kPartial, *key}, *item);
+      if (progress != Progress::kDone) return progress;
     }
     service.count(item ? Count::kHits : Count::kMisses);
-    if (item) answer_item(client, call.frame, kPartial, *key, *item, false);
     call.cursor += 2 + key->size();
+    if (call.rest) return Progress::kOutputFull;
   }
   answer(client, call.frame, kOk);
   return Progress::kDone;

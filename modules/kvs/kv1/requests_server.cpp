@@ -55,6 +55,8 @@ void add_counts(std::string& text, const Service& service) {
 }  // namespace
 
 Progress serve_ping(Client& client, Call& call) {
+  const std::size_t size = call.frame.value.size();
+  if (size > kFreeOutput && !client.has_room(size)) return Progress::kBusy;
   answer(client, call.frame, kOk, {}, call.frame.value);
   return Progress::kDone;
 }

@@ -19,19 +19,25 @@ std::string bytes_of(std::uint64_t number) {
   return bytes;
 }
 
-// The items of the bucket at the cursor. False: the client must take some first. A bucket is begun
-// again then, and who was sent is known by name: a cursor names a bucket, and not a place in it.
-bool scan_bucket(Client& client, Call& call, Slice& slice) {
-  bool is_whole = true;
+// kDone, also if there is a rest of it that goes first.
+Progress send(Client& client, Call& call, const Item& item) {
+  if (call.rest || client.is_full()) return Progress::kOutputFull;
+  const Progress progress = answer_item(client, call, {kPartial, item.key}, item);
+  if (progress == Progress::kDone) call.sent.emplace_back(item.key);
+  return progress;
+}
+
+// The items of the bucket at the cursor. kDone: all. Else there is no room, or the client must take
+// some first. A bucket is begun again then, and who was sent is known by name: a cursor names a
+// bucket, and not a place in it.
+Progress scan_bucket(Client& client, Call& call, Slice& slice) {
+  Progress progress = Progress::kDone;
   slice = scan(client.service.store, call.frame.key, call.cursor, {.buckets = 1, .items = 1},
                [&](const Item& item) {
-                 if (std::ranges::find(call.sent, item.key) != call.sent.end()) return;
-                 is_whole = is_whole && !client.is_full();
-                 if (!is_whole) return;
-                 answer_item(client, call.frame, kPartial, item.key, item, false);
-                 call.sent.emplace_back(item.key);
+                 const bool is_sent = std::ranges::find(call.sent, item.key) != call.sent.end();
+                 if (!is_sent && progress == Progress::kDone) progress = send(client, call, item);
                });
-  return is_whole;
+  return call.rest ? Progress::kOutputFull : progress;
 }
 
 // Removes on until the turn's time is over, or what it removed waits for its end. Busy is only when
@@ -65,7 +71,8 @@ Progress serve_scan(Client& client, Call& call) {
     if (client.is_full()) return Progress::kOutputFull;
     if (service.work_time.is_over(service.clock())) return Progress::kMore;
     Slice slice;
-    if (!scan_bucket(client, call, slice)) return Progress::kOutputFull;
+    const Progress progress = scan_bucket(client, call, slice);
+    if (progress != Progress::kDone) return progress;
     call.count += call.sent.size();
     call.sent.clear();
     call.cursor = slice.cursor;

@@ -25,6 +25,10 @@ struct Limits {
   std::chrono::milliseconds frame_timeout{10'000};    // for a frame that has begun
 };
 
+// Answers that a connection has not taken count against the budget, unless they are as few as this.
+inline constexpr std::size_t kFreeOutput = 4096;
+constexpr std::size_t counted_output(std::size_t bytes) { return bytes > kFreeOutput ? bytes : 0; }
+
 // What clients make a worker keep: frames that have not ended (with the bytes that have been
 // announced and have not come), input and output that waits.
 class Budget {
@@ -55,6 +59,7 @@ class Charge {
     set(bytes);
     return true;
   }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
   // For what is there already.
   void set(std::size_t bytes) {
     budget_.used_ += bytes - std::exchange(bytes_, bytes);  // less is more, around the end

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "modules/kvs/kv1/look_ahead.h"
 #include "modules/kvs/kv1/requests.h"
 
 namespace kvs::kv1 {
@@ -20,6 +21,8 @@ constexpr Refusal kGoing{kShuttingDown, "this server is going; connect again"};
 // A value of that size is work for whatever request.
 constexpr std::size_t kLargeWork = std::size_t{64} << 10;
 
+std::size_t counted_frame(std::size_t size) { return size <= kSmallFrame ? 0 : size; }
+
 bool is_last(FrameFault fault) {
   return fault == FrameFault::kBadType || fault == FrameFault::kHopelessValue;
 }
@@ -35,7 +38,8 @@ Session::Session(Service& service)
     : service_(service),
       reader_(FrameReader::Side::kRequests, service.limits.frame),
       frame_charge_(service.budget),
-      other_charge_(service.budget),
+      backlog_charge_(service.budget),
+      output_charge_(service.budget),
       is_known_(service.token.empty()) {}
 
 Session::~Session() = default;
@@ -85,21 +89,26 @@ void Session::begin_drain() {
   before_drain_ = backlog_size();
 }
 
-void Session::prolong_frame() {
+void Session::prolong() {
   frame_deadline_.reset();
+  linger_until_.reset();
   set_frame_deadline();
+  linger();
 }
 
 void Session::time_out(Output& output) {
-  if (is_over_ || !frame_deadline_) return;
+  if (is_over_ || !deadline()) return;
+  is_over_ = true;
+  if (!frame_deadline_) return;
   service_.count(Count::kLateFrames);
   refuse(client(output), {}, kTooLate);
-  is_over_ = true;
 }
 
-void Session::set_pending(std::size_t pending) {
-  has_large_output_ = pending >= kLargeOutput;
-  other_charge_.set(backlog_.size() + (has_large_output_ ? pending : 0));
+void Session::set_pending(std::size_t pending) { output_charge_.set(counted_output(pending)); }
+
+bool Session::may_go_on() const {
+  if (wait_ != Wait::kOutput || output_charge_.bytes() > kWatchedOutput) return false;
+  return !has_counted_output() || service_.budget.has_room(kFreeOutput);
 }
 
 // Bytes that will be gone when this returns.
@@ -111,35 +120,33 @@ void Session::work(std::string_view bytes, Output& output) {
 
 void Session::serve(std::string_view& bytes, Output& output) {
   Client client = this->client(output);
+  std::size_t ahead = 0;  // frames that were looked at
   for (std::size_t taken = 0; !is_over_ && wait_ == Wait::kNothing;) {
     if (call_) {
       if (!advance(client, *call_)) return;
       call_.reset();
     }
     if (!bytes.empty() && !may_take_on(client, taken)) return;
+    if (ahead == 0) ahead = look_ahead_in(bytes);
     const auto received = next_frame(bytes);
     if (!received) return;
     ++taken;
+    ahead -= std::min<std::size_t>(ahead, 1);
     begin(client, *received);
   }
+}
+
+std::size_t Session::look_ahead_in(std::string_view bytes) const {
+  return is_known_ && !reader_.is_inside_frame() ? look_ahead(service_.store, bytes) : 0;
 }
 
 bool Session::may_take_on(Client& client, std::size_t taken) {
   if (client.is_full()) {
     wait_ = Wait::kOutput;
-  } else if (is_too_much(client.output.size())) {
-    wait_ = client.output.size() > kWatchedOutput ? Wait::kOutput : Wait::kShortly;
   } else if (taken == service_.limits.inflight) {
     wait_ = Wait::kNextTurn;
   }
   return wait_ == Wait::kNothing;
-}
-
-// Others have used up what may be kept: who has little output still goes on.
-bool Session::is_too_much(std::size_t output) {
-  if (output < kLargeOutput) return false;
-  set_pending(output);
-  return !service_.budget.has_room(kLargeOutput);
 }
 
 std::optional<ReceivedFrame> Session::next_frame(std::string_view& bytes) {
@@ -186,25 +193,16 @@ bool Session::has_time(const Call& call) {
 }
 
 bool Session::advance(Client& client, Call& call) {
-  if (!has_time(call)) {
-    wait_ = Wait::kNextTurn;
-    return false;
-  }
+  if (call.rest && !send_rest(client, call)) return wait_for(Wait::kOutput);
+  if (call.is_answered) return true;
+  if (!has_time(call)) return wait_for(Wait::kNextTurn);
   const Progress progress = call.row->serve(client, call);
   if (progress == Progress::kBusy) return wait_shortly(client, call);
   call.busy_since.reset();
-  switch (progress) {
-    case Progress::kBusy:
-    case Progress::kDone:
-      return true;
-    case Progress::kMore:
-      wait_ = Wait::kNextTurn;
-      return false;
-    case Progress::kOutputFull:
-      wait_ = Wait::kOutput;
-      return false;
-  }
-  return true;
+  if (progress == Progress::kMore) return wait_for(Wait::kNextTurn);
+  if (progress == Progress::kOutputFull) return wait_for(Wait::kOutput);
+  call.is_answered = true;
+  return !call.rest || wait_for(Wait::kOutput);
 }
 
 // What this batch has read, or removed while it read, is free when it is over: so first the next
@@ -213,38 +211,47 @@ bool Session::wait_shortly(Client& client, Call& call) {
   const Time now = service_.clock();
   if (!call.busy_since) {
     call.busy_since = now;
-    wait_ = Wait::kNextTurn;
-    return false;
+    return wait_for(Wait::kNextTurn);
   }
   if (now - *call.busy_since >= kBusyPatience) {
     refuse(client, call.frame, words_for(Answer::kBusy));
     return true;
   }
-  wait_ = Wait::kShortly;
-  return false;
+  return wait_for(Wait::kShortly);
 }
 
 // At the end of each call.
 void Session::settle(const Output& output) {
-  const bool is_idle = wait_ == Wait::kNothing;
-  if (is_idle && has_ended_) {
+  if (wait_ == Wait::kNothing && has_ended_) {
     if (reader_.is_inside_frame() && !is_over_) service_.count(Count::kCutFrames);
     is_over_ = true;
   }
-  if (is_idle && drains_ && !reader_.is_inside_frame()) is_over_ = true;
   charge_frame();
+  backlog_charge_.set(backlog_.size());
   set_pending(output.size());
   set_frame_deadline();
+  linger();
+}
+
+// From when nothing is under way any more: those who ask on and on get no more time. Only time in
+// which nothing is read, because the client does not read, is no part of it.
+void Session::linger() {
+  if (wait_ == Wait::kOutput) linger_until_.reset();
+  if (!drains_ || wait_ != Wait::kNothing || reader_.is_inside_frame()) return;
+  const Time now = service_.clock();
+  if (!linger_until_) linger_until_ = now + kDrainLinger;
+  if (now >= *linger_until_) is_over_ = true;
 }
 
 // The whole of a frame as soon as its size is known, not what has come of it: what is promised to
 // one client is not given to another. One that waits is kept, too. Of strangers nothing that counts
 // is kept.
 void Session::charge_frame() {
-  const std::size_t size = reader_.is_inside_frame() ? reader_.announced_bytes() : 0;
-  if (call_ && !reader_.is_inside_frame()) return;
-  const bool is_for_free = size <= kSmallFrame;
-  if ((is_known_ || is_for_free) && frame_charge_.try_set(is_for_free ? 0 : size)) return;
+  const bool has_ended = !reader_.is_inside_frame();
+  const std::size_t size = has_ended ? 0 : reader_.announced_bytes();
+  if (has_ended && call_) return frame_charge_.set(counted_frame(reader_.held_bytes()));
+  const bool is_for_free = counted_frame(size) == 0;
+  if ((is_known_ || is_for_free) && frame_charge_.try_set(counted_frame(size))) return;
   frame_charge_.set(0);
   reader_.skip_rest();
 }

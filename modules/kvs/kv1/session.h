@@ -22,19 +22,17 @@ namespace kvs::kv1 {
 // client is told BUSY: it looks in the next turn, and then each kBusyGlance.
 inline constexpr std::chrono::milliseconds kBusyPatience{5};
 inline constexpr std::chrono::milliseconds kBusyGlance{1};
+// A client with nothing under way, when the server goes, may have sent what has not come yet: that
+// is waited for so long, and answered SHUTTING_DOWN.
+inline constexpr std::chrono::milliseconds kDrainLinger{100};
 // A frame up to this size is kept whatever the budget says.
 inline constexpr std::size_t kSmallFrame = 4096;
-
-// So much that the client has not taken counts.
-inline constexpr std::size_t kLargeOutput = std::size_t{64} << 10;
-// When more than that has left, set_pending() and resume() are called.
-inline constexpr std::size_t kWatchedOutput = std::size_t{256} << 10;
 
 enum class Wait {
   kNothing,
   kShortly,   // until kBusyGlance is over
   kNextTurn,  // until this batch of events is over
-  kOutput,    // until the client has taken most of what it was sent
+  kOutput,    // until the client has taken most of what it was sent, or may_go_on()
 };
 
 class Session {
@@ -51,28 +49,36 @@ class Session {
   // The client says no more.
   void end(Output& output);
   // No new requests, the server goes: what has come is served, and a frame that has begun. What
-  // follows it in the same bytes is answered SHUTTING_DOWN. A client of whom nothing has come is
-  // served what comes first.
+  // begins after that is answered SHUTTING_DOWN, and kDrainLinger later it is over. A client of
+  // whom nothing has come is served what comes first.
   void drain(Output& output);
   // It has all its time again: what it waits for was not read.
-  void prolong_frame();
-  // frame_deadline() has passed.
+  void prolong();
+  // deadline() has passed.
   void time_out(Output& output);
 
   // Answers count as not taken from when they are given. So whoever sends them says what has become
   // of them, while there are many.
-  [[nodiscard]] bool has_large_output() const { return has_large_output_; }
+  [[nodiscard]] bool has_counted_output() const { return output_charge_.bytes() > 0; }
   void set_pending(std::size_t pending);
+  // Whether what waits for kOutput should try, with what is pending now. Nobody is told when what
+  // leaves was less than kWatchedOutput, so this is to be asked when a batch has been sent, and now
+  // and then.
+  [[nodiscard]] bool may_go_on() const;
 
   [[nodiscard]] Wait wait() const { return wait_; }
   [[nodiscard]] bool is_over() const { return is_over_; }
-  // The client must have sent the rest of its frame by then. None: nothing is awaited from it.
-  [[nodiscard]] std::optional<Time> frame_deadline() const { return frame_deadline_; }
+  // The client must have sent the rest of its frame by then, or something at all, if the server
+  // goes. None: nothing is awaited from it.
+  [[nodiscard]] std::optional<Time> deadline() const {
+    if (wait_ != Wait::kNothing) return std::nullopt;
+    return frame_deadline_ ? frame_deadline_ : linger_until_;
+  }
 
  private:
   void serve(std::string_view& bytes, Output& output);
+  [[nodiscard]] std::size_t look_ahead_in(std::string_view bytes) const;
   [[nodiscard]] bool may_take_on(Client& client, std::size_t taken);
-  [[nodiscard]] bool is_too_much(std::size_t output);
   [[nodiscard]] std::optional<ReceivedFrame> next_frame(std::string_view& bytes);
   void begin(Client& client, const ReceivedFrame& received);
   [[nodiscard]] std::optional<Refusal> refusal_of(const ReceivedFrame& received, const Row* row);
@@ -81,13 +87,18 @@ class Session {
   // True: it is answered.
   [[nodiscard]] bool advance(Client& client, Call& call);
   [[nodiscard]] bool wait_shortly(Client& client, Call& call);
+  [[nodiscard]] bool wait_for(Wait wait) {
+    wait_ = wait;
+    return false;
+  }
   void work(std::string_view bytes, Output& output);
   void begin_drain();
   void settle(const Output& output);
   void charge_frame();
   void set_frame_deadline();
+  void linger();
   [[nodiscard]] std::size_t backlog_size() const { return backlog_.size() - backlog_taken_; }
-  Client client(Output& output) { return {service_, output, is_known_}; }
+  Client client(Output& output) { return {service_, output, output_charge_, is_known_}; }
 
   Service& service_;
   FrameReader reader_;
@@ -96,11 +107,12 @@ class Session {
   std::size_t backlog_taken_ = 0;  // of its bytes
   std::size_t before_drain_ = 0;   // bytes of the backlog that came before drain()
   std::optional<Time> frame_deadline_;
+  std::optional<Time> linger_until_;
   Charge frame_charge_;
-  Charge other_charge_;
+  Charge backlog_charge_;
+  Charge output_charge_;
   Wait wait_ = Wait::kNothing;
   bool is_known_;
-  bool has_large_output_ = false;
   bool is_over_ = false;
   bool has_ended_ = false;   // the client's end has come
   bool has_begun_ = false;   // something has come

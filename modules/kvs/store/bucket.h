@@ -3,9 +3,15 @@
 // A slot word is all that makes a record part of the store, and the one thing that is published:
 // stored with release when the record is complete, loaded with acquire by whoever then reads the
 // record. A record that is overwritten keeps its slot, so whoever walks the chain in order meets
-// every key that is there all the while. Chains grow and never shrink.
+// every key that is there all the while.
+//
+// Chains grow at their end. A bucket of a chain that has become empty is unlinked, wherever it is,
+// and its cell retires as that of a record does. Whoever stands on it goes on from there: it keeps
+// its next one, and nothing is ever linked in between, so what he misses came after him. One that
+// a death leaves empty stays until something is removed from its chain.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -39,6 +45,13 @@ struct alignas(kUnitBytes) Bucket {
   std::atomic<Units> next;
 };
 static_assert(sizeof(Bucket) == 64);
+
+// Under the shard's lock.
+inline bool is_empty(const Bucket& bucket) {
+  return std::all_of(bucket.slots.begin(), bucket.slots.end(), [](const auto& slot) {
+    return slot.load(std::memory_order_relaxed) == kFreeSlot;
+  });
+}
 
 // Null when none can lie there.
 inline Bucket* bucket_at(const Memory& memory, Units units) {
@@ -82,6 +95,20 @@ inline Found find_in_chain(const Memory& memory, Bucket* bucket, std::uint64_t h
   };
   found.buckets = visit_chain(memory, bucket, is_it);
   return found;
+}
+
+// What lies in the first bucket under the key's tag: head, key and a small value. Not read, so it
+// may be anything.
+inline void prefetch_record(const Memory& memory, const Bucket& bucket, std::uint64_t hash) {
+  constexpr std::size_t kLine = 64;
+  constexpr std::size_t kLines = 3;
+  for (const auto& slot : bucket.slots) {
+    const SlotWord word = slot.load(std::memory_order_relaxed);
+    if (!has_tag_of(word, hash)) continue;
+    const std::byte* record = memory.at(units_of(word), kLines * kLine);
+    for (std::size_t i = 0; i < kLines && record != nullptr; ++i)
+      __builtin_prefetch(record + i * kLine);
+  }
 }
 
 }  // namespace kvs

@@ -114,17 +114,13 @@ std::optional<Cells::Cell> Cells::cell_at(Units units) const {
   return Cell{place->page, place->byte / kCellBytes[use.size_class]};
 }
 
-std::uint8_t Cells::size_class_at(Units units) const {
-  const auto cell = cell_at(units);
-  if (!cell) return kRunClass;
-  const PageUse use = pages_.use_of(cell->page);
-  return use.kind == PageKind::kRun ? kRunClass : use.size_class;
-}
-
 std::size_t Cells::bytes_at(Units units) const {
   const auto cell = cell_at(units);
-  if (!cell) return 0;
-  const PageUse use = pages_.use_of(cell->page);
+  return cell ? bytes_of(*cell) : 0;
+}
+
+std::size_t Cells::bytes_of(const Cell& cell) const {
+  const PageUse use = pages_.use_of(cell.page);
   return use.kind == PageKind::kRun ? use.run_pages * kPageBytes : kCellBytes[use.size_class];
 }
 
@@ -157,8 +153,11 @@ void Cells::clear_marks() {
   }
 }
 
-void Cells::mark(Units units) {
-  if (const auto cell = cell_at(units)) set(pages_.info(cell->page).marked, cell->index);
+std::size_t Cells::mark(Units units) {
+  const auto cell = cell_at(units);
+  if (!cell) return 0;
+  set(pages_.info(cell->page).marked, cell->index);
+  return bytes_of(*cell);
 }
 
 bool Cells::is_marked(Units units) const {

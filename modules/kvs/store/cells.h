@@ -29,8 +29,7 @@ class Cells {
   // The same in a cell of a larger size: when there is none otherwise.
   [[nodiscard]] Units allocate_larger(std::size_t bytes);
   void free(Units units);
-  // The size of the cell there; kRunClass for a run.
-  [[nodiscard]] std::uint8_t size_class_at(Units units) const;
+  // Of the cell or run there; 0: none.
   [[nodiscard]] std::size_t bytes_at(Units units) const;
 
   // For an eviction. A page of that size, with room or not; kRunClass: that begins a run.
@@ -46,7 +45,7 @@ class Cells {
 
   // For a collection of garbage: mark what is in use, then free the rest of what the shard has.
   void clear_marks();
-  void mark(Units units);
+  std::size_t mark(Units units);  // of how many bytes it is; 0: nothing of this shard begins there
   [[nodiscard]] bool is_marked(Units units) const;
   std::uint64_t free_unmarked();  // how many cells and runs
   // For a repair: counts and lists from the bitmaps.
@@ -69,6 +68,7 @@ class Cells {
   [[nodiscard]] bool add_page(std::uint8_t size_class);
   // None: nothing of this shard begins there.
   [[nodiscard]] std::optional<Cell> cell_at(Units units) const;
+  [[nodiscard]] std::size_t bytes_of(const Cell& cell) const;
   void free_cell(const Cell& cell, std::uint8_t size_class);
   std::uint64_t free_unmarked_cells(std::uint32_t page);
   // The page that a list goes on with; null: none.

@@ -10,7 +10,6 @@
 // release that published it), and so the second look would have seen it.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <span>
@@ -42,19 +41,22 @@ class ChangeCounter {
   std::atomic<std::uint64_t> word_;  // zeroed memory
 };
 
-// What a search remembers of all counters.
+// What a search remembers of all counters. They only grow, so that their sum is unmoved when each
+// of them is.
 class ChangeWatch {
  public:
   explicit ChangeWatch(std::span<const ChangeCounter> counters) : counters_(counters) {}
 
   // Before the first read of a search.
   void start() {
-    is_at_rest_ = true;
-    for (std::size_t i = 0; i < counters_.size(); ++i) {
-      const std::uint64_t word = counters_[i].load(std::memory_order_acquire);  // with end()
-      is_at_rest_ = is_at_rest_ && !ChangeCounter::is_under_way(word);
-      begun_[i] = ChangeCounter::begun(word);
+    begun_ = 0;
+    std::uint64_t all = 0;
+    for (const ChangeCounter& counter : counters_) {
+      const std::uint64_t word = counter.load(std::memory_order_acquire);  // with end()
+      all |= word;
+      begun_ += ChangeCounter::begun(word);
     }
+    is_at_rest_ = !ChangeCounter::is_under_way(all);
   }
   // No change was under way at start().
   [[nodiscard]] bool is_at_rest() const { return is_at_rest_; }
@@ -62,17 +64,16 @@ class ChangeWatch {
   [[nodiscard]] bool is_unmoved() const {
     // The reads before must not sink below the second look.
     std::atomic_thread_fence(std::memory_order_acquire);
-    bool is_unmoved = true;
-    for (std::size_t i = 0; i < counters_.size(); ++i) {
-      const std::uint64_t word = counters_[i].load(std::memory_order_relaxed);
-      is_unmoved = is_unmoved && ChangeCounter::begun(word) == begun_[i];
+    std::uint64_t begun = 0;
+    for (const ChangeCounter& counter : counters_) {
+      begun += ChangeCounter::begun(counter.load(std::memory_order_relaxed));
     }
-    return is_unmoved;
+    return begun == begun_;
   }
 
  private:
   std::span<const ChangeCounter> counters_;
-  std::array<std::uint64_t, kMostShards> begun_;
+  std::uint64_t begun_ = 0;  // of all
   bool is_at_rest_ = false;
 };
 

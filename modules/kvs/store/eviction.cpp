@@ -143,8 +143,7 @@ std::uint32_t Clock::evict_from(std::uint32_t page, bool spares_used, std::uint3
 // Not so what is no record; nor in a page that has been given back since it was looked at, for a
 // removal may reclaim cells, and another shard may have the page by now: there is no cell then.
 bool Clock::lies_in_cell(const Record& record, Units units) {
-  return record.key_bytes > 0 &&
-         Record::bytes_for(record.key_bytes, record.value_bytes) <= shard_.cells().bytes_at(units);
+  return record.key_bytes > 0 && record.bytes() <= shard_.cells().bytes_at(units);
 }
 
 // What lies in a cell may be no record, or one that is in no slot: only a slot that names the cell
@@ -155,9 +154,12 @@ bool Clock::evict(Units units, bool spares_used) {
   const std::uint64_t hash = hash_.of(record->key());
   if (shard_.mapping().shard_of(hash) != shard_.index()) return false;  // its slot is another's
   const Found found = shard_.find(hash, record->key());
-  return found.record == record && evict(found, spares_used);
+  if (found.record != record || !evict(found, spares_used)) return false;
+  shard_.shorten_chain(shard_.mapping().bucket_of(hash));
+  return true;
 }
 
+// The chain stays as long as it is: the slot is wanted.
 bool Clock::evict_from_chain(std::uint64_t hash, bool spares_used) {
   bool is_done = false;
   Mapping& mapping = shard_.mapping();

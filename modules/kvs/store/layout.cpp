@@ -72,11 +72,15 @@ std::uint32_t some_of(std::uint64_t wanted) {
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(wanted, 1, kMostBuckets));
 }
 
-// Each shard wants a page of its own for each size of record that is in use.
+// Each shard wants a page of its own for each size of record that is in use, and a prefix search
+// looks at them all: so a few will do, until one is so large that to collect its garbage takes some
+// milliseconds.
 std::uint32_t shards_for(std::size_t bytes) {
   constexpr std::size_t kLeastForAShard = std::size_t{4} << 20;
-  constexpr std::size_t kMostByDefault = 16;
-  const std::size_t wanted = std::clamp<std::size_t>(bytes / kLeastForAShard, 1, kMostByDefault);
+  constexpr std::size_t kFew = 16;
+  constexpr std::size_t kMostForAShard = std::size_t{32} << 20;
+  const std::size_t few = std::clamp<std::size_t>(bytes / kLeastForAShard, 1, kFew);
+  const std::size_t wanted = std::clamp<std::size_t>(bytes / kMostForAShard, few, kMostShards);
   return static_cast<std::uint32_t>(std::bit_floor(wanted));
 }
 
@@ -135,8 +139,8 @@ Layout layout_of(const Counts& counts) {
 }
 
 std::optional<Counts> counts_for(std::size_t bytes, const Options& options) {
-  constexpr std::uint64_t kItemsPerBucket = 5;       // of seven: few buckets have a chain
-  constexpr std::uint64_t kItemsPerMarkerGroup = 8;  // some two directories, of four
+  constexpr std::uint64_t kItemsPerBucket = 5;        // of seven: few buckets have a chain
+  constexpr std::uint64_t kItemsPerMarkerGroup = 16;  // some four directories, of eight
   const std::uint64_t items = bytes / std::max<std::uint32_t>(options.average_item, 32);
   Counts counts;
   counts.shards = options.shards != 0 ? options.shards : shards_for(bytes);

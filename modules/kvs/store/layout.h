@@ -17,15 +17,17 @@
 
 namespace kvs {
 
-inline constexpr std::uint32_t kLayoutVersion =
-    3;  // another one with each change of what lies there
+// Another one with each change of what lies there.
+inline constexpr std::uint32_t kLayoutVersion = 4;
 
 struct Options {
-  std::uint32_t shards = 0;     // a power of two up to 64; 0: as many as the size bears, up to 16
+  // A power of two up to 64; 0: as many as the size bears up to 16, and for more than 512 MiB one
+  // for each 32 MiB.
+  std::uint32_t shards = 0;
   std::uint32_t readers = 256;  // processes (threads) that may be joined at a time; up to 4096
   // What an item is expected to take, with its key. Sets the number of buckets and markers: items
   // that are ten times as small make chains ten times as long, and are found more slowly.
-  std::uint32_t average_item = 256;
+  std::uint32_t average_item = 192;
   // Touch all pages at creation, so that a lack of memory shows then and not as SIGBUS later.
   bool preallocate = false;
   // Fixed by tests; otherwise from the kernel.

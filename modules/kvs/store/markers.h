@@ -7,10 +7,12 @@
 // shard: the keys of a directory lie in all of them, and writers set its bits under different locks
 // or, having set them, are about to publish. Who would clear one must have stopped all writers, or
 // have two tables of which all processes know. What stays costs little enough: a look at a slot for
-// each stale bit, at most one for each length of a path, within a search's budget.) So a writer may
-// die anywhere, and a wrong bit costs a look at a slot. There is no lock; four markers share a
-// cache line, and a fifth directory of the same group finds it *crowded*: for directories that such
-// a group has no marker of, every length is tried.
+// each stale bit, at most one for each length of a path, within a search's budget; bench_kvs_store
+// measures it.) So a writer may die anywhere, and a wrong bit costs a look at a slot. There is no
+// lock; a marker is a word, eight of them share a cache line, and a ninth directory of the same
+// group finds it *crowded*: for directories that such a group has no marker of, every length is
+// tried. Two directories with the same few bits of a hash in the same group share a marker, which
+// promises too much for both.
 #pragma once
 
 #include <array>
@@ -21,86 +23,73 @@
 
 namespace kvs {
 
-// The lengths of tails, one for each bit; the last ones stand for many.
+// The lengths of tails, one for each bit; above them all of the same remainder share one.
 using TailBits = std::uint64_t;
-inline constexpr TailBits kAllTails = ~TailBits{0};
-inline constexpr std::size_t kExactTails = 52;  // bits that mean one length
+inline constexpr std::size_t kExactTails = 32;
+inline constexpr std::size_t kTailRemainders = 16;
+inline constexpr TailBits kAllTails = (TailBits{1} << (kExactTails + kTailRemainders)) - 1;
 
 constexpr TailBits tail_bit(std::size_t length) {
   if (length < kExactTails) return TailBits{1} << length;
-  // One bit for each power of two, up to the longest key of 2^16 - 1.
-  const auto power = static_cast<std::size_t>(std::bit_width(length));  // 6 at least
-  return TailBits{1} << (kExactTails + power - 6);
-}
-// The longest that a bit stands for.
-constexpr std::size_t longest_of(std::size_t bit) {
-  return bit < kExactTails ? bit : (std::size_t{1} << (bit - kExactTails + 6)) - 1;
+  return TailBits{1} << (kExactTails + length % kTailRemainders);
 }
 
 // The longest tail of at most `most` bytes that there may be; kNoTail: none.
 inline constexpr std::size_t kNoTail = ~std::size_t{0};
 constexpr std::size_t longest_tail(TailBits tails, std::size_t most) {
-  const TailBits last = tail_bit(most);
-  if ((tails & last) != 0) return most;
-  tails &= last - 1;
-  return tails == 0 ? kNoTail : longest_of(static_cast<std::size_t>(std::bit_width(tails)) - 1);
+  if (most >= kExactTails) {
+    // The bit of `most` comes first, then those of the lengths below it.
+    const auto remainders = std::rotl(static_cast<std::uint16_t>(tails >> kExactTails),
+                                      static_cast<int>(15 - most % kTailRemainders));
+    const auto shorter = static_cast<std::size_t>(std::countl_zero(remainders));
+    if (remainders != 0 && most - shorter >= kExactTails) return most - shorter;
+    most = kExactTails - 1;
+  }
+  tails &= (TailBits{2} << most) - 1;
+  return tails == 0 ? kNoTail : static_cast<std::size_t>(std::bit_width(tails)) - 1;
 }
 
 class MarkerGroup {
  public:
   // Before a key with such a tail is published. Relaxed: the release that publishes the key carries
-  // it to whoever sees the key; who does not see it need not see the bit.
+  // it to whoever sees the key; who does not see it need not see the bit. Markers are taken in
+  // order and never given back, so two writers of one directory meet at the same one.
   void set(std::uint64_t hash, TailBits bit) {
-    Marker* marker = find_or_insert(hash);
-    if (marker == nullptr) {
-      set_once(markers_[0].tag, kCrowded);
-    } else {
-      set_once(marker->tails, bit);
+    for (Marker& marker : markers_) {
+      std::uint64_t word = marker.load(std::memory_order_relaxed);
+      const bool is_taken = word == 0 && marker.compare_exchange_strong(word, tag_of(hash) | bit,
+                                                                        std::memory_order_relaxed);
+      if (is_taken) return;
+      if (tag_of(word) == tag_of(hash)) return set_once(marker, bit);
     }
+    set_once(markers_[0], kCrowded);
   }
 
   // The tails that may be there; too many, never too few.
   [[nodiscard]] TailBits tails(std::uint64_t hash) const {
     for (const Marker& marker : markers_) {
-      if (is_of(marker.tag.load(std::memory_order_relaxed), hash)) {
-        return marker.tails.load(std::memory_order_relaxed);
-      }
+      const std::uint64_t word = marker.load(std::memory_order_relaxed);
+      if (word == 0) return 0;
+      if (tag_of(word) == tag_of(hash)) return word & kAllTails;
     }
-    return (markers_[0].tag.load(std::memory_order_relaxed) & kCrowded) != 0 ? kAllTails : 0;
+    return (markers_[0].load(std::memory_order_relaxed) & kCrowded) != 0 ? kAllTails : 0;
   }
 
  private:
-  // A tag is the hash with the lowest two bits spent: in use, and (in the first one) crowded.
-  static constexpr std::uint64_t kCrowded = 1;
-  static constexpr std::uint64_t kInUse = 2;
-  struct Marker {
-    std::atomic<std::uint64_t> tag;  // 0: free
-    std::atomic<TailBits> tails;
-  };
+  // tag 15 | crowded, in the first one, 1 | tails 48; zero is free.
+  using Marker = std::atomic<std::uint64_t>;
+  static constexpr std::uint64_t kCrowded = kAllTails + 1;
+  static_assert(kTailRemainders == 16 && kCrowded == std::uint64_t{1} << 48);
 
-  static std::uint64_t tag_of(std::uint64_t hash) { return (hash & ~(kCrowded | kInUse)) | kInUse; }
-  static bool is_of(std::uint64_t tag, std::uint64_t hash) {
-    return (tag & ~kCrowded) == tag_of(hash);
-  }
+  static constexpr std::uint64_t tag_of(std::uint64_t word) { return word >> 49 << 49; }
   // Looks first: a line that is only read stays in every cache.
-  static void set_once(std::atomic<std::uint64_t>& word, std::uint64_t bit) {
-    if ((word.load(std::memory_order_relaxed) & bit) == 0) {
-      word.fetch_or(bit, std::memory_order_relaxed);
+  static void set_once(Marker& marker, std::uint64_t bit) {
+    if ((marker.load(std::memory_order_relaxed) & bit) == 0) {
+      marker.fetch_or(bit, std::memory_order_relaxed);
     }
-  }
-  // Markers are taken in order and never given back, so two writers of one directory meet at the
-  // same one.
-  Marker* find_or_insert(std::uint64_t hash) {
-    for (Marker& marker : markers_) {
-      std::uint64_t tag = marker.tag.load(std::memory_order_relaxed);
-      const bool is_taken = tag == 0 && marker.tag.compare_exchange_strong(
-                                            tag, tag_of(hash), std::memory_order_relaxed);
-      if (is_taken || is_of(tag, hash)) return &marker;
-    }
-    return nullptr;
   }
 
-  std::array<Marker, 4> markers_;  // zeroed memory
+  std::array<Marker, 8> markers_;  // zeroed memory
 };
 static_assert(sizeof(MarkerGroup) == 64);
 

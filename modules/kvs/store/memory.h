@@ -1,7 +1,8 @@
 // The memory that all processes of a store share, as one of them sees it. It is mapped at another
 // address in each, so what lies in it is named by its distance from the beginning, in units of 16
 // bytes, and the step from such a number to a pointer is checked here: whatever a slot word says,
-// nobody reads beside the memory.
+// nobody reads beside the cells. (Of a record the sizes are read once more with each use: what is
+// written over while somebody reads it is not checked again.)
 #pragma once
 
 #include <cstddef>
@@ -16,12 +17,14 @@ inline constexpr std::size_t kUnitBytes = 16;
 // A value; lives as long as the mapping.
 class Memory {
  public:
-  explicit Memory(std::span<std::byte> bytes) : base_(bytes.data()), size_(bytes.size()) {}
+  // Cells begin there: what comes before them is no place that a word may name.
+  Memory(std::span<std::byte> bytes, std::uint64_t cells_begin)
+      : base_(bytes.data()), size_(bytes.size()), first_(cells_begin / kUnitBytes) {}
 
   [[nodiscard]] std::size_t size() const { return size_; }
   // Null unless `bytes` bytes lie there.
   [[nodiscard]] std::byte* at(Units units, std::size_t bytes) const {
-    if (units == 0 || units > size_ / kUnitBytes) return nullptr;
+    if (units < first_ || units > size_ / kUnitBytes) return nullptr;
     const std::size_t begin = units * kUnitBytes;
     return bytes <= size_ - begin ? base_ + begin : nullptr;
   }
@@ -34,6 +37,7 @@ class Memory {
  private:
   std::byte* base_;
   std::size_t size_;
+  Units first_;
 };
 
 }  // namespace kvs

@@ -5,19 +5,6 @@
 namespace kvs {
 namespace {
 
-// run_pages 32 | size_class 8 | shard 8 | kind 8.
-std::uint64_t pack(const PageUse& use) {
-  return std::uint64_t{use.run_pages} << 32 | std::uint64_t{use.size_class} << 16 |
-         std::uint64_t{use.shard} << 8 | static_cast<std::uint64_t>(use.kind);
-}
-
-PageUse unpack(std::uint64_t word) {
-  return {.kind = static_cast<PageKind>(word & 0xff),
-          .shard = static_cast<std::uint8_t>(word >> 8),
-          .size_class = static_cast<std::uint8_t>(word >> 16),
-          .run_pages = static_cast<std::uint32_t>(word >> 32)};
-}
-
 // A hint: how often pages were given back 32 | how many are not free 32.
 std::uint32_t taken_in(std::uint64_t hint) { return static_cast<std::uint32_t>(hint); }
 std::uint64_t given_back_in(std::uint64_t hint) { return hint >> 32; }
@@ -133,20 +120,6 @@ void PageMap::give_back(std::uint32_t page, std::uint32_t count) {
     owners_[page + i].word.store(0, std::memory_order_release);
   }
   if (count > 0) tell_of(page, page + count - 1);
-}
-
-PageUse PageMap::use_of(std::uint32_t page) const {
-  return unpack(owners_[page].word.load(std::memory_order_relaxed));
-}
-
-std::optional<PageMap::Place> PageMap::place_of(Units units) const {
-  const std::uint64_t byte = units * kUnitBytes;
-  if (byte < first_page_byte_ || (byte - first_page_byte_) / kPageBytes >= count()) {
-    return std::nullopt;
-  }
-  const std::uint64_t distance = byte - first_page_byte_;
-  return Place{static_cast<std::uint32_t>(distance / kPageBytes),
-               static_cast<std::uint32_t>(distance % kPageBytes)};
 }
 
 }  // namespace kvs

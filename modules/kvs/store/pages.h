@@ -67,7 +67,9 @@ class PageMap {
   // telling; and now and then, for hints that were written over.
   void forget_failures() { tell_of(0, count() - 1); }
 
-  [[nodiscard]] PageUse use_of(std::uint32_t page) const;
+  [[nodiscard]] PageUse use_of(std::uint32_t page) const {
+    return unpack(owners_[page].word.load(std::memory_order_relaxed));
+  }
   [[nodiscard]] PageInfo& info(std::uint32_t page) const { return infos_[page]; }
   [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(owners_.size()); }
 
@@ -79,9 +81,25 @@ class PageMap {
     std::uint32_t page;
     std::uint32_t byte;
   };
-  [[nodiscard]] std::optional<Place> place_of(Units units) const;
+  [[nodiscard]] std::optional<Place> place_of(Units units) const {
+    const std::uint64_t distance = units * kUnitBytes - first_page_byte_;  // before it: far behind
+    if (distance / kPageBytes >= count()) return std::nullopt;
+    return Place{static_cast<std::uint32_t>(distance / kPageBytes),
+                 static_cast<std::uint32_t>(distance % kPageBytes)};
+  }
 
  private:
+  // run_pages 32 | size_class 8 | shard 8 | kind 8.
+  static constexpr std::uint64_t pack(const PageUse& use) {
+    return std::uint64_t{use.run_pages} << 32 | std::uint64_t{use.size_class} << 16 |
+           std::uint64_t{use.shard} << 8 | static_cast<std::uint64_t>(use.kind);
+  }
+  static constexpr PageUse unpack(std::uint64_t word) {
+    return {.kind = static_cast<PageKind>(word & 0xff),
+            .shard = static_cast<std::uint8_t>(word >> 8),
+            .size_class = static_cast<std::uint8_t>(word >> 16),
+            .run_pages = static_cast<std::uint32_t>(word >> 32)};
+  }
   // From the bottom; count(): none.
   std::uint32_t first_free();
   // How many at the top are not free.

@@ -50,12 +50,12 @@ struct SearchResult {
 template <class Look>
 class PrefixSearch {
  public:
-  PrefixSearch(const RollingHash& hash, Look look) : hash_(hash), look_(look) {}
+  PrefixSearch(const RollingHash& hash, Look look) : hashes_(hash), look_(look) {}
 
-  // What a search may look at, markers and buckets, over all its passes: under a millisecond. Two
-  // passes over any path of 2 KiB are within it, whatever is stored: each length is looked for
-  // once, and each directory's marker. Not so a path of 64 KiB, or keys that fall into one long
-  // chain.
+  // What a search may look at, markers and buckets, over all its passes: under a millisecond. Each
+  // length is looked for once in a pass, and each directory's marker. So over any path of 2 KiB,
+  // whatever is stored, two passes are within it where chains have one bucket, and one pass where
+  // they have three. Not so over a path of 64 KiB, or where keys fall into one long chain.
   static constexpr std::size_t kMostLooks = 10'000;
 
   SearchResult find(std::string_view path, Match match, ChangeWatch watch) {
@@ -88,8 +88,7 @@ class PrefixSearch {
   void prepare(std::string_view path) {
     looks_left_ = kMostLooks;
     is_spent_ = false;
-    states_.resize(path.size() + 1);
-    hash_.extend_each(RollingHash::kEmpty, path, states_.data());
+    hashes_.prepare(path);
     directories_.clear();
     // From the deepest up; what the budget is not enough for, no pass comes to.
     for (std::size_t length = path.size(); directories_.size() <= kMostLooks; --length) {
@@ -98,7 +97,7 @@ class PrefixSearch {
     }
   }
   void add_directory(std::size_t length) {
-    directories_.push_back({length, hash_.finish(states_[length])});
+    directories_.push_back({length, hashes_.of(length)});
     look_.prefetch(directories_.back().hash);
   }
 
@@ -136,8 +135,9 @@ class PrefixSearch {
   // The segment as a whole, or the directory itself.
   PrefixMatch whole_tail(std::string_view reach, const Directory& directory) {
     const TailBits tails = tails_of(directory);
+    const std::size_t tail = reach.size() - directory.length;
     PrefixMatch found;
-    if ((tails & tail_bit(reach.size() - directory.length)) != 0) found = probe(reach);
+    if (tail > 0 && (tails & tail_bit(tail)) != 0) found = probe(reach);
     if (found.record != nullptr || (tails & tail_bit(0)) == 0) return found;
     return probe(reach.substr(0, directory.length));
   }
@@ -150,15 +150,13 @@ class PrefixSearch {
   PrefixMatch probe(std::string_view key) {
     if (key.empty()) return {};
     ++probes_;
-    const Found found = look_.find(hash_.finish(states_[key.size()]), key);
+    const Found found = look_.find(hashes_.of(key.size()), key);
     spend(found.buckets);
     return found.record != nullptr ? PrefixMatch{key.size(), found.record} : PrefixMatch{};
   }
 
-  const RollingHash& hash_;
+  PrefixHashes hashes_;
   Look look_;
-  std::vector<RollingHash::State> states_{
-      RollingHash::kEmpty};  // by length; kept for the next path
   std::vector<Directory> directories_;
   std::size_t looks_left_ = 0;  // of the search that is under way
   bool is_spent_ = false;

@@ -33,7 +33,9 @@ void visit_shard(const Mapping& mapping, std::uint32_t shard, OnRecord on_record
 
 // What the dead one was about to publish is not there, what it had published is. A cell that it had
 // taken, or unlinked and not yet noted, is in use by nobody: garbage. So is what was in the list of
-// the retired, which may be torn.
+// the retired, which may be torn. Buckets and records are left to the collection that has to look
+// at them anyway, and then counts: until then there may be counted an item that there is not. cas
+// is raised before it is used, so that word is never behind.
 void LockedShard::repair() {
   mapping_.changes[index_].end_if_begun();
   shard_.retired.clear();
@@ -41,23 +43,8 @@ void LockedShard::repair() {
   mapping_.readers.abandon(static_cast<std::uint8_t>(index_));
   cells_.rebuild_lists();
   mapping_.pages.forget_failures();
-  recount();
   add(shard_.counters.repairs, 1);
   shard_.mutex.make_consistent();
-}
-
-// Without a look at the records, which lie anywhere. cas is raised before it is used, so that word
-// is never behind; nothing else of the shard is lost.
-void LockedShard::recount() {
-  std::uint64_t items = 0;
-  std::uint64_t bytes = 0;
-  const auto on_record = [&](Units units) {
-    ++items;
-    bytes += cells_.bytes_at(units);
-  };
-  visit_shard(mapping_, index_, on_record, [](Units) {});
-  shard_.counters.items.store(items, std::memory_order_relaxed);
-  shard_.counters.cell_bytes.store(bytes, std::memory_order_relaxed);
 }
 
 void LockedShard::collect_garbage(Epoch safe) {
@@ -76,9 +63,17 @@ void LockedShard::collect_garbage(Epoch safe) {
   add(shard_.counters.collections, 1);
 }
 
+// And counts.
 void LockedShard::mark_published() {
-  const auto mark = [this](Units units) { cells_.mark(units); };
-  visit_shard(mapping_, index_, mark, mark);
+  std::uint64_t items = 0;
+  std::uint64_t bytes = 0;
+  const auto on_record = [&](Units units) {
+    ++items;
+    bytes += cells_.mark(units);
+  };
+  visit_shard(mapping_, index_, on_record, [this](Units units) { cells_.mark(units); });
+  shard_.counters.items.store(items, std::memory_order_relaxed);
+  shard_.counters.cell_bytes.store(bytes, std::memory_order_relaxed);
 }
 
 void LockedShard::mark_retired() {

@@ -12,11 +12,13 @@ Store::Reserved Store::reserve(std::string_view key, std::size_t value_bytes) {
   if (!hold) return {Answer::kTooManyReserved, {}};
   LockedShard shard(mapping_, mapping_.shard_of(hash_.of(key)));
   if (!shard) return {Answer::kBusy, {}};
-  const auto [units, refusal] = allocate(shard, key, Record::bytes_for(key.size(), value_bytes));
+  const Sizes sizes{value_bytes, true};
+  const auto [units, refusal] =
+      allocate(shard, key, Record::bytes_for(key.size(), value_bytes, sizes.has_extras));
   if (units == 0) return {refusal, {}};
   // Under the lock, so that no collection of garbage comes between.
   slot_->holds[*hold].store(reserved(units), std::memory_order_release);
-  Record& record = fill(shard, units, {.key = key}, value_bytes);
+  Record& record = fill(shard, units, {.key = key}, sizes);
   return {Answer::kOk, {{record.value_begin(), value_bytes}, *hold, units}};
 }
 
@@ -26,11 +28,11 @@ Written Store::commit(const Reservation& reservation, const Write& write) {
   if (!shard) return {Answer::kBusy};
   Written written{check(write, shard.find(target.hash, write.key))};
   if (written.answer == Answer::kOk) {
-    fill(shard, reservation.units, write, reservation.value.size());
+    fill(shard, reservation.units, write, {reservation.value.size(), true});
     written = publish(shard, target, reservation.units);
-  } else {
-    shard.free(reservation.units);
   }
+  if (written.answer == Answer::kBusy) return written;
+  if (written.answer != Answer::kOk) shard.free(reservation.units);
   // Last, and still under the lock: who collects garbage finds it published, freed or held.
   clear_hold(reservation.hold);
   return written;

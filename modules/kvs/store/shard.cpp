@@ -17,7 +17,7 @@ void relax() {
 }  // namespace
 
 Mapping::Mapping(std::span<std::byte> bytes, const Plan& plan)
-    : memory(bytes),
+    : memory(bytes, plan.layout.pages),
       buckets_per_shard(plan.layout.counts.buckets),
       globals(*memory.region<Globals>(plan.layout.globals)),
       reader_slots(memory.region<ReaderSlot>(plan.layout.readers), plan.layout.counts.readers),
@@ -103,20 +103,20 @@ bool LockedShard::waits_for_readers() const {
 bool LockedShard::publish(const Found& found, std::uint64_t hash, Units units,
                           std::uint64_t now_ms) {
   constexpr std::uint64_t kClocksDiffer = 60'000;  // at most, in milliseconds
-  const auto stays = [now_ms](const Record* record) {
+  const auto stays = [now_ms](Record* record) {
     return record != nullptr && !record->is_expired(now_ms + kClocksDiffer);
   };
   const bool is_there = stays(found.record) && stays(record_at(mapping_.memory, units));
   std::atomic<SlotWord>* slot = found.record != nullptr ? found.slot : free_slot(hash);
   if (slot == nullptr) return false;
   ChangeCounter& change = mapping_.changes[index_];
+  count(1, units);
   if (!is_there) change.begin();
   // Release: with the acquire of visit_chain(). Carries the record, the marker of its directory,
   // and the beginning of the change.
   slot->store(slot_word(hash, units), std::memory_order_release);
   if (!is_there) change.end();
   in_hand_ = 0;
-  count(1, units);
   if (found.record == nullptr) return true;
   count(-1, units_of(found.word));
   retire(units_of(found.word));
@@ -158,6 +158,25 @@ Bucket* LockedShard::append_bucket(Bucket& last) {
   bucket->next.store(0, std::memory_order_relaxed);
   last.next.store(units, std::memory_order_release);  // with the acquire of visit_chain()
   return bucket;
+}
+
+// Release: with the acquire of visit_chain(). Who sees the shorter chain sees what was removed from
+// it, too: that changes had begun.
+void LockedShard::shorten_chain(Bucket& first) {
+  Bucket* bucket = &first;
+  for (std::size_t length = 1; length < kLongestChain; ++length) {
+    const Units units = bucket->next.load(std::memory_order_relaxed);
+    Bucket* next = bucket_at(mapping_.memory, units);
+    if (next == nullptr) return;
+    if (is_empty(*next)) {
+      const Units after = next->next.load(std::memory_order_relaxed);
+      bucket->next.store(after == units ? 0 : after,
+                         std::memory_order_release);  // none follows itself
+      retire(units);
+    } else {
+      bucket = next;
+    }
+  }
 }
 
 // Noted before anything is reclaimed: what nobody has a note of is garbage at once.
@@ -205,7 +224,7 @@ void LockedShard::reclaim() {
   collect_garbage(safe);
 }
 
-// One more, or one less.
+// One more, before it is there, or one less, when it is gone.
 void LockedShard::count(std::int64_t items, Units units) {
   const auto change = static_cast<std::uint64_t>(items);  // less is more, around the end
   add(shard_.counters.items, change);

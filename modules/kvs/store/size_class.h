@@ -1,6 +1,6 @@
 // How memory is cut: pages of 64 KiB, each cut into cells of one size. From one size to the next it
-// is a quarter more, so a record wastes a tenth of its cell on average. What does not fit in half a
-// page has a run of whole pages.
+// is an eighth more, or 16 bytes, so a record wastes a twentieth of its cell on average. What does
+// not fit in half a page has a run of whole pages.
 #pragma once
 
 #include <algorithm>
@@ -18,10 +18,10 @@ inline constexpr std::size_t kCellsPerPage = kPageBytes / kSmallestCell;  // at 
 
 namespace detail {
 
-// The next cell after one of `bytes`: a quarter more, in units, without what a page has no use for:
+// The next cell after one of `bytes`: an eighth more, in units, without what a page has no use for:
 // of two sizes that a page holds equally many of, the larger one is taken.
 constexpr std::size_t next_cell(std::size_t bytes) {
-  const std::size_t wanted = std::max(bytes + kUnitBytes, bytes + bytes / 4);
+  const std::size_t wanted = std::max(bytes + kUnitBytes, bytes + bytes / 8);
   return kPageBytes / (kPageBytes / wanted) / kUnitBytes * kUnitBytes;
 }
 constexpr std::size_t count_classes() {

@@ -59,6 +59,7 @@ Removed remove_from(LockedShard& shard, Bucket& bucket, std::uint64_t now_ms, Is
     shard.remove({&slot, word, record});
     return false;
   });
+  shard.shorten_chain(bucket);
   add(shard.shard().counters.expired, removed.expired);
   return removed;
 }

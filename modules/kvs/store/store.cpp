@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <array>
 
 namespace kvs {
 namespace {
@@ -66,7 +67,7 @@ const char* to_string(Answer answer) {
 }
 
 Item item_of(Record& record) {
-  return {record.key(), record.value(), record.flags, record.cas, record.expires_ms};
+  return {record.key(), record.value(), record.flags(), record.cas, record.expires_ms()};
 }
 
 Attached Store::create(std::span<std::byte> memory, const Options& options) {
@@ -115,6 +116,19 @@ void Store::end_batch() {
   is_reading_ = false;
 }
 
+// All buckets first: by the time that the first one is looked at, it is there.
+void Store::prefetch(std::span<const std::string_view> keys) const {
+  std::array<std::uint64_t, kMostPrefetched> hashes;
+  keys = keys.first(std::min(keys.size(), kMostPrefetched));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    hashes[i] = hash_.of(keys[i]);
+    __builtin_prefetch(&mapping_.bucket_of(hashes[i]));
+  }
+  for (const std::uint64_t hash : std::span(hashes).first(keys.size())) {
+    prefetch_record(mapping_.memory, mapping_.bucket_of(hash), hash);
+  }
+}
+
 std::optional<Item> Store::get(std::string_view key) {
   begin_reading();
   Record* record = Look{this}.find(hash_.of(key), key).record;
@@ -156,8 +170,7 @@ Found Store::Look::find(std::uint64_t hash, std::string_view key) const {
 std::optional<Pin> Store::pin(const Item& item) {
   const auto hold = free_hold(0, kPinsPerReader);
   if (!hold) return std::nullopt;
-  const std::ptrdiff_t bytes = item.key.data() - Record::kHead - mapping_.memory.region<char>(0);
-  slot_->holds[*hold].store(pinned(static_cast<Units>(bytes) / kUnitBytes),
+  slot_->holds[*hold].store(pinned(units_of_key(mapping_.memory, item.key.data())),
                             std::memory_order_release);
   return Pin{*hold};
 }

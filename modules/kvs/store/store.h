@@ -119,12 +119,18 @@ class Store {
   // after each batch, whether it has read or not.
   void end_batch();
 
+  // Keys that are about to be asked for or written, up to kMostPrefetched at a time: what they need
+  // is fetched from memory for all of them at once, and not for one after the other. Nothing else
+  // happens; it costs a hash for each.
+  static constexpr std::size_t kMostPrefetched = 16;
+  void prefetch(std::span<const std::string_view> keys) const;
+
   // None: not there.
   [[nodiscard]] std::optional<Item> get(std::string_view key);
   // kOk, kNotFound; kBusy: others change keys all the time, try again; or kTooCostly. A search
   // looks at no more than some ten thousand places (PrefixSearch::kMostLooks), whatever clients
-  // store or ask for: paths of up to 2 KiB are always answered where chains are of a bucket or
-  // two, as with items of the expected size (Options::average_item). With items a tenth as large
+  // store or ask for: paths of up to 2 KiB are always answered where chains are of a bucket or so,
+  // as with items of the expected size (Options::average_item). With items a tenth as large
   // chains are ten times as long, and a path is too costly at a tenth of that length if most of its
   // lengths have to be tried. Never a shorter match than there is.
   struct Longest {
@@ -199,10 +205,18 @@ class Store {
   // before is there for sure afterwards.
   [[nodiscard]] Room allocate(LockedShard& shard, std::string_view key, std::size_t bytes);
   [[nodiscard]] bool is_room_kept_by_this_batch() const;
+  // What to say when there is none in that shard.
+  [[nodiscard]] Answer no_room(LockedShard& shard) const;
   [[nodiscard]] Answer check(const Write& write, const Found& found) const;
+  // What is to be known of a record before it is filled. Whether a reserved one will need its
+  // extras nobody knows: it has them.
+  struct Sizes {
+    std::size_t value;
+    bool has_extras;
+  };
   // All but the value.
-  Record& fill(LockedShard& shard, Units units, const Write& write, std::size_t value_bytes);
-  // Gives the cell back if there is no place for it.
+  Record& fill(LockedShard& shard, Units units, const Write& write, const Sizes& sizes);
+  // Not kOk: there is no place for it in its chain, and the cell is the caller's.
   Written publish(LockedShard& shard, const Target& target, Units units);
   // What takes long to copy is copied without the lock, or it would make busy ones of others'
   // writes; into a reservation, if there is one left.

@@ -42,10 +42,9 @@ std::optional<std::int64_t> number_in(std::string_view text) {
 Store::Target Store::target(std::string_view key) const {
   const std::size_t slash = key.rfind('/');
   const std::size_t directory = slash == std::string_view::npos ? 0 : slash + 1;
-  const auto state = hash_.extend(RollingHash::kEmpty, key.substr(0, directory));
   return {.key = key,
-          .hash = hash_.finish(hash_.extend(state, key.substr(directory))),
-          .directory_hash = hash_.finish(state),
+          .hash = hash_.of(key),
+          .directory_hash = hash_.of(key.substr(0, directory)),
           .tail = key.size() - directory};
 }
 
@@ -62,9 +61,12 @@ Store::Room Store::allocate(LockedShard& shard, std::string_view key, std::size_
   }
   if (units == 0) units = shard.allocate_last_resort(bytes);
   if (units != 0) return {units, Answer::kOk};
-  const bool is_worth_a_try =
-      is_more_to_come || shard.waits_for_readers() || is_room_kept_by_this_batch();
-  return {0, is_worth_a_try ? Answer::kBusy : Answer::kNoSpace};
+  return {0, is_more_to_come ? Answer::kBusy : no_room(shard)};
+}
+
+Answer Store::no_room(LockedShard& shard) const {
+  const bool is_worth_a_try = shard.waits_for_readers() || is_room_kept_by_this_batch();
+  return is_worth_a_try ? Answer::kBusy : Answer::kNoSpace;
 }
 
 // In other shards, that is. How much it is does not matter: it is asked for once, for the next
@@ -86,15 +88,17 @@ Answer Store::check(const Write& write, const Found& found) const {
   return found.record->cas == write.cas ? Answer::kOk : Answer::kExists;
 }
 
-Record& Store::fill(LockedShard& shard, Units units, const Write& write, std::size_t value_bytes) {
+Record& Store::fill(LockedShard& shard, Units units, const Write& write, const Sizes& sizes) {
   auto& record = *reinterpret_cast<Record*>(mapping_.memory.at(units, sizeof(Record)));
   record.cas = shard.next_cas();
-  record.expires_ms = write.expires_ms;
-  record.flags = write.flags;
-  record.value_bytes = static_cast<std::uint32_t>(value_bytes);
+  record.value_bytes = static_cast<std::uint32_t>(sizes.value);
   record.key_bytes = static_cast<std::uint16_t>(write.key.size());
-  record.size_class = shard.size_class_at(units);
+  record.extra_bytes = sizes.has_extras ? Record::kExtras : 0;
   record.accesses.store(0, std::memory_order_relaxed);
+  if (sizes.has_extras) {
+    record.extras().expires_ms = write.expires_ms;
+    record.extras().flags = write.flags;
+  }
   copy(record.key_begin(), write.key);
   return record;
 }
@@ -108,8 +112,7 @@ Written Store::publish(LockedShard& shard, const Target& target, Units units) {
   const bool has_slot = settings_.eviction == Eviction::kClock &&
                         Clock(shard, hash_, target.key).make_slot(target.hash);
   if (has_slot && shard.publish(found, target.hash, units, now_ms_)) return {Answer::kOk, cas};
-  shard.free(units);
-  return {Answer::kNoSpace};
+  return {no_room(shard)};
 }
 
 Written Store::write(const Write& write) {
@@ -153,16 +156,20 @@ Answer Store::erase(std::string_view key) {
   if (found.record == nullptr) return Answer::kNotFound;
   const bool was_live = is_live(found);
   shard.remove(found);
+  shard.shorten_chain(mapping_.bucket_of(hash));
   return was_live ? Answer::kOk : Answer::kNotFound;
 }
 
 Written Store::put(LockedShard& shard, const Target& target, const Write& write) {
   if (!fits(write.key, write.value.size())) return {Answer::kTooLarge};
-  const auto [units, refusal] =
-      allocate(shard, write.key, Record::bytes_for(write.key.size(), write.value.size()));
+  const Sizes sizes{write.value.size(), write.expires_ms != 0 || write.flags != 0};
+  const auto [units, refusal] = allocate(
+      shard, write.key, Record::bytes_for(write.key.size(), sizes.value, sizes.has_extras));
   if (units == 0) return {refusal};
-  copy(fill(shard, units, write, write.value.size()).value_begin(), write.value);
-  return publish(shard, target, units);
+  copy(fill(shard, units, write, sizes).value_begin(), write.value);
+  const Written written = publish(shard, target, units);
+  if (written.answer != Answer::kOk) shard.free(units);
+  return written;
 }
 
 Sum Store::add(std::string_view key, std::int64_t delta, std::optional<std::int64_t> initial) {
@@ -175,8 +182,8 @@ Sum Store::add(std::string_view key, std::int64_t delta, std::optional<std::int6
   if (is_live(found)) {
     sum = number_in(found.record->value());
     if (!sum || __builtin_add_overflow(*sum, delta, &*sum)) return {Answer::kNotANumber};
-    write.flags = found.record->flags;
-    write.expires_ms = found.record->expires_ms;
+    write.flags = found.record->flags();
+    write.expires_ms = found.record->expires_ms();
   }
   if (!sum) return {Answer::kNotFound};
   const std::string text = std::to_string(*sum);

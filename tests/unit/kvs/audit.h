@@ -38,7 +38,7 @@ inline std::string audit(Store& store) {
         const std::uint64_t hash = record == nullptr ? 0 : store.hash().of(record->key());
         if (record == nullptr || &mapping.bucket_of(hash) != bucket || !has_tag_of(word, hash)) {
           wrong = "record in a wrong place";
-        } else if (record->size_class != shard.size_class_at(units_of(word))) {
+        } else if (record->bytes() > shard.cells().bytes_at(units_of(word))) {
           wrong = "record of a wrong size";
         }
         return false;

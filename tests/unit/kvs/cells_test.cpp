@@ -100,7 +100,7 @@ TEST_F(KvsCells, OfRunsAreWholePagesInARow) {
   const Units run = cells_.allocate(3 * kPageBytes);
   ASSERT_NE(run, 0U);
   EXPECT_EQ(free_pages(), kPages - 3);
-  EXPECT_EQ(cells_.size_class_at(run), kRunClass);
+  EXPECT_EQ(cells_.bytes_at(run), 3 * kPageBytes);
 
   cells_.free(run);
   EXPECT_EQ(free_pages(), kPages);

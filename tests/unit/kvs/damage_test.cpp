@@ -20,6 +20,31 @@ const Options kOptions{.shards = 2, .readers = 2, .average_item = 4096, .secret 
 
 std::string key_of(unsigned number) { return "/k/" + std::to_string(number % 300); }
 
+// Neither records nor buckets lie there, but what processes agree on.
+TEST(KvsDamage, OfAWordLeadsToNoPlaceOutsideThePages) {
+  const TestStore store(kMiB, kOptions);
+  const Mapping& mapping = store->mapping();
+  const auto first = static_cast<Units>(reinterpret_cast<std::byte*>(&mapping.markers.back() + 1) -
+                                        mapping.memory.region<std::byte>(0)) /
+                     kUnitBytes;
+  for (Units units = 0; units < first; ++units) {
+    ASSERT_EQ(record_at(mapping.memory, units), nullptr) << units;
+    ASSERT_EQ(bucket_at(mapping.memory, units), nullptr) << units;
+  }
+}
+
+// A bucket that follows itself.
+TEST(KvsDamage, OfAChainThatHasNoEndIsCutThere) {
+  const TestStore store(kMiB, {.shards = 1, .average_item = 1 << 28, .secret = testing::kSecret});
+  for (int i = 0; i < 8; ++i) (void)store->write({.key = "k" + std::to_string(i)});
+  Bucket& first = store->mapping().bucket(0, 0);
+  const Units second = first.next.load();
+  bucket_at(store->mapping().memory, second)->next = second;
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(store->erase("k" + std::to_string(i)), Answer::kOk);
+  EXPECT_EQ(first.next.load(), 0U);
+  EXPECT_LE(store->mapping().shards[0].retired.size(), 9U) << "eight records, and a bucket once";
+}
+
 void use(Store& store, unsigned seed) {
   std::mt19937 random(seed);
   std::optional<Reservation> reserved;

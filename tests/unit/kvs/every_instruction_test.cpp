@@ -53,6 +53,18 @@ struct Operation {
   std::set<std::string> found;
 };
 
+// What a repair leaves is more than there is by one at most.
+void expect_counted(Store& store) {
+  const LockedShard shard(store.mapping(), 0);
+  std::uint64_t items = 0;
+  visit_chain(store.mapping().memory, &store.mapping().bucket(0, 0), [&](auto&, SlotWord) {
+    ++items;
+    return false;
+  });
+  const std::uint64_t counted = store.mapping().shards[0].counters.items.load();
+  EXPECT_TRUE(counted == items || counted == items + 1) << counted << " for " << items;
+}
+
 std::string value_of(Store& store, std::string_view key) {
   const auto item = store.get(key);
   return item ? std::string(item->value.substr(0, 8)) : "(none)";
@@ -95,6 +107,7 @@ class KvsEveryInstruction : public ::testing::TestWithParam<Operation> {
                                                          : to_string(found.answer));
     EXPECT_TRUE(GetParam().found.contains(prefix)) << prefix;
     store->end_batch();
+    expect_counted(*store);
     ASSERT_EQ(testing::audit(*store), "");
     EXPECT_EQ(value_of(*store, "/k"), value) << "as it was before the repair";
     EXPECT_EQ(store->write({.key = "/k", .value = "after"}).answer, Answer::kOk);
@@ -134,6 +147,14 @@ void fill_bucket(Store& store) {
   for (const std::string_view key : {"1", "2", "3", "4", "5", "6", "7"}) {
     (void)store.write({.key = key});
   }
+}
+// With "/k" alone in the second one.
+void fill_three_buckets(Store& store) {
+  fill_bucket(store);
+  store_k(store);
+  const std::string_view others[] = {"a", "b", "c", "d", "e", "f", "last"};
+  for (const std::string_view key : others) (void)store.write({.key = key});
+  for (std::size_t i = 0; i < 6; ++i) (void)store.erase(others[i]);
 }
 const std::string kThird(20'000, 't');  // of a page
 void fill_memory(Store& store) {
@@ -178,6 +199,19 @@ const Operation kOperations[] = {
      [](Store& store) { (void)store.write({.key = "/k", .value = "new"}); },
      {"(none)", "new"},
      {"not found", "/k"}},
+    {"EraseAtTheEndOfAChain",
+     [](Store& store) {
+       fill_bucket(store);
+       store_k(store);
+     },
+     [](Store& store) { (void)store.erase("/k"); },
+     {"old", "(none)"},
+     {"/k", "not found"}},
+    {"EraseInTheMiddleOfAChain",
+     fill_three_buckets,
+     [](Store& store) { (void)store.erase("/k"); },
+     {"old", "(none)"},
+     {"/k", "not found"}},
     {"Evict",
      fill_memory,
      [](Store& store) { (void)store.write({.key = "/k", .value = kThird}); },

@@ -270,43 +270,5 @@ TEST(KvsEviction, MakesRoomForAShardThatHasNothing) {
   EXPECT_EQ(testing::audit(*store), "");
 }
 
-void take_all_pages(Store& store) {
-  LockedShard shard(store.mapping(), 0);
-  while (shard.cells().allocate(kPageBytes) != 0) {
-  }
-}
-
-// One bucket for all.
-constexpr Options kOneChain{.shards = 1, .average_item = 1 << 28, .secret = testing::kSecret};
-
-TEST(KvsChain, GrowsWhereverThereIsRoom) {
-  const TestStore store(kMiB, kOneChain);
-  const std::string value(50, 'v');
-  static_assert(kCellBytes[size_class_of(Record::bytes_for(1, 50))] % sizeof(Bucket) != 0);
-  ASSERT_EQ(store->write({.key = "k", .value = value}).answer, Answer::kOk);
-  take_all_pages(*store);
-
-  for (int i = 0; i < 10; ++i) {
-    EXPECT_EQ(store->write({.key = std::to_string(i), .value = value}).answer, Answer::kOk) << i;
-  }
-  for (int i = 0; i < 10; ++i) EXPECT_TRUE(store->get(std::to_string(i))) << i;
-}
-
-TEST(KvsChain, ThatCannotGrowGivesUpAnItem) {
-  const TestStore store(kMiB, kOneChain, kEvicting);
-  static_assert(kCellBytes[size_class_of(Record::bytes_for(2, 1))] < sizeof(Bucket));
-  ASSERT_EQ(store->write({.key = "k", .value = "v"}).answer, Answer::kOk);
-  take_all_pages(*store);
-
-  for (int i = 0; i < 20; ++i) {
-    ASSERT_TRUE(i == 0 || store->get("0"));
-    store->end_batch();
-    ASSERT_EQ(store->write({.key = std::to_string(i), .value = "v"}).answer, Answer::kOk) << i;
-    EXPECT_TRUE(store->get(std::to_string(i))) << i;
-  }
-  EXPECT_EQ(statistics(*store).items, kSlotsPerBucket);
-  EXPECT_EQ(statistics(*store).evicted, 21 - kSlotsPerBucket);
-}
-
 }  // namespace
 }  // namespace kvs

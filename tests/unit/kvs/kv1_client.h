@@ -33,6 +33,12 @@ std::string bytes_of(Number number) {
   append_number(out, number);
   return out;
 }
+// The beginning of a SET: no byte of its value.
+inline std::string announced(std::uint32_t rid, std::uint32_t value_bytes) {
+  std::string head = frame(kSet, rid, "key");
+  head.resize(head.size() - kValueLengthBytes);
+  return head + bytes_of(value_bytes);
+}
 inline std::string number64(std::int64_t number) {
   return bytes_of(static_cast<std::uint64_t>(number));
 }

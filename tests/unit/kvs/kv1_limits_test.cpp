@@ -1,4 +1,4 @@
-// What a client may make a server keep, and what happens beyond it.
+// The limits of one client: what it may send and be sent, and in which time.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -10,7 +10,7 @@
 namespace kvs::kv1 {
 namespace {
 
-using testing::bytes_of;
+using testing::announced;
 using testing::frame;
 using testing::Holder;
 using testing::kMiB;
@@ -147,93 +147,6 @@ TEST(Kv1Limits, AnswersWhatWaitsBeforeItEndsAtBytesThatAreNoFrame) {
   EXPECT_TRUE(peer.session.is_over());
 }
 
-std::string announced(std::uint32_t rid, std::uint32_t size) {
-  std::string head = frame(kSet, rid, "key");
-  head.resize(head.size() - 4);
-  return head + bytes_of(size);
-}
-
-TEST(Kv1Limits, CountsWhatIsAnnouncedAndRefusesWhatTheBudgetHasNoRoomFor) {
-  constexpr std::uint32_t k64MiB = 64U << 20;
-  Server server({.frame = {.value_bytes = k64MiB}, .memory_bytes = 100U << 20});
-  Peer first(server);
-  first.send(announced(1, k64MiB));
-  EXPECT_EQ(server.service.budget.used(), k64MiB + 3U);
-  {
-    Peer second(server);
-    second.send(announced(2, k64MiB));
-    for (int i = 0; i < 64; ++i) second.send(std::string(kMiB, 'v'));
-    EXPECT_EQ(statuses(second.take()), (std::vector<int>{kBusy}));
-    EXPECT_EQ(second.status(kPing), kOk);
-    EXPECT_EQ(second.status(kSet, "small", "v"), kOk);
-  }
-  Output output{first.written, 0};
-  first.session.end(output);
-  Peer third(server);
-  third.send(frame(kSet, 3, "large", std::string(5'000, 'v')).substr(0, 100));
-  EXPECT_EQ(server.service.budget.used(), k64MiB + 3U + 5'005U);
-}
-
-TEST(Kv1Limits, GivesBackWhatItWasCharged) {
-  Server server;
-  {
-    Peer peer(server);
-    peer.send(announced(1, 100'000));
-    EXPECT_EQ(server.service.budget.used(), 100'003U);
-  }
-  EXPECT_EQ(server.service.budget.used(), 0U);
-  Peer peer(server);
-  const std::string whole = frame(kSet, 1, "k", std::string(100'000, 'v'));
-  peer.send(whole.substr(0, 50'000));
-  EXPECT_GT(server.service.budget.used(), 100'000U);
-  peer.send(whole.substr(50'000));
-  EXPECT_LT(server.service.budget.used(), 100U);
-}
-
-TEST(Kv1Limits, ReadsALargeValueOnlyWhileTheBudgetHasRoom) {
-  Server server({.memory_bytes = 300'000});
-  Peer writer(server);
-  writer.status(kSet, "k", std::string(200'000, 'v'));
-  Peer slow(server);
-  slow.send(frame(kGet, 1, "k"));
-  EXPECT_EQ(slow.written.size(), 200'011U) << "and nobody reads it";
-  EXPECT_EQ(writer.status(kGet, "k"), kBusy);
-  slow.session.set_pending(0);
-  EXPECT_EQ(writer.status(kGet, "k"), kOk);
-}
-
-TEST(Kv1Limits, SaysThatAValueLargerThanTheBudgetIsTooLarge) {
-  Server server({.memory_bytes = 300'000});
-  Peer peer(server);
-  peer.status(kSet, "k", std::string(400'000, 'v'));
-  EXPECT_EQ(peer.status(kGet, "k"), kValueTooLarge) << "to try again is in vain";
-  EXPECT_EQ(peer.status(kMultiGet, "", std::string("\0\1k", 3)), kValueTooLarge);
-}
-
-TEST(Kv1Limits, HoldsBackWhoHasMuchOutputWhileTheBudgetHasNoRoom) {
-  Server server({.memory_bytes = kMiB});
-  auto other = std::make_unique<Peer>(server);
-  other->send(announced(1, 1'000'000));
-  std::string pings;
-  for (std::uint32_t i = 1; i <= 10; ++i) pings += frame(kPing, i, "", std::string(30'000, 'v'));
-
-  Peer peer(server);
-  peer.send(pings);
-  EXPECT_EQ(peer.session.wait(), Wait::kShortly) << "of so little output nobody tells the end";
-  EXPECT_EQ(peer.take().size(), 3U);
-  Peer slow(server);
-  slow.pending = 300'000;
-  slow.send(pings);
-  EXPECT_EQ(slow.session.wait(), Wait::kOutput);
-  EXPECT_TRUE(slow.take().empty());
-  EXPECT_EQ(Peer(server).status(kPing), kOk) << "who reads goes on";
-
-  slow.session.set_pending(0);
-  other.reset();
-  peer.let_it_work();
-  EXPECT_EQ(peer.take().size(), 7U);
-}
-
 TEST(Kv1Limits, DeniesAStrangerBeforeAnyOtherComplaintAndKeepsNothingOfHis) {
   Server server({.frame = {.key_bytes = 8, .value_bytes = 100'000}});
   server.service.token = "secret";
@@ -265,16 +178,16 @@ TEST(Kv1Limits, GivesAFrameItsTimeAndNoMore) {
   Server server;
   Peer peer(server);
   const std::string whole = frame(kSet, 1, "k", "value");
-  EXPECT_FALSE(peer.session.frame_deadline());
+  EXPECT_FALSE(peer.session.deadline());
   peer.send(whole.substr(0, 3));
-  const auto deadline = peer.session.frame_deadline();
+  const auto deadline = peer.session.deadline();
   ASSERT_TRUE(deadline);
   EXPECT_EQ(*deadline - test_time, std::chrono::seconds(10));
   test_time += std::chrono::seconds(9);
   peer.send(whole.substr(3, 3));
-  EXPECT_EQ(peer.session.frame_deadline(), deadline) << "a byte now and then does not prolong it";
+  EXPECT_EQ(peer.session.deadline(), deadline) << "a byte now and then does not prolong it";
   peer.send(whole.substr(6) + whole.substr(0, 3));
-  EXPECT_GT(peer.session.frame_deadline(), deadline) << "it is another one";
+  EXPECT_GT(peer.session.deadline(), deadline) << "it is another one";
 
   Output output{peer.written, 0};
   peer.session.time_out(output);
@@ -289,10 +202,10 @@ TEST(Kv1Limits, HasNoDeadlineWhileItIsTheServerThatDoesNotRead) {
   Peer peer(server);
   peer.send(frame(kPing, 1, "", std::string(200, 'v')) + frame(kPing, 2).substr(0, 5));
   EXPECT_EQ(peer.session.wait(), Wait::kOutput);
-  EXPECT_FALSE(peer.session.frame_deadline());
+  EXPECT_FALSE(peer.session.deadline());
   peer.written.clear();
   peer.resume();
-  EXPECT_TRUE(peer.session.frame_deadline());
+  EXPECT_TRUE(peer.session.deadline());
 }
 
 TEST(Kv1Limits, SaysNoSpaceAndKeepsTheOldValue) {

@@ -211,23 +211,111 @@ void drain(Peer& peer) {
   peer.session.drain(output);
 }
 
-TEST(Kv1Session, ThatIsIdleEndsWhenTheServerGoes) {
+// As the loop does when the deadline has passed.
+void linger(Peer& peer) {
+  ASSERT_TRUE(peer.session.deadline());
+  EXPECT_FALSE(peer.session.is_over());
+  test_time = *peer.session.deadline();
+  Output output{peer.written, 0};
+  peer.session.time_out(output);
+  EXPECT_TRUE(peer.session.is_over());
+}
+
+TEST(Kv1Session, ThatIsIdleEndsAMomentAfterTheServerBeginsToGo) {
   Server server;
   Peer peer(server);
   peer.status(kPing);
   drain(peer);
-  EXPECT_TRUE(peer.session.is_over());
+  EXPECT_EQ(*peer.session.deadline() - test_time, kDrainLinger);
+  linger(peer);
   EXPECT_TRUE(peer.take().empty());
+  EXPECT_EQ(server.count(Count::kLateFrames), 0U);
+}
+
+TEST(Kv1Session, TellsWhatComesInThatMomentThatTheServerGoes) {
+  Server server;
+  Peer peer(server);
+  peer.status(kPing);
+  drain(peer);
+  peer.send(frame(kSet, 1, "k", "v") + frame(kSet, 0, "k", "v") + frame(kGet, 2, "k"));
+  test_time += kDrainLinger / 2;
+  peer.send(frame(kPing, 3) + frame(0x7f, 4));
+  const auto answers = peer.take();
+  EXPECT_EQ(statuses(answers), std::vector<int>(5, kShuttingDown));
+  EXPECT_EQ(answers[1].rid, 0U) << "a quiet one too";
+  EXPECT_EQ(*peer.session.deadline() - test_time, kDrainLinger / 2) << "who asks on does not stay";
+  linger(peer);
+  EXPECT_EQ(Peer(server).status(kGet, "k"), kNotFound);
+}
+
+TEST(Kv1Session, AnswersWhatWaitsForATurnWhenThatMomentEnds) {
+  Server server({.inflight = 1});
+  Peer peer(server);
+  peer.status(kPing);
+  drain(peer);
+  peer.send(frame(kPing, 1) + frame(kPing, 2) + frame(kPing, 3));
+  ASSERT_EQ(peer.session.wait(), Wait::kNextTurn);
+  test_time += 2 * kDrainLinger;
+  EXPECT_FALSE(peer.session.deadline()) << "it is not the client who is waited for";
+  peer.let_it_work();
+  EXPECT_EQ(statuses(peer.take()), std::vector<int>(3, kShuttingDown));
+  EXPECT_TRUE(peer.session.is_over());
+}
+
+TEST(Kv1Session, AnswersAFrameThatTheEndOfThatMomentFindsUnderWay) {
+  Server server;
+  Peer peer(server);
+  peer.status(kPing);
+  drain(peer);
+  const std::string whole = frame(kPing, 1, "", "hi");
+  peer.send(whole.substr(0, 9));
+  test_time += 2 * kDrainLinger;
+  peer.send(whole.substr(9) + frame(kPing, 2));
+  EXPECT_EQ(statuses(peer.take()), (std::vector<int>{kShuttingDown, kShuttingDown}));
+  EXPECT_TRUE(peer.session.is_over());
+}
+
+// What it has sent in the meantime was not read.
+TEST(Kv1Session, GivesThatMomentToAClientWhenItReadsAgain) {
+  Server server({.output_bytes = 1'000});
+  Peer peer(server);
+  peer.send(frame(kPing, 1, "", std::string(2'000, 'v')) + frame(kPing, 2));
+  drain(peer);
+  EXPECT_EQ(peer.session.wait(), Wait::kOutput);
+  test_time += 10 * kDrainLinger;
+  EXPECT_EQ(peer.take().size(), 1U);
+  peer.resume();
+  peer.send(frame(kPing, 3));
+  EXPECT_EQ(statuses(peer.take()), (std::vector<int>{kOk, kShuttingDown}));
+  linger(peer);
+}
+
+TEST(Kv1Session, GivesAllOfThatMomentAgainToAClientThatDidNotReadInIt) {
+  Server server({.output_bytes = 100});
+  Peer peer(server);
+  peer.status(kPing);
+  drain(peer);
+  std::string pings;
+  for (std::uint32_t i = 1; i <= 5; ++i) pings += frame(kPing, i);
+  peer.send(pings);
+  std::size_t answered = 0;
+  while (peer.session.wait() == Wait::kOutput) {
+    answered += peer.take().size();
+    test_time += 10 * kDrainLinger;
+    peer.resume();
+  }
+  EXPECT_EQ(answered + peer.take().size(), 5U);
+  linger(peer);
 }
 
 TEST(Kv1Session, ThatHasJustBegunIsServedItsFirstRequestsWhenTheServerGoes) {
   Server server;
   Peer peer(server);
   drain(peer);
-  EXPECT_FALSE(peer.session.is_over());
+  EXPECT_FALSE(peer.session.deadline()) << "the first may take its time";
   peer.send(frame(kPing, 1) + frame(kPing, 2));
   EXPECT_EQ(statuses(peer.take()), (std::vector<int>{kOk, kOk}));
-  EXPECT_TRUE(peer.session.is_over());
+  linger(peer);
 }
 
 TEST(Kv1Session, FinishesTheFrameUnderWayWhenTheServerGoes) {
@@ -239,7 +327,7 @@ TEST(Kv1Session, FinishesTheFrameUnderWayWhenTheServerGoes) {
   EXPECT_FALSE(peer.session.is_over());
   peer.send(whole.substr(10) + frame(kSet, 2, "k", "late"));
   EXPECT_EQ(statuses(peer.take()), (std::vector<int>{kOk, kShuttingDown}));
-  EXPECT_TRUE(peer.session.is_over());
+  linger(peer);
   Peer other(server);
   EXPECT_EQ(other.one(kGet, "k").value, "value");
 }
@@ -255,6 +343,16 @@ TEST(Kv1Session, ServesWhatHasComeWhenTheServerGoes) {
   holder.reset();
   peer.resume();
   EXPECT_EQ(statuses(peer.take()), (std::vector<int>{kOk, kOk, kShuttingDown}));
+  linger(peer);
+}
+
+TEST(Kv1Session, ThatLingersEndsAtOnceWithItsClient) {
+  Server server;
+  Peer peer(server);
+  peer.status(kPing);
+  drain(peer);
+  Output output{peer.written, 0};
+  peer.session.end(output);
   EXPECT_TRUE(peer.session.is_over());
 }
 

@@ -37,6 +37,15 @@ TEST(KvsLayout, RegionsFollowEachOtherAndEndInTheMemory) {
   }
 }
 
+// So that nobody has one for long.
+TEST(KvsLayout, HasShardsByTheSizeOfTheMemory) {
+  const std::pair<std::size_t, std::uint32_t> expected[] = {
+      {kMiB, 1},         {4 * kMiB, 1},     {64 * kMiB, 16},        {512 * kMiB, 16},
+      {1024 * kMiB, 32}, {2048 * kMiB, 64}, {100 * 1024 * kMiB, 64}};
+  for (const auto& [size, shards] : expected) EXPECT_EQ(counts_for(size, {})->shards, shards);
+  EXPECT_EQ(counts_for(64 * kMiB, {.shards = 2})->shards, 2U);
+}
+
 TEST(KvsLayout, RefusesMemoryWithoutRoomForAPage) {
   SharedMemory memory(4096 * 4);
   EXPECT_EQ(Store::create(memory.bytes(), {}), Attached::kTooSmall);

@@ -62,15 +62,14 @@ TEST(KvsPrefixSearch, FindsSegmentsOfPathsThatAreLongerThanAnyKey) {
 }
 
 TEST(KvsPrefixSearch, FindsTailsOfEveryLength) {
-  for (const std::size_t length : {1U, 50U, 51U, 52U, 53U, 63U, 64U, 127U, 128U, 2000U, 65000U}) {
+  for (const std::size_t length : {1U, 30U, 31U, 32U, 33U, 47U, 48U, 63U, 64U, 2000U, 65000U}) {
     const TestStore store;
     const std::string key = "/d/" + std::string(length, 'x');
     store_all(*store, {key});
     EXPECT_EQ(longest(*store, key), key);
     EXPECT_EQ(longest(*store, key + "y"), key);
     EXPECT_EQ(longest(*store, key + "/y", Match::kSegment), key);
-    const char* none = length < 10'000 ? "(not found)" : "(too costly)";
-    EXPECT_EQ(longest(*store, key.substr(0, key.size() - 1)), none);
+    EXPECT_EQ(longest(*store, key.substr(0, key.size() - 1)), "(not found)");
   }
 }
 
@@ -119,14 +118,29 @@ TEST(KvsPrefixSearch, LooksOnlyWhereKeysMayEnd) {
 
 TEST(KvsMarkers, TellTheLongestTailThatThereMayBe) {
   for (const TailBits tails :
-       {TailBits{0}, tail_bit(0), tail_bit(51), tail_bit(52), tail_bit(64), tail_bit(3000),
-        tail_bit(7) | tail_bit(kLongestKey), tail_bit(1) | tail_bit(200), kAllTails}) {
+       {TailBits{0}, tail_bit(0), tail_bit(31), tail_bit(32), tail_bit(47), tail_bit(3000),
+        tail_bit(7) | tail_bit(kLongestKey), tail_bit(31) | tail_bit(40), kAllTails}) {
     std::size_t longest = kNoTail;
     for (std::size_t most = 0; most <= kLongestKey; ++most) {
       if ((tails & tail_bit(most)) != 0) longest = most;
       ASSERT_EQ(longest_tail(tails, most), longest) << tails << " " << most;
     }
   }
+}
+
+// A directory that is one too many for its group, and one that is known.
+TEST(KvsMarkers, OfACrowdedGroupKnowItsOwnDirectoriesAndNoOthers) {
+  MarkerGroup group{};
+  const auto directory = [](std::uint64_t number) { return number << 49 | 0x123456; };
+  for (std::uint64_t i = 0; i < 8; ++i) group.set(directory(i), tail_bit(i));
+  EXPECT_EQ(group.tails(directory(8)), 0U);
+
+  group.set(directory(8), tail_bit(3));
+  group.set(directory(0), tail_bit(500));
+
+  EXPECT_EQ(group.tails(directory(8)), kAllTails);
+  EXPECT_EQ(group.tails(directory(0)), tail_bit(0) | tail_bit(500));
+  EXPECT_EQ(group.tails(directory(7)), tail_bit(7));
 }
 
 // Whatever is stored, and whatever is asked for, a search has an end.
@@ -145,7 +159,7 @@ class KvsPrefixBudget : public ::testing::Test {
   struct Crowded : TestStore {
     Crowded() {
       for (MarkerGroup& group : store->mapping().markers) {
-        for (std::uint64_t other = 1; other <= 5; ++other) group.set(other << 32, tail_bit(0));
+        for (std::uint64_t other = 1; other <= 9; ++other) group.set(other << 49, tail_bit(0));
       }
     }
   };
@@ -154,9 +168,9 @@ class KvsPrefixBudget : public ::testing::Test {
 TEST_F(KvsPrefixBudget, EndsASearchAmongTheLengthsOfAVeryLongKey) {
   const TestStore store;
   const std::string key(kLongestKey, 'x');
-  store_all(*store, {key});
+  for (std::size_t i = 0; i < kTailRemainders; ++i) store_all(*store, {key.substr(i)});
 
-  EXPECT_EQ(search(*store, key.substr(1)), Answer::kTooCostly);
+  EXPECT_EQ(search(*store, key.substr(kTailRemainders)), Answer::kTooCostly);
   EXPECT_EQ(search(*store, key), Answer::kOk);
   EXPECT_EQ(search(*store, "y"), Answer::kNotFound);
 }
@@ -200,6 +214,16 @@ TEST_F(KvsPrefixBudget, IsEnoughForAnyPathOfTwoKibibytes) {
       EXPECT_EQ(found.answer, Answer::kOk);
       EXPECT_EQ(found.item.key, "/7");
     }
+  }
+}
+
+// Two passes, for a writer has stopped in the middle of a change.
+TEST_F(KvsPrefixBudget, IsEnoughForAnyPathOfTwoKibibytesWhileAWriterIsStopped) {
+  const Crowded store;
+  store_all(*store, {"/7"});
+  store->mapping().changes[0].begin();
+  for (const Match match : {Match::kByte, Match::kSegment}) {
+    EXPECT_EQ(store->longest_prefix("/7/" + std::string(2045, '/'), match).answer, Answer::kOk);
   }
 }
 

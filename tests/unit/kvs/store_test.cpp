@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "tests/unit/kvs/audit.h"
 #include "tests/unit/kvs/shared_memory.h"
 
 namespace kvs {
@@ -33,6 +34,30 @@ TEST(KvsStore, GivesBackWhatWasStored) {
   EXPECT_EQ(item->expires_ms, 99U);
   EXPECT_EQ(item->cas, written.cas);
   EXPECT_FALSE(store->get("other"));
+}
+
+TEST(KvsStore, HasFlagsAndATimeOnlyWhereOneIsGiven) {
+  const TestStore store;
+  const Write writes[] = {{.key = "a", .value = "v"},
+                          {.key = "b", .value = "v", .flags = 7},
+                          {.key = "c", .value = "v", .expires_ms = 99}};
+  for (const Write& write : writes) {
+    ASSERT_EQ(store->write(write).answer, Answer::kOk);
+    const Item item = *store->get(write.key);
+    EXPECT_EQ(item.key, write.key);
+    EXPECT_EQ(item.value, "v");
+    EXPECT_EQ(item.flags, write.flags);
+    EXPECT_EQ(item.expires_ms, write.expires_ms);
+    Record& record =
+        *record_at(store->mapping().memory, units_of_key(store->mapping().memory, item.key.data()));
+    EXPECT_EQ(record.key().data(), item.key.data());
+    EXPECT_EQ(record.bytes(), Record::bytes_for(1, 1, write.key != "a"));
+  }
+  ASSERT_EQ(store->touch("a", 50).answer, Answer::kOk);
+  ASSERT_EQ(store->touch("c", 0).answer, Answer::kOk);
+  EXPECT_EQ(store->get("a")->expires_ms, 50U);
+  EXPECT_EQ(store->get("c")->expires_ms, 0U);
+  EXPECT_EQ(testing::audit(*store), "");
 }
 
 TEST(KvsStore, ShowsEachProcessWhatAnotherStored) {

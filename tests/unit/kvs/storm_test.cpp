@@ -108,7 +108,8 @@ class Client {
     }
   }
   void sweep(const std::string& prefix) {
-    const std::uint64_t cursor = pick(1000);
+    const auto buckets = static_cast<std::uint32_t>(store_.mapping().buckets.size());
+    const std::uint64_t cursor = pick(std::min(1000U, buckets));
     (void)scan(store_, prefix, cursor, {.buckets = 50},
                [&](const Item& item) { check(item, item.key.starts_with(prefix)); });
     if (pick(8) == 0) (void)remove_prefix(store_, prefix, cursor, {.buckets = 50});
@@ -143,10 +144,18 @@ std::uint64_t repairs_of(Store& store) {
   return repairs;
 }
 
-class KvsStorm : public ::testing::TestWithParam<Eviction> {};
+struct Row {
+  const char* name;
+  Eviction eviction;
+  std::uint32_t average_item;
+};
+class KvsStorm : public ::testing::TestWithParam<Row> {};
 
 TEST_P(KvsStorm, OfKillsLosesNothingAndTearsNothing) {
-  const TestStore store(4 * kMiB, {.shards = 2, .readers = 8, .secret = testing::kSecret});
+  const TestStore store(4 * kMiB, {.shards = 2,
+                                   .readers = 8,
+                                   .average_item = GetParam().average_item,
+                                   .secret = testing::kSecret});
   const testing::SharedMemory counter(4096);
   auto& checked = *new (counter.bytes().data()) std::atomic<std::uint64_t>(0);
   std::mt19937 random(std::random_device{}());
@@ -154,7 +163,7 @@ TEST_P(KvsStorm, OfKillsLosesNothingAndTearsNothing) {
     const auto seed = static_cast<unsigned>(random());
     return testing::start([&store, &checked, seed] {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
-      Client(*store.attach({.eviction = GetParam()}), seed, checked).run();
+      Client(*store.attach({.eviction = GetParam().eviction}), seed, checked).run();
     });
   };
   std::array<pid_t, 4> clients{};
@@ -192,10 +201,14 @@ TEST_P(KvsStorm, OfKillsLosesNothingAndTearsNothing) {
         Answer::kOk);
   }
 }
-INSTANTIATE_TEST_SUITE_P(All, KvsStorm, ::testing::Values(Eviction::kNone, Eviction::kClock),
-                         [](const auto& row) {
-                           return row.param == Eviction::kNone ? "NoEviction" : "Clock";
-                         });
+// In one chain for each shard, or with a bucket for each few items.
+constexpr std::uint32_t kOneChain = 1 << 28;
+INSTANTIATE_TEST_SUITE_P(All, KvsStorm,
+                         ::testing::Values(Row{"NoEviction", Eviction::kNone, 256},
+                                           Row{"Clock", Eviction::kClock, 256},
+                                           Row{"OneChain", Eviction::kNone, kOneChain},
+                                           Row{"OneChainAndClock", Eviction::kClock, kOneChain}),
+                         [](const auto& row) { return std::string(row.param.name); });
 
 }  // namespace
 }  // namespace kvs

@@ -161,6 +161,18 @@ TEST_F(PipelineTest, SaysThatTheServerClosed) {
   EXPECT_EQ(error_of(pipeline_), "the server closed the connection, with 2 requests unanswered");
 }
 
+// A refusal as any other: the request was not done, and the connection goes on until it ends.
+TEST_F(PipelineTest, TellsWhichRequestsAServerThatGoesHasNotDone) {
+  peer_.says(frame(kv1::kOk, 1, "", "v") + frame(kv1::kShuttingDown, 2, "", "connect again") +
+             frame(kv1::kShuttingDown, 3, "", "connect again"));
+  peer_.closes();
+
+  EXPECT_EQ(pipeline_.receive(1).value().status, kv1::kOk);
+  EXPECT_EQ(pipeline_.receive(2).value().status, kv1::kShuttingDown);
+  EXPECT_EQ(pipeline_.receive(3).value().status, kv1::kShuttingDown);
+  EXPECT_FALSE(pipeline_.send(kv1::kPing, "", "").ok() && error_of(pipeline_).empty());
+}
+
 TEST_F(PipelineTest, SaysThatTheServerClosedInTheMiddleOfAnAnswer) {
   peer_.says(frame(kv1::kOk, 1, "", "value").substr(0, 13));
   peer_.closes();

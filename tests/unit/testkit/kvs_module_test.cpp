@@ -46,6 +46,9 @@ struct KvsModule : ::testing::Test {
   Host host{load(DROVER_BUILD_DIR "/modules/kvs.so"), settings(), {{"data", zone}}};
   drover_conn conn = host.accept();
 
+  void ring_while_paused() {
+    for (int i = 0; i < 20 && host.is_paused(conn); ++i) host.ring();
+  }
   std::unique_ptr<kvs::Store> another_worker() {
     const std::span<std::byte> memory{zone->pages.front().bytes, zone->size_bytes};
     return kvs::Store::attach(memory).store;
@@ -108,48 +111,125 @@ TEST_F(KvsModule, ForgetsAConnectionThatEndsWhileItWaits) {
 }
 
 TEST_F(KvsModule, GoesOnWhenAClientThatDidNotReadHasRead) {
-  host.feed(conn, frame(kSet, 1, "k", std::string(300'000, 'v')));
+  host.feed(conn, frame(kSet, 1, "k", std::string(250'000, 'v')));
   static_cast<void>(host.read(conn));
   host.set_deaf(conn, true);
-  host.feed(conn, frame(kGet, 1, "k") + frame(kGet, 2, "k") + frame(kGet, 3, "k"));
+  std::string gets;
+  for (std::uint32_t i = 1; i <= 4; ++i) gets += frame(kGet, i, "k");
+  host.feed(conn, gets);
+  ring_while_paused();
   EXPECT_TRUE(host.is_paused(conn));
   host.set_deaf(conn, false);
-  EXPECT_EQ(statuses(host.read(conn)), (std::vector<int>{kOk, kOk, kOk}));
+  EXPECT_EQ(statuses(host.read(conn)), (std::vector<int>{kOk, kOk, kOk, kOk}));
   EXPECT_FALSE(host.is_paused(conn));
+}
+
+TEST_F(KvsModule, SendsALargeValueInPiecesAsItsClientReads) {
+  constexpr std::size_t kSize = 1'000'000;
+  host.feed(conn, frame(kSet, 1, "k", std::string(kSize, 'v')));
+  static_cast<void>(host.read(conn));
+  host.set_deaf(conn, true);
+  host.feed(conn, frame(kPing, 1) + frame(kGet, 2, "k") + frame(kPing, 3));
+  ring_while_paused();
+  EXPECT_TRUE(host.is_paused(conn));
+  std::string answers;
+  for (int i = 0; i < 20 && host.is_paused(conn); ++i) {
+    host.set_deaf(conn, false);
+    answers += host.read(conn);
+    host.set_deaf(conn, true);
+    host.ring();
+  }
+  host.set_deaf(conn, false);
+  EXPECT_EQ(statuses(answers + host.read(conn)), (std::vector<int>{kOk, kOk, kOk}));
 }
 
 // The kernel has taken all of it at once: nobody tells so, and nothing is waited for.
 TEST_F(KvsModule, GoesOnAfterALargeAnswerThatLeftAtOnce) {
   host.feed(conn, frame(kSet, 1, "k", std::string(1'000'000, 'v')));
   host.feed(conn, frame(kGet, 2, "k") + frame(kPing, 3));
-  host.ring();
+  ring_while_paused();
   EXPECT_EQ(statuses(host.read(conn)), (std::vector<int>{kOk, kOk, kOk}));
   EXPECT_FALSE(host.is_paused(conn));
-  host.feed(conn, frame(kGet, 4, "k"));
+  host.feed(conn, frame(kPing, 4));
   EXPECT_FALSE(host.is_paused(conn)) << "there is nothing to be held back";
 }
 
-// Each of these values is most of the budget.
-TEST_F(KvsModule, CountsNoOutputThatHasBeenTaken) {
-  Host::Settings small = settings();
-  small["memory_budget"] = {"1m", 1 << 20};
-  Host other(load(DROVER_BUILD_DIR "/modules/kvs.so"), small, {{"data", zone}});
-  host.feed(conn, frame(kSet, 1, "k", std::string(700'000, 'v')));
-  for (int i = 0; i < 3; ++i) {
-    const drover_conn reader = other.accept();
-    other.feed(reader, frame(kGet, 1, "k"));
-    ASSERT_EQ(statuses(other.read(reader)), (std::vector<int>{kOk})) << i;
+// A budget that four deaf clients use up, and a client that asks then.
+struct KvsModuleWithoutRoom : KvsModule {
+  KvsModuleWithoutRoom() {
+    host.feed(conn, frame(kSet, 1, "k", std::string(250'000, 'v')));
+    for (drover_conn& each : slow) {
+      each = small.accept();
+      small.set_deaf(each, true);
+      small.feed(each, frame(kGet, 1, "k"));
+    }
   }
-  const drover_conn slow = other.accept();
-  other.set_deaf(slow, true);
-  other.feed(slow, frame(kGet, 1, "k"));
-  const drover_conn waiting = other.accept();
-  other.feed(waiting, frame(kGet, 1, "k"));
-  other.ring();
-  EXPECT_EQ(other.read(waiting), "") << "it is tried again for a moment";
-  other.set_deaf(slow, false);
-  other.pass(milliseconds(1));
-  EXPECT_EQ(statuses(other.read(waiting)), (std::vector<int>{kOk}));
+  static Host::Settings one_mebibyte() {
+    Host::Settings all = settings();
+    all["memory_budget"] = {"1m", 1 << 20};
+    all["max_inflight"] = {"100", 100};
+    return all;
+  }
+  Host small{load(DROVER_BUILD_DIR "/modules/kvs.so"), one_mebibyte(), {{"data", zone}}};
+  std::array<drover_conn, 4> slow{};
+  drover_conn waiting = small.accept();
+};
+
+TEST_F(KvsModuleWithoutRoom, CountsNoOutputThatHasBeenTaken) {
+  small.feed(waiting, frame(kGet, 1, "k"));
+  small.ring();
+  EXPECT_EQ(small.read(waiting), "") << "it is tried again for a moment";
+  small.set_deaf(slow[0], false);
+  small.pass(milliseconds(12));
+  EXPECT_EQ(statuses(small.read(waiting)), (std::vector<int>{kOk}));
+  for (int i = 0; i < 10; ++i) {
+    small.feed(waiting, frame(kGet, 1, "k"));
+    EXPECT_EQ(statuses(small.read(waiting)), (std::vector<int>{kOk})) << i;
+  }
+}
+
+// Less than the high-water mark: its leaving is told to nobody.
+TEST_F(KvsModuleWithoutRoom, GoesOnWithWhoWaitedForItWhenThereIsRoom) {
+  std::string pings;
+  for (std::uint32_t i = 1; i <= 40; ++i) pings += frame(kPing, i, "", std::string(3'000, 'v'));
+  small.set_deaf(waiting, true);
+  small.feed(waiting, pings);
+  small.pass(milliseconds(100));
+  EXPECT_TRUE(small.is_paused(waiting));
+
+  small.set_deaf(slow[0], false);
+  for (int i = 0; i < 20 && small.is_paused(waiting); ++i) {
+    small.pass(milliseconds(10));
+    small.ring();
+  }
+
+  EXPECT_FALSE(small.is_paused(waiting)) << "deaf as it is";
+}
+
+TEST_F(KvsModuleWithoutRoom, GoesOnWithWhoHasTakenItsAnswers) {
+  std::string pings;
+  for (std::uint32_t i = 1; i <= 40; ++i) pings += frame(kPing, i, "", std::string(3'000, 'v'));
+  small.set_deaf(waiting, true);
+  small.feed(waiting, pings);
+  small.pass(milliseconds(100));
+  ASSERT_TRUE(small.is_paused(waiting));
+
+  small.set_deaf(waiting, false);
+  for (int i = 0; i < 60 && small.is_paused(waiting); ++i) {
+    small.pass(milliseconds(10));
+    small.ring();
+  }
+
+  EXPECT_EQ(statuses(small.read(waiting)).size(), 40U);
+  EXPECT_FALSE(small.is_paused(waiting));
+}
+
+TEST_F(KvsModuleWithoutRoom, ForgetsTheSlowWhenTheyHaveGone) {
+  for (const drover_conn each : slow) small.reset(each);
+  small.pass(milliseconds(100));
+  EXPECT_EQ(small.stale_calls(), 0);
+  small.feed(waiting, frame(kGet, 1, "k"));
+  EXPECT_EQ(statuses(small.read(waiting)), (std::vector<int>{kOk}));
 }
 
 TEST_F(KvsModule, ClosesAConnectionWhoseFrameTakesTooLong) {
@@ -171,6 +251,21 @@ TEST_F(KvsModule, ClosesNobodyForAFrameThatItDoesNotReadItself) {
   host.set_deaf(conn, false);
   host.feed(conn, frame(kPing, 3).substr(5));
   EXPECT_EQ(statuses(host.read(conn)), (std::vector<int>{kOk, kOk}));
+}
+
+// It begins to read again when most of that has left, and not before.
+TEST_F(KvsModule, ClosesNobodyForAFrameBeforeItReadsAgain) {
+  host.feed(conn, frame(kSet, 1, "k", std::string(300'000, 'v')));
+  static_cast<void>(host.read(conn));
+  host.set_deaf(conn, true);
+  host.feed(conn, frame(kGet, 2, "k") + frame(kPing, 3).substr(0, 5));
+  std::string answers = host.take(conn, 150'000);
+  host.pass(milliseconds(20));
+  ASSERT_FALSE(host.has_ended(conn));
+  answers += host.take(conn, 140'000);
+  host.feed(conn, frame(kPing, 3).substr(5));
+  host.set_deaf(conn, false);
+  EXPECT_EQ(statuses(answers + host.read(conn)), (std::vector<int>{kOk, kOk}));
 }
 
 TEST_F(KvsModule, AnswersAllBeforeItFollowsTheClientsEnd) {
