@@ -161,7 +161,7 @@ TEST(Kvs, FinishesAFrameUnderWayWhenItsWorkerDrains) {
 
   ASSERT_EQ(daemon.reload(kvs_config("", 1, "worker_shutdown_timeout = 60s")).status, 0);
 
-  EXPECT_FALSE(idle.hear()) << "who waits for nothing is let go at once";
+  EXPECT_FALSE(idle.hear()) << "who waits for nothing is let go";
   in_frame.say(whole.substr(12) + frame(kGet, 2, "key"));
   EXPECT_EQ(in_frame.hear()->status, kOk);
   EXPECT_EQ(in_frame.hear()->status, kShuttingDown);
@@ -172,6 +172,40 @@ TEST(Kvs, FinishesAFrameUnderWayWhenItsWorkerDrains) {
   EXPECT_EQ(next.get("key"), "value");
   EXPECT_TRUE(
       daemon.wait_for_status([](const DaemonStatus& now) { return now.generations.size() == 1; }));
+}
+
+// The worker is told to go before it has seen what its clients have sent: they lie side by side
+// when it wakes.
+TEST(Kvs, AnswersEveryRequestThatItsClientsSentWhenItsWorkerDrained) {
+  constexpr std::size_t kClients = 50;
+  constexpr std::uint32_t kPipeline = 100;
+  const std::string text = kvs_config("", 1, "hang_timeout = 60s");
+  Daemon daemon({.config = text});
+  std::vector<KvClient> clients;
+  for (std::size_t i = 0; i < kClients; ++i) {
+    clients.emplace_back(daemon);
+    ASSERT_EQ(clients.back().status(kPing), kOk);
+  }
+  const pid_t worker = daemon.worker_pid(0);
+  stop(worker);
+  ASSERT_EQ(daemon.reload(text).status, 0);
+  std::string pipeline = frame(kPing, 0);  // refused, whoever serves it
+  for (std::uint32_t i = 1; i <= kPipeline; ++i) pipeline += frame(kPing, i);
+  for (KvClient& client : clients) client.say(pipeline);
+  kill(worker, SIGCONT);
+
+  int refused = 0;
+  for (KvClient& client : clients) {
+    for (std::uint32_t i = 0; i <= kPipeline; ++i) {
+      const auto said = client.hear();
+      ASSERT_TRUE(said) << "the answer to request " << i << " is lost";
+      EXPECT_EQ(said->rid, i);
+      EXPECT_TRUE(said->status == kShuttingDown || said->status == (i == 0 ? kBadArgument : kOk));
+      refused += said->status == kShuttingDown ? 1 : 0;
+    }
+    EXPECT_FALSE(client.hear()) << "a clean end";
+  }
+  EXPECT_GT(refused, 0) << "or nothing has been tried";
 }
 
 TEST(Kvs, SweepsWhatHasExpired) {
