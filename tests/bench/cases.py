@@ -168,3 +168,31 @@ def distribution(build):
         change = lambda field: [b[field] - a[field] for a, b in zip(before, after)]
         found[strategy] = (change("accepted"), change("empty_wakeups"))
     return found
+
+
+def kvs_once(build, server, request, depth, seconds, items):
+    dialect = f"{server.dialect}-{request}"
+    run = lambda: client(build, "bench_kvs_load", server.port, dialect, CONNECTIONS, depth, seconds, items)
+    return per_operation(server, run, "requests")
+
+
+def kvs_load(build, server, items):
+    """Stores all paths; returns the bytes of memory that each took."""
+    before = settle(server.resident_bytes)
+    kvs_once(build, server, "set", depth=16, seconds=0, items=items)
+    return (settle(server.resident_bytes) - before) / items
+
+
+def kvs(build, items=1_000_000):
+    """({server: bytes per item}, {(request, depth): {server: CPU us per request}})"""
+    megabytes = 64 + items * 500 // 1_000_000
+    with servers.Kvs(build, megabytes) as one, servers.Kvs(build, megabytes, workers=2) as two, \
+            servers.Redis() as redis, servers.Memcached(megabytes) as memcached:
+        everybody = [one, two, redis, memcached]
+        memory = {server.name: kvs_load(build, server, items) for server in everybody}
+        found = {}
+        for request in ("get", "lpm", "set"):
+            entries = [(s.name, s) for s in everybody if request != "lpm" or s.dialect == "kv1"]
+            for depth in (1, 16, 64):
+                found[request, depth] = interleaved(entries, lambda s: kvs_once(build, s, request, depth, SECONDS, items), rounds=5)
+        return memory, found

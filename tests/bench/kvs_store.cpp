@@ -1,6 +1,5 @@
 // The key-value store in this very process, without a server: nanoseconds of CPU for a request, and
-// bytes that an item takes beside its key and value. Keys are made to be like paths of a web or
-// file server: some 85 bytes, ten levels deep, most of them in directories that they share.
+// bytes that an item takes beside its key and value.
 //
 //   bench_kvs_store [ITEMS]      1,000,000 by default, in about 400 bytes of memory for each
 #include <sys/mman.h>
@@ -10,53 +9,25 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <memory>
 #include <random>
+#include <span>
 #include <string>
-#include <unordered_set>
+#include <string_view>
 #include <vector>
 
 #include "modules/kvs/store/statistics.h"
 #include "modules/kvs/store/store.h"
+#include "tests/bench/paths.h"
 
 namespace {
 
+using drover::bench::Paths;
 using kvs::Answer;
 using kvs::Store;
 
 constexpr std::size_t kValueBytes = 32;
 constexpr std::size_t kBatch = 16;  // requests, as of a pipelining client
-
-class Paths {
- public:
-  std::vector<std::string> make(std::size_t count) {
-    std::unordered_set<std::string> paths;
-    while (paths.size() < count) paths.insert(directory() + segment());
-    std::vector<std::string> made(paths.begin(), paths.end());
-    std::shuffle(made.begin(), made.end(), random_);
-    return made;
-  }
-  std::size_t pick(std::size_t below) { return random_() % below; }
-
- private:
-  // One of twenty keys opens a directory, below one that there is.
-  const std::string& directory() {
-    if (pick(20) != 0) return directories_[pick(directories_.size())];
-    std::string made = directories_[pick(directories_.size())];
-    constexpr std::ptrdiff_t kDeepest = 10;
-    const auto is_full = [&] { return std::count(made.begin(), made.end(), '/') > kDeepest; };
-    for (std::size_t more = 2 + pick(8); more > 0 && !is_full(); --more) made += segment() + '/';
-    return directories_.emplace_back(std::move(made));
-  }
-  std::string segment() {
-    static constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz0123456789-_";
-    std::string made(3 + pick(8), ' ');
-    for (char& letter : made) letter = kLetters[pick(kLetters.size())];
-    return made;
-  }
-
-  std::mt19937_64 random_{20};
-  std::vector<std::string> directories_{"/"};
-};
 
 double cpu_ns() {
   timespec now{};
@@ -66,7 +37,7 @@ double cpu_ns() {
 
 // Does work(key) for each key, and says what one has cost.
 template <class Work>
-void measure(const char* what, Store& store, const std::vector<std::string>& keys, Work work) {
+void measure(const char* what, Store& store, std::span<const std::string> keys, Work work) {
   std::size_t wrong = 0;
   const double begin = cpu_ns();
   for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -77,6 +48,21 @@ void measure(const char* what, Store& store, const std::vector<std::string>& key
   store.end_batch();
   std::printf("%-44s %7.0f ns\n", what, each);
   if (wrong > 0) std::printf("  %zu answers were wrong\n", wrong);
+}
+
+// As a session does with requests that came together.
+void measure_prefetched(Store& store, const std::vector<std::string>& keys) {
+  std::vector<std::string_view> batch;
+  measure("GET, of those that came together", store, keys, [&](const std::string& key) {
+    const auto index = static_cast<std::size_t>(&key - keys.data());
+    if (index % kBatch == 0) {
+      batch.assign(
+          keys.begin() + static_cast<std::ptrdiff_t>(index),
+          keys.begin() + static_cast<std::ptrdiff_t>(std::min(index + kBatch, keys.size())));
+      store.prefetch(batch);
+    }
+    return store.get(key).has_value();
+  });
 }
 
 void measure_all(Store& store, const std::vector<std::string>& keys, Paths& paths) {
@@ -93,6 +79,7 @@ void measure_all(Store& store, const std::vector<std::string>& keys, Paths& path
   measure("SET of a new key", store, keys, write);
   measure("SET of a key that is there", store, keys, write);
   measure("GET", store, keys, [&](const auto& key) { return store.get(key).has_value(); });
+  measure_prefetched(store, keys);
   measure("GET of what is not there", store, deeper,
           [&](const auto& key) { return !store.get(key).has_value(); });
   const std::uint64_t before = store.prefix_probes();
@@ -134,6 +121,64 @@ void print_memory(Store& store, const std::vector<std::string>& keys) {
   std::printf("%.1f with buckets and markers\n", pages - payload + index);
 }
 
+struct Mapped {
+  explicit Mapped(std::size_t items) {
+    constexpr std::size_t kAverageItem = 160;
+    const std::size_t size = (items * 2 * kAverageItem + (std::size_t{16} << 20)) / 4096 * 4096;
+    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) std::abort();
+    const std::span<std::byte> bytes(static_cast<std::byte*>(memory), size);
+    const kvs::Options options{.average_item = 2 * kAverageItem, .preallocate = true};
+    if (Store::create(bytes, options) != kvs::Attached::kAttached) std::abort();
+    store = Store::attach(bytes).store;
+  }
+  std::unique_ptr<Store> store;  // until the end of the program
+};
+
+// Asks for paths below the keys.
+void measure_paths(const char* what, Store& store, std::span<const std::string> keys) {
+  std::vector<std::string> paths(keys.begin(), keys.end());
+  for (std::string& path : paths) path += "/below/what/is-stored.html";
+  const std::uint64_t before = store.prefix_probes();
+  measure(what, store, paths, [&](const std::string& path) {
+    const Answer answer = store.longest_prefix(path, kvs::Match::kByte).answer;
+    return answer == Answer::kOk || answer == Answer::kNotFound;
+  });
+  const auto probes = static_cast<double>(store.prefix_probes() - before);
+  std::printf("%-44s %7.1f\n", "  slots looked for in each",
+              probes / static_cast<double>(keys.size()));
+}
+
+// Of nine keys of ten, and then of all, nothing is left but their markers; and beside that a store
+// that never had them.
+void measure_stale(Store& store, const std::vector<std::string>& keys) {
+  const std::span all(keys);
+  const auto left = all.first(keys.size() / 10);
+  const auto gone = all.last(keys.size() / 10);
+  const auto erase = [&](const std::string& key) { return store.erase(key) == Answer::kOk; };
+  measure("DEL", store, all.subspan(left.size()), erase);
+  measure_paths("LPM by byte, one key of ten left", store, left);
+  measure_paths("LPM by byte, of a key that is gone", store, gone);
+  measure("DEL of the rest", store, left, erase);
+  measure_paths("LPM by byte, all keys gone", store, gone);
+
+  const Mapped fresh(keys.size());
+  measure_paths("LPM by byte, never a key", *fresh.store, gone);
+  for (const std::string& key : left) (void)fresh.store->write({.key = key});
+  measure_paths("LPM by byte, never more than those", *fresh.store, left);
+  measure_paths("LPM by byte, of a key that never was", *fresh.store, gone);
+}
+
+// There were so many directories before that those of these keys have no markers.
+void measure_crowded(const std::vector<std::string>& keys) {
+  const Mapped crowded(keys.size());
+  for (kvs::MarkerGroup& group : crowded.store->mapping().markers) {
+    for (std::uint64_t other = 1; other <= 9; ++other) group.set(other << 49, kvs::tail_bit(0));
+  }
+  for (const std::string& key : keys) (void)crowded.store->write({.key = key});
+  measure_paths("LPM by byte, no directory has a marker", *crowded.store, keys);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -142,17 +187,12 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: bench_kvs_store [ITEMS]\n");
     return 2;
   }
-  constexpr std::size_t kAverageItem = 160;
-  const std::size_t size = (items * 2 * kAverageItem + (std::size_t{16} << 20)) / 4096 * 4096;
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return 1;
-  const std::span<std::byte> bytes(static_cast<std::byte*>(memory), size);
-  const kvs::Options options{.average_item = 2 * kAverageItem, .preallocate = true};
-  if (Store::create(bytes, options) != kvs::Attached::kAttached) return 1;
-  const auto store = Store::attach(bytes).store;
+  const Mapped mapped(items);
   Paths paths;
   const auto keys = paths.make(items);
-  measure_all(*store, keys, paths);
-  print_memory(*store, keys);
+  measure_all(*mapped.store, keys, paths);
+  print_memory(*mapped.store, keys);
+  measure_stale(*mapped.store, keys);
+  measure_crowded(keys);
   return 0;
 }

@@ -80,6 +80,15 @@ class Server:
         tasks = [t for pid in self.pids() for t in glob.glob(f"/proc/{pid}/task/*/schedstat")]
         return sum(int(pathlib.Path(t).read_text().split()[0]) for t in tasks)
 
+    def resident_bytes(self):
+        """User-space memory, what these processes share with each other counted once."""
+        total = 0
+        for pid in self.pids():
+            for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1]) * 1024
+        return total
+
     def private_bytes(self):
         """User-space memory that is these processes' own; what the kernel keeps for sockets is not in it."""
         total = 0
@@ -104,11 +113,11 @@ class Bare(Server):
 class Drover(Server):
     name = "Drover"
 
-    def __init__(self, build, accept="exclusive", workers=1, protocol="echo"):
+    def __init__(self, build, accept="exclusive", workers=1, protocol="echo", server="", sections=""):
         super().__init__()
         self.binary = str(build / "drover")
         self.pin = workers == 1
-        folders = {"echo": "modules", "files": "test-modules"}
+        folders = {"echo": "modules", "kvs": "modules", "files": "test-modules"}
         module = build / folders.get(protocol, "bench-modules") / f"{protocol}.so"
         self.config = self.write("drover.conf", f"""[drover]
 workers = {workers}
@@ -120,6 +129,8 @@ listen = 127.0.0.1:{{port}}
 {"listen = unix:{dir}/socket" if protocol in ("files", "copying") else ""}
 accept = {accept}
 protocol = {protocol}
+{server}
+{sections}
 """)
 
     def drover(self, *arguments):
@@ -172,3 +183,35 @@ frontend bench
 
     def command(self):
         return ["haproxy", "-db", "-f", self.config]
+
+
+class Kvs(Drover):
+    """The key-value module."""
+    dialect = "kv1"
+
+    def __init__(self, build, megabytes, workers=1):
+        super().__init__(build, workers=workers, protocol="kvs", server="kvs.zone = data",
+                         sections=f"[zone data]\nsize = {megabytes}m")
+        self.name = "Drover" if workers == 1 else f"Drover, {workers} workers"
+
+
+class Redis(Server):
+    name = "Redis"
+    dialect = "redis"
+
+    def command(self):
+        return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                "--dir", self.folder]
+
+
+class Memcached(Server):
+    name = "memcached"
+    dialect = "memcached"
+
+    def __init__(self, megabytes):
+        super().__init__()
+        self.megabytes = megabytes
+
+    def command(self):
+        return ["memcached", "-u", "nobody", "-l", "127.0.0.1", "-p", str(self.port), "-t", "1", "-m", str(self.megabytes),
+                "-R", "1000", "-o", "no_modern"]
