@@ -125,5 +125,22 @@ INSTANTIATE_TEST_SUITE_P(All, ReloadedGoClientTest,
                                          Row{"smux2", "reload"}),
                          [](const auto& row) { return row.param.library; });
 
+class KilledGoClientTest : public GoClientTest {};
+
+TEST_P(KilledGoClientTest, GoesOnWithAnotherWorker) {
+  Daemon daemon({.config = echo_over_streams("")});
+  const pid_t worker = daemon.worker_pid(0);
+  const std::string kill = "kill -9 " + std::to_string(worker);
+
+  expect_success(run(daemon, {"-n", "300", "-concurrent", "8", "-may-lose", "-at-ready", kill}));
+
+  EXPECT_TRUE(nothing_is_left(daemon));
+  EXPECT_NE(daemon.worker_pid(0), worker);
+}
+INSTANTIATE_TEST_SUITE_P(All, KilledGoClientTest,
+                         testing::Values(Row{"yamux", "reload"}, Row{"smux1", "reload"},
+                                         Row{"smux2", "reload"}),
+                         [](const auto& row) { return row.param.library; });
+
 }  // namespace
 }  // namespace drover::test

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -171,7 +172,7 @@ func reloaded(o *options) (string, error) {
 			if broken := s.broken(); broken != nil {
 				return broken
 			}
-			if err != nil && wasTaken {
+			if err != nil && (errors.Is(err, errWrong) || (wasTaken && !o.mayLose)) {
 				return fmt.Errorf("a stream that was taken is lost: %w", err)
 			}
 			if err != nil {

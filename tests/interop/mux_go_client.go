@@ -24,6 +24,7 @@ type options struct {
 	seed        int64
 	keepalive   time.Duration // ours; what the library's is otherwise
 	atReady     string        // a shell command, run when the case has its streams open
+	mayLose     bool          // a stream that was taken may be lost, but gives no wrong byte
 	dribbles    bool          // a byte at a time, both ways
 }
 
@@ -76,6 +77,7 @@ func main() {
 	flag.Int64Var(&o.seed, "seed", 1, "of sizes and bytes")
 	flag.DurationVar(&o.keepalive, "keepalive", 0, "ours (0: the library's)")
 	flag.StringVar(&o.atReady, "at-ready", "", "shell command to run in the middle of the case")
+	flag.BoolVar(&o.mayLose, "may-lose", false, "reload: try again what was lost, too")
 	timeout := flag.Duration("timeout", 20*time.Second, "of the whole run")
 	flag.Parse()
 

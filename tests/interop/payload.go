@@ -4,11 +4,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand"
 	"time"
 )
+
+var errWrong = errors.New("wrong bytes from")
 
 const tableSize = 1048573 // a prime: no block that a server works in divides it
 
@@ -43,7 +46,7 @@ func (p *payload) receive(from io.Reader, key, offset, size int) error {
 	for got := 0; got < size; {
 		n, err := from.Read(buffer[:smaller(len(buffer), size-got)])
 		if wrong := p.compare(buffer[:n], key, offset+got); wrong >= 0 {
-			return fmt.Errorf("byte %d is wrong", wrong)
+			return fmt.Errorf("%w: %d", errWrong, wrong)
 		}
 		got += n
 		if err != nil && got < size {
