@@ -49,7 +49,7 @@ class MuxClient final : private mux::Listener {
     events_.clear();
     send();
     pollfd waited{client_.fd(), static_cast<short>(has_unsent() ? POLLIN | POLLOUT : POLLIN), 0};
-    if (::poll(&waited, 1, kLongestTurn) < 0) test::fail_errno("poll");
+    if (::poll(&waited, 1, events_.empty() ? kLongestTurn : 0) < 0) test::fail_errno("poll");
     if ((waited.revents & POLLIN) != 0) receive();
     if (const auto at = session_->wake_at(); at && *at <= now()) session_->wake(now());
     for (const Event& event : events_) {

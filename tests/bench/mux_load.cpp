@@ -83,7 +83,6 @@ std::size_t upload(MuxClient& client, std::size_t size) {
 std::size_t download(MuxClient& client, std::size_t size) {
   mux::Stream& stream = client.open();
   static_cast<void>(client.session().write(stream, "go"));
-  client.session().end(stream);
   const auto end = Clock::now() + kLongestBulk;
   while (stream.received < size && Clock::now() < end) static_cast<void>(client.turn());
   return stream.received;
