@@ -157,7 +157,7 @@ void CarrierConnection::run_deadlines(Time now) {
   if (is_due(session_->wake_at(), now)) session_->wake(now);
   if (is_due(idle_at_, now) && session_->streams() == 0) {
     service_.metrics.count(kIdleSessions);
-    session_->drain(now);
+    leave(now);
   }
   if (is_due(cut_at_, now)) service_.metrics.count(kSessionsCut);
   if (is_due(cut_at_, now) || is_due(leave_at_, now)) session_->cut(now);
@@ -198,8 +198,16 @@ void CarrierConnection::note_idleness(Time now) {
 
 // What its streams have left to say is still sent, but nobody can grant a window for it any more.
 void CarrierConnection::note_end_of_input(Time now) {
-  if (has_peer_ended_ && streams_ == nullptr && !leave_at_)
-    leave_at_ = now + service_.config.limits.half_closed_linger;
+  if (!has_peer_ended_ || streams_ != nullptr) return;
+  if (session_->streams() == 0) return leave(now);
+  if (!leave_at_) leave_at_ = now + service_.config.limits.half_closed_linger;
+}
+
+// Without a stream: says so where there is a word for it, and goes. A session of smux, which would
+// otherwise stay for as long as its client does, goes too.
+void CarrierConnection::leave(Time now) {
+  session_->drain(now);
+  session_->cut(now);
 }
 
 // A share of the turn. When more is left it goes on in the next turn, or, when the socket does not

@@ -66,6 +66,7 @@ class CarrierConnection final : private Listener {
   void run_deadlines(Time now);
   void note_idleness(Time now);
   void note_end_of_input(Time now);
+  void leave(Time now);
   void send(Time now);
   void finish(Time now);
   void log_ending();
