@@ -1,5 +1,7 @@
 #include "modules/mux/protocol.h"
 
+#include "modules/mux/smux_session.h"
+#include "modules/mux/xsmux_session.h"
 #include "modules/mux/yamux_session.h"
 
 namespace mux {
@@ -7,11 +9,16 @@ namespace mux {
 std::unique_ptr<Session> make_session(Protocol protocol, Role role, const Limits& limits,
                                       Worker& worker, Listener& listener, Time now) {
   switch (protocol) {
+    case Protocol::kSmux:
+      return std::make_unique<SmuxSession>(role, limits, worker, listener, now);
+    case Protocol::kXsmux1:
+      return std::make_unique<XsmuxSession>(std::uint8_t{1}, role, limits, worker, listener, now);
+    case Protocol::kXsmux2:
+      return std::make_unique<XsmuxSession>(std::uint8_t{2}, role, limits, worker, listener, now);
     case Protocol::kYamux:
       return std::make_unique<YamuxSession>(role, limits, worker, listener, now);
-    default:
-      return nullptr;
   }
+  return nullptr;
 }
 
 }  // namespace mux

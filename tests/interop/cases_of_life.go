@@ -4,6 +4,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 	"time"
 )
@@ -112,7 +113,8 @@ func finish(p *payload, s *stream, key, half int) error {
 	return receiveEnd(s)
 }
 
-// yamux has a word for it; xtaci/smux has none, and the stream is ended at once.
+// yamux has a word for it; xtaci/smux has none, and the stream is ended at once. That end is asked for
+// more than once: the library drops what comes before its own open() has returned.
 func waitUntilRefused(s *session) error {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		opened, err := s.open()
@@ -122,13 +124,12 @@ func waitUntilRefused(s *session) error {
 			}
 			return nil
 		}
-		opened.SetDeadline(time.Now().Add(patience))
-		n := 0
+		opened.SetDeadline(time.Now().Add(300 * time.Millisecond))
 		if _, err = opened.Write([]byte("x")); err == nil {
-			n, _ = opened.Read(make([]byte, 1))
+			_, err = opened.Read(make([]byte, 1))
 		}
 		opened.Close()
-		if n == 0 && s.yamux == nil {
+		if err == io.EOF && s.yamux == nil {
 			return nil
 		}
 	}
