@@ -134,9 +134,12 @@ TEST_P(FramedPair, GoesOnWhenTheSessionHasRoomForLittle) {
 
 const char* name_of(Kind kind) {
   switch (kind) {
-    case Kind::kSmux: return "Smux";
-    case Kind::kXsmux1: return "Xsmux1";
-    case Kind::kXsmux2: break;
+    case Kind::kSmux:
+      return "Smux";
+    case Kind::kXsmux1:
+      return "Xsmux1";
+    case Kind::kXsmux2:
+      break;
   }
   return "Xsmux2";
 }

@@ -144,6 +144,16 @@ TEST(XsmuxSession, IgnoresDataAfterAFin) {
   EXPECT_EQ(peer.listener.said[3], "<.");
 }
 
+TEST(XsmuxSession, OpensNoNumberThatTheClientHasTaken) {
+  Peer peer(Kind::kXsmux1);
+  peer.receive("01 00 0000 02000000");
+
+  Stream* stream = peer.session->open(peer.now);
+
+  EXPECT_EQ(stream->id, 4U);
+  EXPECT_EQ(peer.session->streams(), 2U);
+}
+
 TEST(XsmuxSession, ARefusedStreamIsToldItsEnd) {
   Peer peer(Kind::kXsmux1);
   peer.listener.refuses = true;
