@@ -209,6 +209,7 @@ class Run {
     for (const Stream* stream : owner_.streams)
       check(version_ != 2 || stream->sent <= most[stream]);
     read(out);
+    for (const std::uint32_t id : owner_.fresh) owner_.has_ended.erase(id);
     owner_.fresh.clear();
   }
 
