@@ -283,6 +283,24 @@ TEST_F(XsmuxSending, MoreConsumedThanSentIsAnError) {
   EXPECT_STREQ(peer.session->error(), "more consumed than was sent");
 }
 
+TEST_F(XsmuxSending, LessConsumedThanBeforeIsAnError) {
+  (void)peer.output();
+  receive(update(200'000, 65'536));
+
+  receive(update(199'999, 65'536));
+
+  EXPECT_STREQ(peer.session->error(), "more consumed than was sent");
+}
+
+TEST_F(XsmuxSending, MoreConsumedThanSentIsAnErrorLater) {
+  (void)peer.output();
+  receive(update(200'000, 0));
+
+  receive(update(262'145, 65'536));
+
+  EXPECT_STREQ(peer.session->error(), "more consumed than was sent");
+}
+
 TEST_F(XsmuxSending, CountsGoRoundAt32Bits) {
   (void)peer.output();
   stream().sent += 0xffff'0000;
