@@ -122,8 +122,9 @@ void FramedSession::close(Stream& stream, bool is_in_order, Time now) {
 
 Stream* FramedSession::open(Time now) {
   now_ = now;
-  if (is_draining_ || ending_ != Ending::kNone || table_.size() >= limits_.max_streams)
-    return nullptr;
+  const bool is_open = ending_ == Ending::kNone && !is_draining_;
+  if (!is_open || !may_open_own() || table_.size() >= limits_.max_streams) return nullptr;
+  while (table_.find(next_id_) != nullptr) next_id_ += 2;  // the peer took one of ours
   if (next_id_ > 0xffff'fffdU) return nullptr;
   Stream& stream = table_.add(next_id_);
   begin(stream);

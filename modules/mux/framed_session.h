@@ -48,6 +48,7 @@ class FramedSession : public Session {
   virtual void say_end(std::uint32_t id) = 0;
   virtual void say_open(Stream& stream) = 0;
   virtual void say_alive() {}
+  [[nodiscard]] virtual bool may_open_own() const { return true; }
   [[nodiscard]] virtual std::size_t output_limit(const Stream& stream) const = 0;
   virtual void on_consumed(Stream& /*stream*/) {}
   // We have ended it and forget it, and the peer has not ended it.

@@ -9,16 +9,16 @@ namespace mux {
 std::unique_ptr<Session> make_session(Protocol protocol, Role role, const Limits& limits,
                                       Worker& worker, Listener& listener, Time now) {
   switch (protocol) {
+    case Protocol::kYamux:
+      return std::make_unique<YamuxSession>(role, limits, worker, listener, now);
     case Protocol::kSmux:
-      return std::make_unique<SmuxSession>(role, limits, worker, listener, now);
+      break;
     case Protocol::kXsmux1:
       return std::make_unique<XsmuxSession>(std::uint8_t{1}, role, limits, worker, listener, now);
     case Protocol::kXsmux2:
       return std::make_unique<XsmuxSession>(std::uint8_t{2}, role, limits, worker, listener, now);
-    case Protocol::kYamux:
-      return std::make_unique<YamuxSession>(role, limits, worker, listener, now);
   }
-  return nullptr;
+  return std::make_unique<SmuxSession>(role, limits, worker, listener, now);
 }
 
 }  // namespace mux

@@ -29,6 +29,8 @@ class SmuxSession final : public FramedSession {
   void say_open(Stream& /*stream*/) override {}  // the first data do
   [[nodiscard]] std::size_t output_limit(const Stream& stream) const override;
   void on_forgotten_early(std::uint32_t id) override;
+  // Two streams of a server's own stop its client for good.
+  [[nodiscard]] bool may_open_own() const override { return role_ == Role::kClient; }
   [[nodiscard]] bool is_done_when_drained() const override { return role_ == Role::kClient; }
   [[nodiscard]] bool serves_while_drained() const override { return true; }
 

@@ -367,6 +367,8 @@ TEST_F(SmuxSessionTest, WhatAnOwnerLeavesBehindLingersOnlySoLong) {
   EXPECT_EQ(peer.worker.memory_used, 0U);
 }
 
+TEST_F(SmuxSessionTest, AServerOpensNothing) { EXPECT_EQ(session().open(peer.now), nullptr); }
+
 TEST_F(SmuxSessionTest, SilenceEndsNoSession) {
   peer.pass(Time{1'000'000});
 
