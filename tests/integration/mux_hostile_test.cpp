@@ -16,6 +16,12 @@ constexpr std::int64_t kWithSanitizer = kUnderAsan ? 4 : 1;  // its blocks are l
 std::string yamux_open(std::uint32_t id) { return yamux_head(kYamuxWindow, kYamuxSyn, id, 0); }
 std::string xsmux_open(int version, std::uint32_t id) { return xsmux_frame(version, kSyn, id); }
 
+std::string beyond_the_window() {
+  std::string all = xsmux_open(2, 3);
+  for (int i = 0; i < 40; ++i) all += xsmux_frame(2, kPsh, 3, std::string(65'535, 'x'));
+  return all;
+}
+
 struct Attack {
   const char* name;
   std::string bytes;
@@ -55,13 +61,7 @@ INSTANTIATE_TEST_SUITE_P(
         Attack{"YamuxNumberThatIsOpen", yamux_open(1) + yamux_open(1)},
         Attack{"YamuxUnknownType", yamux_open(1) + yamux_head(static_cast<YamuxType>(9), 0, 1, 0)},
         Attack{"YamuxWrongVersion", yamux_open(1) + std::string(12, '\x07')},
-        Attack{"Xsmux2DataBeyondTheWindow",
-               [] {
-                 std::string all = xsmux_open(2, 3);
-                 for (int i = 0; i < 40; ++i)
-                   all += xsmux_frame(2, kPsh, 3, std::string(65'535, 'x'));
-                 return all;
-               }()},
+        Attack{"Xsmux2DataBeyondTheWindow", beyond_the_window()},
         Attack{"XsmuxUnknownCommand",
                xsmux_open(1, 3) + xsmux_frame(1, static_cast<XsmuxCommand>(9), 3)},
         Attack{"XsmuxOtherVersion", xsmux_open(1, 3) + xsmux_open(2, 5)},
@@ -158,13 +158,15 @@ TEST_P(MuxGreedy, ClientsThatNeverReadKeepToTheBudgetOfTheirSession) {
   EXPECT_TRUE(wait_until([&] { return mux_number(daemon, "buffered_bytes") == 0; }));
 }
 
+std::string name_of_row(const testing::TestParamInfo<Protocol>& row) {
+  constexpr std::array kNames{"Smux", "Xsmux1", "Xsmux2", "Yamux"};
+  return kNames.at(static_cast<std::size_t>(row.param));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, MuxGreedy,
                          testing::Values(Protocol::kSmux, Protocol::kXsmux1, Protocol::kXsmux2,
                                          Protocol::kYamux),
-                         [](const auto& row) {
-                           constexpr std::array kNames{"Smux", "Xsmux1", "Xsmux2", "Yamux"};
-                           return kNames.at(static_cast<std::size_t>(row.param));
-                         });
+                         name_of_row);
 
 TEST(MuxSilence, OfAYamuxPeerEndsItsSession) {
   Daemon daemon({.config = mux_config({.mux = "mux.keepalive = 100ms\n"
