@@ -61,7 +61,8 @@ Stream* BaseSession::admit(std::uint32_t id) {
     ++worker_.counts.streams_over_rate;
     return nullptr;
   }
-  if (is_draining_ || streams() >= limits_.max_streams) {
+  const bool is_closed = is_draining_ && traits_.is_done_when_drained;
+  if (is_closed || streams() >= limits_.max_streams) {
     ++worker_.counts.streams_refused;
     return nullptr;
   }
@@ -173,7 +174,7 @@ void BaseSession::drain(Time now) {
 }
 
 void BaseSession::end_if_drained() {
-  if (is_draining_ && streams() == 0) fail(Ending::kDone, "");
+  if (is_draining_ && traits_.is_done_when_drained && streams() == 0) fail(Ending::kDone, "");
 }
 
 void BaseSession::cut(Time now) {
@@ -185,6 +186,7 @@ void BaseSession::cut(Time now) {
   }
   for (auto& [address, node] : detached_) listener_.broken(node.mapped());
   forget_all();
+  fail(Ending::kDone, "");
 }
 
 // Timers

@@ -34,6 +34,8 @@ struct Traits {
   std::uint32_t first_own_id = 0;  // of the streams that we open, in steps of two
   std::uint32_t last_own_id = 0;
   bool has_windows = false;  // of single streams: what goes over memory is broken off
+  // False where a peer cannot be asked to open no more: it is served until cut().
+  bool is_done_when_drained = true;
 };
 
 class BaseSession : public Session {

@@ -16,7 +16,7 @@ inline constexpr const char* kSpokenWords[] = {"auto", "smux", "xsmux", "yamux",
 inline constexpr std::int64_t kLongestTimeout = 86'400'000;  // a day, in milliseconds
 inline constexpr std::int64_t kLargestBudget = std::int64_t{1} << 40;
 
-// Largest windows are what Drover keeps for a stream: what lies above would break it off.
+// A window is at most what Drover keeps for a stream: what came beyond it would break it off.
 inline constexpr drover::Directive kDirectives[] = {
     {.name = "serve", .type = DROVER_SERVER, .help = "server whose connections the streams are"},
     {.name = "protocol",
@@ -86,7 +86,7 @@ inline constexpr drover::Directive kDirectives[] = {
      .help = "time for a client to show what it speaks"},
     {.name = "idle_session_timeout",
      .type = DROVER_DURATION,
-     .default_text = "0",
+     .default_text = "0s",
      .min = 0,
      .max = kLongestTimeout,
      .help = "close a session on which no stream is open for this long; 0: never"},

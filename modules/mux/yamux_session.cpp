@@ -76,6 +76,10 @@ bool YamuxSession::may_open(const Head& head) {
     refuse("data beyond the window");
     return false;
   }
+  if (head.type == Type::kWindowUpdate && head.length > kMostCredit - kFirstWindow) {
+    refuse("credit beyond what can be counted");
+    return false;
+  }
   Stream* const stream = find(head.id);
   if (!stream) return true;
   if (!is_over(*stream)) {

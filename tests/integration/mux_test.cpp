@@ -102,7 +102,7 @@ TEST_P(MuxProtocols, ThatAreNotServedAreClosedAndCounted) {
   const std::string other = GetParam() == Protocol::kYamux ? "xsmux" : "yamux";
   Daemon daemon({.config = mux_config({.mux = "mux.protocol = " + other + "\n"})});
   MuxClient client(daemon, GetParam());
-  ASSERT_NE(client.open("x"), nullptr);
+  ASSERT_NE(client.open("longer than any header"), nullptr);
 
   EXPECT_TRUE(client.wait_for_end());
 
@@ -117,12 +117,13 @@ TEST_P(MuxProtocols, ThatAreNotServedAreClosedAndCounted) {
 TEST_P(MuxProtocols, EndEveryStreamAtTheDeadlineOfADrain) {
   Daemon daemon({.config = mux_config({.mux = "mux.drain_timeout = 300ms\n"})});
   MuxClient client(daemon, GetParam());
+  const std::string bytes = random_bytes(20'000, 1);  // a frame at least: a smux client keeps less
   std::vector<MuxStream*> streams;
-  for (int i = 0; i < 20; ++i) streams.push_back(client.open("still here", false));
+  for (int i = 0; i < 20; ++i) streams.push_back(client.open(bytes, false));
   const bool is_smux = GetParam() == Protocol::kSmux;
   ASSERT_TRUE(client.run_until([&] {
     return std::ranges::all_of(
-        streams, [&](const MuxStream* one) { return is_smux || one->received == "still here"; });
+        streams, [&](const MuxStream* one) { return is_smux || one->received == bytes; });
   }));
   ASSERT_TRUE(wait_for_mux_number(daemon, sessions_of(GetParam()), 1));
 
@@ -138,7 +139,7 @@ TEST_P(MuxProtocols, AreNotCutByAReloadThatTheyCanOutlive) {
   MuxClient client(daemon, GetParam());
   std::vector<MuxStream*> streams;
   for (std::uint32_t i = 0; i < 50; ++i)
-    streams.push_back(client.open(random_bytes(3'000 + i, i), false));
+    streams.push_back(client.open(random_bytes(17'000 + i, i), false));
   client.turn(Millis{10});
   ASSERT_TRUE(wait_for_mux_number(daemon, sessions_of(GetParam()), 1));
 
