@@ -11,7 +11,8 @@ namespace mux {
 
 // Every protocol's receiver must take so much before it has said anything (yamux, xtaci/smux v2).
 inline constexpr std::uint32_t kFirstWindow = 256 * 1024;
-inline constexpr std::size_t kLargestDataFrame = 16 * 1024;  // that we send, but see smux's answers
+inline constexpr std::size_t kLargestDataFrame =
+    std::size_t{16} * 1024;  // that we send, but see smux's answers
 
 struct Limits {
   std::size_t max_streams = 10'000;  // open at once in a session

@@ -26,10 +26,11 @@ struct Stream {
   std::string pending;
   std::size_t pending_begin = 0;
   std::uint64_t sent = 0;
-  std::uint64_t allowed = 0;    // by the peer; unused where there is no window
-  bool wants_writable = false;  // write() took less than there was
+  std::uint64_t allowed = 0;       // by the peer; unused where there is no window
+  std::uint64_t read_by_peer = 0;  // of what was sent, as far as it has said (xsmux 2)
+  bool wants_writable = false;     // write() took less than there was
 
-  bool is_acknowledged = false;  // yamux: our ACK has been sent
+  bool is_acknowledged = false;  // our first has been sent: yamux's ACK, xsmux 2's UPD
   bool is_ended_by_peer = false;
   bool is_ending = false;        // no more is written: END or FIN follows the last byte
   bool is_ended = false;         // ... and has been sent

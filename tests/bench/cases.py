@@ -1,5 +1,6 @@
 """The measurements. Servers that are compared run side by side and their runs are interleaved, so that a noisy moment
 of the machine meets all of them; of the runs the median counts."""
+import contextlib
 import json
 import os
 import socket
@@ -196,3 +197,76 @@ def kvs(build, items=1_000_000):
             for depth in (1, 16, 64):
                 found[request, depth] = interleaved(entries, lambda s: kvs_once(build, s, request, depth, SECONDS, items), rounds=5)
         return memory, found
+
+
+LIBRARIES = ("yamux", "smux1", "smux2")
+MUX_REQUESTS = 10_000
+
+
+def mux_entries(stack, build, directives):
+    """[(name, (server, protocol))]: each of the Go libraries, and Drover, which tells the protocols apart by itself."""
+    go = [stack.enter_context(servers.GoMux(build, library, directives)) for library in LIBRARIES]
+    drover = stack.enter_context(servers.Mux(build, directives))
+    ours = [(f"Drover, {protocol}", (drover, protocol)) for protocol in (*LIBRARIES, "smux")]
+    return [(server.name, (server, server.library)) for server in go] + ours
+
+
+def mux_once(build, entry, load, count, at_once=1):
+    """(server CPU us per request or byte, requests or bytes a second) of one run."""
+    server, protocol = entry
+    before = server.cpu_ns()
+    result = client(build, "bench_mux_load", server.port, protocol, load, count, at_once)
+    cost = (server.cpu_ns() - before) / 1000 / max(1, result["count"])
+    return cost, result["count"] / max(result["seconds"], 1e-3)
+
+
+def interleaved_pairs(entries, measure, rounds):
+    """As interleaved, for measures of more than one value: each has its own median."""
+    values = {name: [] for name, _ in entries}
+    for _ in range(rounds):
+        for name, entry in entries:
+            values[name].append(measure(entry))
+    return {name: tuple(map(statistics.median, zip(*runs))) for name, runs in values.items()}
+
+
+def mux_requests(build, rounds, requests=MUX_REQUESTS):
+    """{(delay ms, at once): {server: (CPU us per request, requests a second)}}"""
+    found = {}
+    for delay in (0, 10):
+        with contextlib.ExitStack() as stack:
+            entries = mux_entries(stack, build, {"delay": f"{delay}ms"})
+            for at_once in (10, 100, 350):
+                # The delay makes so few at once take so long, and a fifth of them cost the same each.
+                count = requests // 5 if (delay, at_once) == (10, 10) else requests
+                run = lambda entry: mux_once(build, entry, "requests", count, at_once)
+                found[delay, at_once] = interleaved_pairs(entries, run, rounds)
+    return found
+
+
+def mux_bulk(build, rounds, size=1 << 30):
+    """{direction: {server: (CPU us per byte, bytes a second)}} of one stream; smux keeps whole messages, and has none."""
+    found = {}
+    for load, directives in (("upload", {"request": 0}), ("download", {"request": 1, "answer": 1 << 40})):
+        with contextlib.ExitStack() as stack:
+            entries = [e for e in mux_entries(stack, build, directives) if e[1][1] != "smux"]
+            found[load] = interleaved_pairs(entries, lambda entry: mux_once(build, entry, load, size), rounds)
+    return found
+
+
+def mux_idle(build, count=100_000):
+    """{protocol: bytes of the worker's memory per stream}; of smux, which opens one with its request, none is idle."""
+    found = {}
+    for protocol in LIBRARIES:
+        with servers.Mux(build, {}) as drover:
+            before = settle(drover.resident_bytes)
+            holder = subprocess.Popen([str(build / "bench_mux_load"), str(drover.port), protocol, "idle", str(count), "1"],
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            if json.loads(holder.stdout.readline() or "{}").get("open") != count:
+                raise RuntimeError(f"not all idle streams of {protocol} were opened")
+            found[protocol] = (settle(drover.resident_bytes) - before) / count
+            holder.communicate()
+    return found
+
+
+def mux(build, rounds=5):
+    return mux_requests(build, rounds), mux_bulk(build, rounds=3), mux_idle(build)

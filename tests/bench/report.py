@@ -24,7 +24,8 @@ def heading(build):
 - machine: {cpu_model()}, {len(servers.CPUS)} CPUs; servers on CPU {servers.SERVER_CPU}, clients on CPU {servers.CLIENT_CPU}
 - kernel: {platform.release()}
 - versions: {first_line(str(build / "drover"), "-v")}; {first_line("nginx", "-v")}; {first_line("haproxy", "-v")};
-  {first_line("redis-server", "-v")}; {first_line("memcached", "-V")}
+  {first_line("redis-server", "-v")}; {first_line("memcached", "-V")};
+  {first_line("go", "version")}, its libraries those of Debian
 - preset: {build.name}; command: `tests/bench/run`; one worker each; medians of interleaved runs
 """
 
@@ -92,6 +93,45 @@ def kvs_table(memory, found):
     return "\n".join(lines) + "\n"
 
 
-def write(build, echo, idle, connections, distribution, files, kvs):
+def best_of_go(by_server, better):
+    return better(pair for name, pair in by_server.items() if name.startswith("Go "))
+
+
+def mux_requests_table(found):
+    names = list(next(iter(found.values())))
+    lines = ["## Streams: a request of 2,727 bytes and an answer of 207, each on a stream of its own, one connection", "",
+             "Server CPU us per request (requests a second); the ratio is that of CPU to the best of the Go servers, target <= 0.25.", "",
+             "| delay | at once | " + " | ".join(names) + " | ratios |", "|---|---|" + "---|" * (len(names) + 1)]
+    for (delay, at_once), by_server in found.items():
+        cells = [f"{by_server[name][0]:.1f} ({by_server[name][1]:,.0f})" for name in names]
+        best = best_of_go(by_server, min)[0]
+        ratios = " / ".join(f"{by_server[name][0] / best:.2f}" for name in names if name.startswith("Drover"))
+        lines.append(f"| {delay} ms | {at_once} | " + " | ".join(cells) + f" | {ratios} |")
+    return "\n".join(lines) + "\n"
+
+
+def mux_bulk_table(found):
+    lines = ["## Streams: one that carries a gigabyte", "",
+             "| direction | server | MB per second of server CPU | MB/s | of the best of the Go servers (target >= 2) |", "|---|---|---|---|---|"]
+    for direction, by_server in found.items():
+        best = best_of_go(by_server, min)[0]
+        for name, (cost, rate) in by_server.items():
+            ratio = f"{best / cost:.2f}" if name.startswith("Drover") else ""
+            lines.append(f"| {direction} | {name} | {1 / cost:,.0f} | {rate / 1e6:,.0f} | {ratio} |")
+    return "\n".join(lines) + "\n"
+
+
+def mux_idle_table(found):
+    lines = ["## Streams: 100,000 that are idle, in one worker", "", "| protocol | bytes of memory each, all included (target <= 1,024) |",
+             "|---|---|"]
+    lines += [f"| {protocol} | {size:.0f} |" for protocol, size in found.items()]
+    return "\n".join(lines) + "\n"
+
+
+def mux_tables(requests, bulk, idle):
+    return "\n".join([mux_requests_table(requests), mux_bulk_table(bulk), mux_idle_table(idle)])
+
+
+def write(build, echo, idle, connections, distribution, files, kvs, mux):
     return "\n".join([heading(build), echo_table(echo), idle_table(idle), connection_table(connections),
-                      distribution_table(distribution), files_table(files), kvs_table(*kvs)])
+                      distribution_table(distribution), files_table(files), kvs_table(*kvs), mux_tables(*mux)])

@@ -215,3 +215,43 @@ class Memcached(Server):
     def command(self):
         return ["memcached", "-u", "nobody", "-l", "127.0.0.1", "-p", str(self.port), "-t", "1", "-m", str(self.megabytes),
                 "-R", "1000", "-o", "no_modern"]
+
+
+class Mux(Drover):
+    """The multiplexer, with streams that are asked and answer: `directives` are those of rr_module.cpp."""
+    name = "Drover"
+
+    def __init__(self, build, directives):
+        Server.__init__(self)
+        self.binary = str(build / "drover")
+        lines = "\n".join(f"rr.{name} = {value}" for name, value in directives.items())
+        self.config = self.write("drover.conf", f"""[drover]
+workers = 1
+worker_streams = 200000
+control = {{dir}}/control.sock
+load = {build / "modules/mux.so"}
+load = {build / "bench-modules/rr.so"}
+[server asked]
+protocol = rr
+idle_timeout = 1h
+{lines}
+[server streams]
+listen = 127.0.0.1:{{port}}
+protocol = mux
+mux.serve = asked
+mux.max_streams = 20000
+""")
+
+
+class GoMux(Server):
+    """One of the Go libraries: yamux, or xtaci/smux as smux1 and smux2."""
+
+    def __init__(self, build, library, directives):
+        super().__init__()
+        self.name = {"yamux": "Go yamux", "smux1": "Go xtaci/smux v1", "smux2": "Go xtaci/smux v2"}[library]
+        self.library = library
+        self.arguments = [a for name, value in directives.items() for a in (f"-{name}", str(value))]
+        self.program = build / "mux_go_server"
+
+    def command(self):
+        return [str(self.program), "-addr", f"127.0.0.1:{self.port}", "-lib", self.library, *self.arguments]

@@ -1,0 +1,252 @@
+#include "modules/mux/base_session.h"
+
+#include <algorithm>
+
+namespace mux {
+
+namespace {
+// Of one retry, when streams wait for room that other sessions of the worker may give.
+constexpr Time kRetry{50};
+}  // namespace
+
+BaseSession::BaseSession(const Traits& traits, const Limits& limits, Worker& worker,
+                         Listener& listener, Time now)
+    : traits_(traits),
+      limits_(limits),
+      worker_(worker),
+      listener_(listener),
+      open_rate_(limits.opens_per_second, now),
+      next_own_id_(traits.first_own_id),
+      now_(now),
+      heard_at_(now),
+      sent_at_(now),
+      asked_at_(now) {}
+
+BaseSession::~BaseSession() { forget_all(); }
+
+void BaseSession::receive(std::string_view bytes, Time now) {
+  if (ending_ != Ending::kNone || bytes.empty()) return;
+  now_ = heard_at_ = now;
+  parse(bytes);
+  tell_waiting();
+}
+
+void BaseSession::fail(Ending ending, const char* error) {
+  if (ending_ != Ending::kNone) return;
+  ending_ = ending;
+  error_ = error;
+  if (ending == Ending::kProtocolError) ++worker_.counts.protocol_errors;
+  if (ending == Ending::kSilent) ++worker_.counts.silent_peers;
+}
+
+// Streams: how they come
+
+Stream* BaseSession::find(std::uint32_t id) {
+  const auto found = streams_.find(id);
+  return found == streams_.end() ? nullptr : &found->second;
+}
+
+Stream& BaseSession::add(std::uint32_t id) {
+  Stream& stream = streams_[id];
+  stream.id = id;
+  stream.window = kFirstWindow;
+  stream.granted = kFirstWindow;
+  stream.allowed = kFirstWindow;
+  stream.granted_at = now_;
+  return stream;
+}
+
+Stream* BaseSession::admit(std::uint32_t id) {
+  if (!open_rate_.take(now_)) {
+    ++worker_.counts.streams_over_rate;
+    return nullptr;
+  }
+  const bool is_closed = is_draining_ && traits_.is_done_when_drained;
+  if (is_closed || streams() >= limits_.max_streams) {
+    ++worker_.counts.streams_refused;
+    return nullptr;
+  }
+  Stream& stream = add(id);
+  if (listener_.opened(stream)) {
+    accepted(stream);
+    return &stream;
+  }
+  ++worker_.counts.streams_refused;
+  forget(stream);
+  return nullptr;
+}
+
+Stream* BaseSession::open(Time now) {
+  if (ending_ != Ending::kNone || is_draining_ || !may_open_) return nullptr;
+  if (streams() >= limits_.max_streams) return nullptr;
+  now_ = now;
+  Stream& stream = add(next_own_id_);
+  if (traits_.last_own_id - next_own_id_ < 2)
+    may_open_ = false;
+  else
+    next_own_id_ += 2;
+  announce(stream);
+  update_ready(stream);
+  return &stream;
+}
+
+// Streams: how they go
+
+void BaseSession::close(Stream& stream, bool is_in_order, Time now) {
+  now_ = now;
+  stream.owner = nullptr;
+  stream.is_orphaned = true;
+  stream.is_ending = true;
+  stream.wants_writable = false;
+  release_input(stream, stream.received - stream.consumed);
+  if (is_over(stream)) return forget(stream);
+  if (ending_ != Ending::kNone) return;
+  if (!is_in_order) {
+    if (abort(stream)) return forget(stream);
+    drop_pending(stream, stream.pending_size());
+    stream.is_ended = true;
+  }
+  update_ready(stream);
+  set_deadline(stream, now + limits_.half_closed_linger);
+  if (!stream.is_ended_by_peer) renew_grant(stream);
+}
+
+void BaseSession::settle(Stream& stream) {
+  if (stream.is_orphaned && is_over(stream)) forget(stream);
+}
+
+void BaseSession::peer_ended(Stream& stream) {
+  if (stream.is_ended_by_peer) return;
+  stream.is_ended_by_peer = true;
+  if (!stream.is_orphaned) listener_.ended(stream);
+  update_ready(stream);
+  settle(stream);
+}
+
+void BaseSession::peer_broke(Stream& stream) {
+  ++worker_.counts.streams_reset;
+  if (!stream.is_orphaned) listener_.broken(stream);
+  forget(stream);
+}
+
+void BaseSession::break_off(Stream& stream) {
+  const bool is_forgettable = abort(stream);
+  if (!stream.is_orphaned) listener_.broken(stream);
+  if (is_forgettable) return forget(stream);
+  stream.is_orphaned = stream.is_ending = stream.is_ended = true;
+  stream.owner = nullptr;
+  release_input(stream, stream.received - stream.consumed);
+  drop_pending(stream, stream.pending_size());
+  update_ready(stream);
+  set_deadline(stream, now_ + limits_.half_closed_linger);
+}
+
+void BaseSession::detach(Stream& stream) {
+  clear_deadline(stream);
+  const std::uint32_t id = stream.id;
+  detached_.emplace(&stream, streams_.extract(id));
+}
+
+void BaseSession::forget(Stream& stream) {
+  leave_ring(stream);
+  clear_deadline(stream);
+  release_input(stream, stream.received - stream.consumed);
+  drop_pending(stream, stream.pending_size());
+  worker_.window_used -= stream.window - kFirstWindow;
+  const std::uint32_t id = stream.id;
+  if (detached_.erase(&stream) == 0) streams_.erase(id);
+  end_if_drained();
+}
+
+void BaseSession::forget_all() {
+  while (!detached_.empty()) forget(detached_.begin()->second.mapped());
+  while (!streams_.empty()) forget(streams_.begin()->second);
+}
+
+// Drain and cut
+
+void BaseSession::drain(Time now) {
+  if (is_draining_ || ending_ != Ending::kNone) return;
+  now_ = now;
+  is_draining_ = true;
+  announce_drain();
+  end_if_drained();
+}
+
+void BaseSession::end_if_drained() {
+  if (is_draining_ && traits_.is_done_when_drained && streams() == 0) fail(Ending::kDone, "");
+}
+
+void BaseSession::cut(Time now) {
+  if (ending_ != Ending::kNone) return;
+  drain(now);
+  for (auto& [id, stream] : streams_) {
+    if (!is_over(stream)) abort(stream);
+    if (!stream.is_orphaned) listener_.broken(stream);
+  }
+  for (auto& [address, node] : detached_) listener_.broken(node.mapped());
+  forget_all();
+  fail(Ending::kDone, "");
+}
+
+// Timers
+
+void BaseSession::set_deadline(Stream& stream, Time when) {
+  clear_deadline(stream);
+  stream.deadline = when;
+  deadlines_.emplace(when, stream.id);
+}
+
+void BaseSession::clear_deadline(Stream& stream) {
+  if (stream.deadline) deadlines_.erase({*stream.deadline, stream.id});
+  stream.deadline.reset();
+}
+
+void BaseSession::deadline_passed(Stream& stream) {
+  if (!stream.is_orphaned) return;
+  if (!is_over(stream)) abort(stream);
+  forget(stream);
+}
+
+void BaseSession::pass_deadlines() {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now_) {
+    const auto first = *deadlines_.begin();
+    deadlines_.erase(deadlines_.begin());
+    Stream* const stream = find(first.second);
+    if (!stream) continue;
+    stream->deadline.reset();
+    deadline_passed(*stream);
+  }
+}
+
+// The peer is asked when either side was quiet, so that its answers prove it alive while we send.
+Time BaseSession::keepalive_due() const {
+  return std::max(std::min(sent_at_, heard_at_), asked_at_) + limits_.keepalive;
+}
+
+std::optional<Time> BaseSession::wake_at() const {
+  if (ending_ != Ending::kNone) return std::nullopt;
+  std::optional<Time> earliest;
+  const auto add = [&earliest](Time when) { earliest = std::min(earliest.value_or(when), when); };
+  if (limits_.keepalive.count() > 0) add(keepalive_due());
+  if (limits_.silence.count() > 0 && must_speak()) add(heard_at_ + limits_.silence);
+  if (!deadlines_.empty()) add(deadlines_.begin()->first);
+  if (!waiting_.empty()) add(now_ + kRetry);
+  return earliest;
+}
+
+void BaseSession::wake(Time now) {
+  if (ending_ != Ending::kNone) return;
+  now_ = now;
+  if (!reads()) heard_at_ = now;  // it may have spoken, nobody listened
+  if (limits_.silence.count() > 0 && must_speak() && now >= heard_at_ + limits_.silence)
+    return fail(Ending::kSilent, "the peer is silent");
+  if (limits_.keepalive.count() > 0 && now >= keepalive_due()) {
+    asked_at_ = now;
+    keep_alive();
+  }
+  pass_deadlines();
+  tell_waiting();
+}
+
+}  // namespace mux

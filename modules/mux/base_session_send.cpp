@@ -1,0 +1,185 @@
+// What goes: control frames first, then the streams in turn, one frame each. And what may wait.
+#include <algorithm>
+
+#include "modules/mux/base_session.h"
+
+namespace mux {
+
+namespace {
+// The space of what was sent is given back when there is so much of it, and half the string.
+constexpr std::size_t kCompactAt = 16 << 10;
+
+void compact(std::string& bytes, std::size_t& begin) {
+  if (begin == bytes.size()) {
+    std::string{}.swap(bytes);  // an idle stream keeps no buffer
+  } else if (begin >= kCompactAt && begin >= bytes.size() / 2) {
+    bytes.erase(0, begin);
+  } else {
+    return;
+  }
+  begin = 0;
+}
+}  // namespace
+
+void BaseSession::control(std::string_view frame) {
+  control_ += static_cast<char>(frame.size());
+  control_ += frame;
+}
+
+bool BaseSession::has_output() const {
+  if (has_urgent() || !control_.empty()) return true;
+  return ready_ && ending_ == Ending::kNone;
+}
+
+void BaseSession::send(std::string& out, std::size_t room, Time now) {
+  now_ = now;
+  const std::size_t before = out.size();
+  if (has_urgent() && out.size() < room) append_urgent(out);
+  append_control(out, room);
+  if (ending_ == Ending::kNone) append_streams(out, room);
+  if (out.size() != before) sent_at_ = now;
+  if (ending_ == Ending::kNone) tell_waiting();
+}
+
+void BaseSession::append_control(std::string& out, std::size_t room) {
+  while (control_begin_ < control_.size() && out.size() < room) {
+    const auto length = static_cast<unsigned char>(control_[control_begin_]);
+    out.append(control_, control_begin_ + 1, length);
+    control_begin_ += 1U + length;
+  }
+  compact(control_, control_begin_);
+}
+
+void BaseSession::append_streams(std::string& out, std::size_t room) {
+  while (ready_ && out.size() < room) {
+    Stream& stream = *ready_;
+    ready_ = stream.next_ready;
+    take_turn(stream, out);
+  }
+}
+
+void BaseSession::take_turn(Stream& stream, std::string& out) {
+  const Turn turn = turn_of(stream);
+  const std::string_view pending{stream.pending};
+  append_turn(stream, pending.substr(stream.pending_begin, turn.payload_bytes), turn.ends, out);
+  stream.sent += turn.payload_bytes;
+  stream.is_ended = stream.is_ended || turn.ends;
+  drop_pending(stream, turn.payload_bytes);
+  update_ready(stream);
+  if (stream.wants_writable && stream.pending_size() <= most_pending(stream) / 2)
+    tell_writable(stream);
+  settle(stream);
+}
+
+std::uint64_t BaseSession::peer_room(const Stream&) const { return kUnlimited; }
+
+BaseSession::Turn BaseSession::turn_of(const Stream& stream) const {
+  if (stream.is_ended) return {};
+  Turn turn;
+  turn.payload_bytes = static_cast<std::size_t>(
+      std::min<std::uint64_t>({stream.pending_size(), kLargestDataFrame, peer_room(stream)}));
+  turn.ends = stream.is_ending && turn.payload_bytes == stream.pending_size();
+  return turn;
+}
+
+std::size_t BaseSession::most_pending(const Stream&) const { return limits_.max_stream_output; }
+
+// The owner's side
+
+// Over the worker's limit a session still takes a frame at a time, so that it goes on by its own
+// sending and need not wait for another session's.
+std::size_t BaseSession::output_room() const {
+  const std::size_t own =
+      limits_.max_session_output - std::min(output_, limits_.max_session_output);
+  const std::size_t shared =
+      worker_.memory_limit - std::min(worker_.memory_used, worker_.memory_limit);
+  const std::size_t least = kLargestDataFrame - std::min(output_, kLargestDataFrame);
+  return std::min(own, std::max(shared, least));
+}
+
+std::size_t BaseSession::write(Stream& stream, std::string_view bytes) {
+  if (stream.is_ending || ending_ != Ending::kNone) return 0;
+  const std::size_t most = most_pending(stream);
+  const std::size_t of_stream = most - std::min(stream.pending_size(), most);
+  const std::size_t of_session = output_room();
+  const std::size_t taken = std::min({bytes.size(), of_stream, of_session});
+  stream.pending.append(bytes.substr(0, taken));
+  output_ += taken;
+  worker_.memory_used += taken;
+  if (taken < bytes.size()) {
+    if (!stream.wants_writable && of_session < of_stream) waiting_.push_back(stream.id);
+    stream.wants_writable = true;
+  }
+  update_ready(stream);
+  return taken;
+}
+
+void BaseSession::end(Stream& stream) {
+  if (stream.is_ending || ending_ != Ending::kNone) return;
+  stream.is_ending = true;
+  stream.wants_writable = false;
+  update_ready(stream);
+}
+
+void BaseSession::drop_pending(Stream& stream, std::size_t size_bytes) {
+  stream.pending_begin += size_bytes;
+  output_ -= size_bytes;
+  worker_.memory_used -= size_bytes;
+  compact(stream.pending, stream.pending_begin);
+}
+
+void BaseSession::tell_writable(Stream& stream) {
+  if (output_room() == 0) {
+    waiting_.push_back(stream.id);
+    return;
+  }
+  stream.wants_writable = false;
+  listener_.writable(stream);
+}
+
+// Streams that found no room in the session, in the order in which they came. The owner writes
+// after we return, so only a few are told at a time: as many as a share each would hold.
+void BaseSession::tell_waiting() {
+  if (waiting_.empty() || ending_ != Ending::kNone) return;
+  if (output_ > limits_.max_session_output / 2) return;
+  std::size_t room = output_room();
+  while (!waiting_.empty() && room > 0) {
+    Stream* const stream = find(waiting_.front());
+    waiting_.pop_front();
+    if (!stream || !stream->wants_writable) continue;
+    if (stream->pending_size() > most_pending(*stream) / 2) continue;  // its own sending tells it
+    stream->wants_writable = false;
+    listener_.writable(*stream);
+    room -= std::min(room, most_pending(*stream));
+  }
+}
+
+// The ring
+
+void BaseSession::update_ready(Stream& stream) {
+  const bool is_something = turn_of(stream).is_something();
+  if (is_something && !stream.is_ready()) enter_ring(stream);
+  if (!is_something && stream.is_ready()) leave_ring(stream);
+}
+
+// Last in turn: before the one whose turn is next.
+void BaseSession::enter_ring(Stream& stream) {
+  if (!ready_) {
+    ready_ = stream.next_ready = stream.previous_ready = &stream;
+    return;
+  }
+  stream.next_ready = ready_;
+  stream.previous_ready = ready_->previous_ready;
+  stream.previous_ready->next_ready = &stream;
+  ready_->previous_ready = &stream;
+}
+
+void BaseSession::leave_ring(Stream& stream) {
+  if (!stream.is_ready()) return;
+  if (ready_ == &stream) ready_ = stream.next_ready == &stream ? nullptr : stream.next_ready;
+  stream.previous_ready->next_ready = stream.next_ready;
+  stream.next_ready->previous_ready = stream.previous_ready;
+  stream.next_ready = stream.previous_ready = nullptr;
+}
+
+}  // namespace mux
