@@ -88,8 +88,7 @@ TEST_P(MuxProtocols, GetTheirAnswersAfterTheConnectionWasHalfClosed) {
   MuxClient client(daemon, GetParam());
   MuxStream* stream = client.open(random_bytes(5'000, 1));
   ASSERT_NE(stream, nullptr);
-  client.turn(Millis{0});
-  client.socket().half_close();
+  client.half_close();
 
   EXPECT_TRUE(client.run_until_ended(*stream));
 
@@ -120,6 +119,7 @@ TEST_P(MuxProtocols, EndEveryStreamAtTheDeadlineOfADrain) {
   const std::string bytes = random_bytes(20'000, 1);  // a frame at least: a smux client keeps less
   std::vector<MuxStream*> streams;
   for (int i = 0; i < 20; ++i) streams.push_back(client.open(bytes, false));
+  client.turn(Millis{0});
   const bool is_smux = GetParam() == Protocol::kSmux;
   ASSERT_TRUE(client.run_until([&] {
     return std::ranges::all_of(
