@@ -10,6 +10,11 @@
 #include "worker/write_gather.h"
 
 namespace drover {
+namespace {
+
+constexpr std::size_t kPart = std::size_t{16} << 10;
+
+}  // namespace
 
 // The carrier's instance has had a hook run: its on_batch_end is due.
 template <class Hook, class... Args>
@@ -20,12 +25,34 @@ auto ChildTransport::call(Hook hook, Args... args) {
 
 bool ChildTransport::put(std::string_view bytes) {
   if (peer_ended_ || waiting() + bytes.size() > kMaxInbox) return false;
-  if (inbox_read_ > inbox_.size() / 2) {  // or it would grow for as long as something waits
-    inbox_.erase(0, inbox_read_);
-    inbox_read_ = 0;
+  if (front_ > inbox_.size() / 2) {  // or it would grow for as long as something waits
+    inbox_.erase(inbox_.begin(), inbox_.begin() + front_);
+    front_ = 0;
   }
-  inbox_.append(bytes);
+  if (inbox_.empty() || inbox_.back().size() + bytes.size() > kPart) inbox_.emplace_back();
+  inbox_.back().append(bytes);
+  waiting_ += static_cast<std::uint32_t>(bytes.size());
   return true;
+}
+
+// Out of the inbox. An idle stream keeps none.
+std::size_t ChildTransport::take(std::span<char> buffer) {
+  std::size_t size = 0;
+  while (size < buffer.size() && front_ < inbox_.size()) {
+    const std::string& part = inbox_[front_];
+    const std::size_t copied = part.copy(buffer.data() + size, buffer.size() - size, front_read_);
+    size += copied;
+    front_read_ += static_cast<std::uint32_t>(copied);
+    if (front_read_ < part.size()) break;
+    std::string().swap(inbox_[front_++]);
+    front_read_ = 0;
+  }
+  waiting_ -= static_cast<std::uint32_t>(size);
+  if (waiting_ == 0) {
+    std::vector<std::string>().swap(inbox_);
+    front_ = 0;
+  }
+  return size;
 }
 
 ssize_t ChildTransport::receive(std::span<char> buffer) {
@@ -33,12 +60,7 @@ ssize_t ChildTransport::receive(std::span<char> buffer) {
     errno = ECONNRESET;
     return -1;
   }
-  const std::size_t size = inbox_.copy(buffer.data(), buffer.size(), inbox_read_);
-  inbox_read_ += size;
-  if (waiting() == 0) {
-    std::string().swap(inbox_);  // an idle stream keeps no buffer
-    inbox_read_ = 0;
-  }
+  const std::size_t size = take(buffer);
   if (size > 0) {
     if (carrier_.table.consumed != nullptr) call(carrier_.table.consumed, size);
   } else if (!peer_ended_) {

@@ -3,7 +3,9 @@
 // connection writes goes to the carrier's transport table at once.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "worker/server.h"
 #include "worker/transport.h"
@@ -35,7 +37,7 @@ class ChildTransport final : public Transport {
   void put_end() { peer_ended_ = true; }
   void put_reset() { is_reset_ = true; }
   void set_writable() { is_writable_ = true; }
-  [[nodiscard]] std::size_t waiting() const { return inbox_.size() - inbox_read_; }
+  [[nodiscard]] std::size_t waiting() const { return waiting_; }
 
   ssize_t receive(std::span<char> buffer) override;
   ssize_t send(std::span<iovec> slices, bool more_follows) override;
@@ -47,12 +49,16 @@ class ChildTransport final : public Transport {
   [[nodiscard]] bool is_reset(bool peer_ended) const override;
 
  private:
+  std::size_t take(std::span<char> buffer);
   template <class Hook, class... Args>
   auto call(Hook hook, Args... args);
 
   StreamCarrier carrier_;
-  std::string inbox_;
-  std::size_t inbox_read_ = 0;
+  // What waits, in parts of some 16 KiB: one that grows would be copied again and again.
+  std::vector<std::string> inbox_;
+  std::uint32_t front_ = 0;       // the first that has bytes left
+  std::uint32_t front_read_ = 0;  // bytes of it
+  std::uint32_t waiting_ = 0;     // bytes of all
   short watched_ = 0;
   bool is_writable_ = true;
   bool peer_ended_ = false;  // behind the inbox

@@ -8,6 +8,7 @@ namespace drover {
 namespace {
 
 constexpr std::size_t kMaxSlices = 64;
+constexpr std::size_t kPart = std::size_t{16} << 10;
 constexpr std::size_t kFileSlice = std::size_t{1} << 20;  // a sendfile(2)
 constexpr std::size_t kShare = std::size_t{4} << 20;      // a call: others want their turn
 
@@ -27,14 +28,16 @@ bool means_later(int error_number) {
   return error_number == EAGAIN || error_number == EINTR || error_number == ENOBUFS;
 }
 
-// What comes in small pieces is kept in one.
+// What comes in small pieces is kept in one, up to a part: more would be copied again and again
+// while it grows.
 void OutputQueue::append(std::string_view bytes) {
   auto* last = parts_.empty() ? nullptr : std::get_if<std::vector<char>>(&parts_.back());
   if (last != nullptr && parts_.size() == 1 && front_sent_ > last->size() / 2) {
     last->erase(last->begin(), last->begin() + static_cast<std::ptrdiff_t>(front_sent_));
     front_sent_ = 0;
   }
-  if (last == nullptr) last = &std::get<std::vector<char>>(parts_.emplace_back());
+  if (last == nullptr || last->size() + bytes.size() > kPart)
+    last = &std::get<std::vector<char>>(parts_.emplace_back());
   last->insert(last->end(), bytes.begin(), bytes.end());
   size_bytes_ += bytes.size();
 }

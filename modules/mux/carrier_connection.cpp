@@ -9,6 +9,7 @@ namespace mux {
 namespace {
 
 constexpr Time kComplainEvery{1'000};
+constexpr std::size_t kLarge = std::size_t{32} << 10;
 
 // Of the protocols that a server may be pinned to, those that need no look at the first bytes.
 std::optional<Protocol> known_protocol(Spoken spoken) {
@@ -217,14 +218,25 @@ void CarrierConnection::send(Time now) {
   const std::size_t pending = service_.host.pending_output(conn_);
   const bool is_slow = pending > kMostPending / 2;
   if (!is_slow) {
-    std::string out;
-    session_->send(out, kMostPending - pending, now);
-    if (out.empty()) return;
-    service_.host.write(conn_, out);
+    session_->send(service_.out, kMostPending - pending, now);
+    if (service_.out.empty()) return;
+    give(service_.out);
     if (!session_->has_output()) return;
   }
   if (std::exchange(is_waiting_, true)) return;
   (is_slow ? service_.slow : service_.next_turn).push_back(this);
+}
+
+// A large piece goes as it is, a small one is copied: the next finds the same memory.
+void CarrierConnection::give(std::string& out) {
+  if (out.size() >= kLarge) {
+    service_.host.write_shared(conn_, std::make_shared<const std::string>(std::move(out)));
+    out = {};
+    out.reserve(kMostPending + kLarge);
+  } else {
+    service_.host.write(conn_, out);
+    out.clear();
+  }
 }
 
 // Behind the farewell nothing is said: what its streams write from now on is dropped.

@@ -1,6 +1,7 @@
 // What the connections of one server in one worker have together.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "modules/mux/config.h"
@@ -20,6 +21,7 @@ struct Service {
   std::vector<CarrierConnection*> touched{};    // to be settled at the end of this batch
   std::vector<CarrierConnection*> next_turn{};  // has more to send than one turn's share
   std::vector<CarrierConnection*> slow{};       // ... and a peer that does not keep up
+  std::string out{};                            // what is being sent
   Time complained_at{-1'000};                   // the last line in the log that a peer caused
 };
 

@@ -1,12 +1,15 @@
 """The measurements as Markdown, with what is needed to read them: machine, kernel, versions, preset, command."""
 import pathlib
 import platform
+import shutil
 import subprocess
 
 import servers
 
 
 def first_line(*command):
+    if shutil.which(command[0]) is None:
+        return f"no {command[0]}"
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return run.stdout.splitlines()[0] if run.stdout else "?"
 

@@ -2,7 +2,9 @@
 // of the multiplexer has its streams ask. `rr.request` bytes, or all until the end, are answered by
 // `rr.answer` bytes after `rr.delay`, and that is the end.
 #include <algorithm>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "modules/sdk/module.hpp"
 
@@ -41,7 +43,7 @@ class RequestResponse {
         request_(config.size("request")),
         answer_(config.size("answer")),
         delay_(config.duration("delay")),
-        block_(std::min(answer_, kBlock), 'd') {}
+        block_(std::make_shared<const std::string>(std::min(answer_, kBlock), 'd')) {}
 
   void on_data(drover_conn conn, State& state, std::string_view bytes) {
     state.received += bytes.size();
@@ -64,8 +66,13 @@ class RequestResponse {
   }
   void go_on(drover_conn conn, State& state) {
     while (state.left > 0 && host_.pending_output(conn) <= DROVER_HIGH_WATER) {
-      const std::size_t size = std::min(state.left, block_.size());
-      host_.write(conn, std::string_view(block_).substr(0, size));
+      const std::size_t size = std::min(state.left, block_->size());
+      // As the Go servers do, a large answer is sent from where it lies.
+      if (size == kBlock) {
+        host_.write_shared(conn, block_);
+      } else {
+        host_.write(conn, std::string_view(*block_).substr(0, size));
+      }
       state.left -= size;
     }
     if (state.left == 0) host_.close(conn);
@@ -75,7 +82,7 @@ class RequestResponse {
   std::size_t request_;
   std::size_t answer_;
   std::chrono::milliseconds delay_;
-  std::string block_;
+  std::shared_ptr<const std::string> block_;
 };
 
 }  // namespace

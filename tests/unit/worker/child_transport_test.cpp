@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <random>
 
 #include "tests/support/proc.h"
 
@@ -60,6 +61,22 @@ TEST_F(ChildTransportTest, KeepsNothingOfWhatHasBeenTakenWhileSomethingAlwaysWai
   }
 
   EXPECT_LT(test::rss_bytes(getpid()) - before, 8 << 20);
+}
+
+TEST_F(ChildTransportTest, KeepsTheOrderHoweverItIsPutAndTaken) {
+  std::minstd_rand random(1);
+  std::string put;
+  std::string taken;
+  for (int i = 0; i < 2000; ++i) {
+    std::string bytes(1 + random() % (i % 10 == 0 ? 40'000 : 100), '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random() >> 8);
+    if (stream_.put(bytes)) put += bytes;
+    if (i % 3 == 0) taken += receive(random() % 30'000);
+    ASSERT_EQ(stream_.waiting(), put.size() - taken.size());
+  }
+  while (stream_.waiting() > 0) taken += receive(10'000);
+
+  EXPECT_TRUE(taken == put);
 }
 
 TEST_F(ChildTransportTest, DropsWhatWaitsWhenItIsReset) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <optional>
+#include <random>
 #include <string>
 
 #include "worker/socket_transport.h"
@@ -114,6 +115,27 @@ TEST_F(OutputQueueTest, BreaksWhenThePeerHasGone) {
   queue_.append("x");
 
   EXPECT_TRUE(send().is_broken);
+}
+
+TEST_F(OutputQueueTest, KeepsTheOrderOfManyPiecesOfAllSizes) {
+  std::minstd_rand random(1);
+  std::string appended;
+  std::string got;
+  for (int i = 0; i < 1000; ++i) {
+    std::string bytes(1 + random() % (i % 10 == 0 ? 40'000 : 100), '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random() >> 8);
+    queue_.append(bytes);
+    appended += bytes;
+    if (i % 100 == 0) send();
+    if (i % 200 == 0) got += read_all();
+    ASSERT_LE(queue_.size(), appended.size() - got.size());
+  }
+  while (queue_.size() > 0) {
+    send();
+    got += read_all();
+  }
+
+  EXPECT_TRUE(got == appended);
 }
 
 TEST_F(OutputQueueTest, GivesBackTheMemoryOfWhatHasLeft) {
