@@ -99,7 +99,7 @@ struct MuxStream {
   bool wants_push = false;  // the session takes more
 };
 
-class MuxClient : private mux::Listener {
+class MuxClient final : private mux::Listener {
  public:
   MuxClient(Daemon& daemon, mux::Protocol protocol, const std::string& source = "")
       : MuxClient(Client(Endpoint::v4(daemon.port()), source), protocol) {}
