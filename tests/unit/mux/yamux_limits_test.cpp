@@ -168,12 +168,13 @@ TEST_F(YamuxLimits, AHundredThousandIdleStreamsCostLittle) {
   } taker;
   limits.max_streams = kStreams;
   auto mine = make_session(Protocol::kYamux, Role::kServer, limits, worker, taker, now);
+  const std::string answer(207, 'x');
   std::string out;
   const auto before = mallinfo2().uordblks;
   for (std::uint32_t i = 0; i < kStreams; ++i) {
     mine->receive(data(yamux::kSyn, 2 * i + 1, "request"), now);
     mine->consumed(*taker.last, 7, now);
-    mine->write(*taker.last, "an answer that does not fit into the string itself");
+    mine->write(*taker.last, answer);
     out.clear();
     mine->send(out, 1 << 20, now);
   }
