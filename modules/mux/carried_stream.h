@@ -30,6 +30,9 @@ class CarriedStream final : public drover::Stream {
   drover_conn child = 0;          // what Drover calls it
   std::size_t waiting = 0;        // bytes given to Drover that the child has not taken
   bool is_crowded = false;        // so many that its session reads no more
+  std::size_t used = 0;           // bytes the child has taken that the session was not told of
+  bool is_due = false;            // ... but will be at the end of the batch
+  bool is_stuck = false;          // the session did not take all that the child has written
   CarriedStream* next = nullptr;  // of the same connection
   CarriedStream* previous = nullptr;
 

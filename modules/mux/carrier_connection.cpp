@@ -179,6 +179,7 @@ void CarrierConnection::settle() {
   const Time now = this->now();
   if (session_ != nullptr) {
     if (session_->ending() != Ending::kNone) return finish(now);
+    tell_used(now);
     note_idleness(now);
     note_end_of_input(now);
     send(now);
@@ -255,6 +256,20 @@ void CarrierConnection::finish(Time now) {
   service_.host.close(conn_);
 }
 
+// What a child has taken and answered lies in its own queue for as long as the session does not
+// take the answer: it still counts as the session's input, and the peer may not send as much again.
+void CarrierConnection::tell_used(Time now) {
+  for (CarriedStream* carried : std::exchange(due_, {})) {
+    carried->is_due = false;
+    if (carried->is_stuck || carried->stream == nullptr || carried->used == 0) continue;
+    session_->consumed(*carried->stream, std::exchange(carried->used, 0), now);
+  }
+}
+
+void CarrierConnection::set_due(CarriedStream& carried) {
+  if (!std::exchange(carried.is_due, true)) due_.push_back(&carried);
+}
+
 void CarrierConnection::log_ending() {
   if (session_->ending() != Ending::kProtocolError) return;
   if (now() - service_.complained_at < kComplainEvery) return;
@@ -287,13 +302,16 @@ std::optional<Time> CarrierConnection::next_deadline() const {
 
 std::size_t CarrierConnection::write(CarriedStream& carried, std::span<const drover_slice> slices) {
   std::size_t taken = 0;
+  carried.is_stuck = false;
   for (const drover_slice& slice : slices) {
     std::size_t more = slice.size;
     if (carried.stream != nullptr && !is_over_)
       more = session_->write(*carried.stream, {static_cast<const char*>(slice.data), slice.size});
     taken += more;
-    if (more < slice.size) break;
+    carried.is_stuck = more < slice.size;
+    if (carried.is_stuck) break;
   }
+  if (carried.used > 0) set_due(carried);
   touch();
   return taken;
 }
@@ -306,14 +324,15 @@ void CarrierConnection::half_close(CarriedStream& carried) {
 void CarrierConnection::consumed(CarriedStream& carried, std::size_t size_bytes) {
   carried.waiting -= size_bytes;
   if (carried.waiting < kCrowded) set_crowded(carried, false);
-  if (carried.stream != nullptr && !is_over_)
-    session_->consumed(*carried.stream, size_bytes, now());
+  carried.used += size_bytes;
+  set_due(carried);
   touch();
 }
 
 void CarrierConnection::closed(CarriedStream& carried, bool is_in_order) {
   set_crowded(carried, false);
   unlink(carried);
+  if (carried.is_due) std::erase(due_, &carried);
   if (carried.stream != nullptr) session_->close(*carried.stream, is_in_order, now());
   touch();
 }

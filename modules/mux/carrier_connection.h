@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "modules/mux/detect.h"
 #include "modules/mux/service.h"
@@ -71,6 +72,8 @@ class CarrierConnection final : private Listener {
   void give(std::string& out);
   void finish(Time now);
   void log_ending();
+  void tell_used(Time now);
+  void set_due(CarriedStream& carried);
   void set_reading();
   void set_timer(Time now);
   [[nodiscard]] std::optional<Time> next_deadline() const;
@@ -85,6 +88,7 @@ class CarrierConnection final : private Listener {
   std::string first_;                 // what has come until then
   CarriedStream* streams_ = nullptr;
   std::size_t crowded_streams_ = 0;
+  std::vector<CarriedStream*> due_;  // what they have used is told at the end of the batch
 
   // Moments, when they are set.
   std::optional<Time> undecided_until_;  // the client must have shown what it speaks

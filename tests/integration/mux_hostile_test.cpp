@@ -27,6 +27,16 @@ struct Attack {
   std::string bytes;
 };
 
+// By the daemon, in order or by a reset, behind whatever it still says.
+bool is_closed(Client& client) {
+  try {
+    static_cast<void>(client.receive_all());
+  } catch (const std::exception&) {
+    return client.next() == Client::Next::kError || client.next() == Client::Next::kEnd;
+  }
+  return true;
+}
+
 // Each ends its own session, and only that.
 class MuxViolations : public testing::TestWithParam<Attack> {};
 
@@ -40,7 +50,7 @@ TEST_P(MuxViolations, EndTheirOwnSessionAndAreCounted) {
   attacker.send_all(GetParam().bytes);
 
   EXPECT_TRUE(wait_for_mux_number(daemon, "protocol_errors", 1));
-  EXPECT_TRUE(wait_until([&] { return attacker.next(Millis{0}) != Client::Next::kSilence; }));
+  EXPECT_TRUE(is_closed(attacker));
   other.say(*stream, "after");
   other.end(*stream);
   EXPECT_TRUE(other.run_until_ended(*stream));
@@ -128,6 +138,11 @@ TEST(MuxFloods, OfOpensGetNoMoreThanTheirStreams) {
   expect_service(daemon);
 }
 
+int version_of(Protocol protocol) {
+  if (protocol == Protocol::kXsmux1) return 1;
+  return protocol == Protocol::kXsmux2 ? 2 : 0;
+}
+
 class MuxGreedy : public testing::TestWithParam<Protocol> {};
 
 // It asks for an echo of more than it will ever read, on many streams.
@@ -138,14 +153,17 @@ TEST_P(MuxGreedy, ClientsThatNeverReadKeepToTheBudgetOfTheirSession) {
   expect_service(daemon);
   const pid_t worker = daemon.worker_pid(0);
   const std::int64_t before = rss_bytes(worker);
-  const int version = GetParam() == Protocol::kXsmux1 ? 1 : 2;
+  const int version = version_of(GetParam());
+  const std::string block(60'000, 'x');
   std::string all;
   for (std::uint32_t id = 1; id <= 401; id += 2) {
-    const std::string block(60'000, 'x');
-    if (GetParam() == Protocol::kYamux) all += yamux_open(id) + yamux_data(0, id, block);
-    if (GetParam() == Protocol::kSmux) all += smux_frame(id, false, block);
-    if (GetParam() == Protocol::kXsmux1 || GetParam() == Protocol::kXsmux2)
-      all += xsmux_open(version, id + 2) + xsmux_frame(version, kPsh, id + 2, block);
+    if (GetParam() == Protocol::kYamux) all += yamux_open(id);
+    if (version > 0) all += xsmux_open(version, id + 2);
+    for (int i = 0; i < 4; ++i) {  // together less than a window
+      if (GetParam() == Protocol::kYamux) all += yamux_data(0, id, block);
+      if (GetParam() == Protocol::kSmux) all += smux_frame(id, false, block);
+      if (version > 0) all += xsmux_frame(version, kPsh, id + 2, block);
+    }
   }
   Client attacker(Endpoint::v4(daemon.port()));
 
