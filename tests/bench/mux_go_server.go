@@ -67,6 +67,7 @@ func (s *service) takeRequest(stream io.Reader) bool {
 func (s *service) serveYamux(conn net.Conn) error {
 	config := yamux.DefaultConfig()
 	config.LogOutput = io.Discard
+	config.AcceptBacklog = 1024 // as xtaci/smux has it; beyond it streams are refused
 	session, err := yamux.Server(conn, config)
 	for err == nil {
 		var stream *yamux.Stream

@@ -38,7 +38,7 @@ func visit(s *session, p *payload, key, size int) error {
 	if err != nil {
 		return err
 	}
-	if err := p.exchange(opened, key, size); err != nil {
+	if err := p.exchange(opened, key, 0, size); err != nil {
 		return err
 	}
 	if err := opened.Close(); err != nil {
@@ -77,7 +77,7 @@ func endEarly(s *session, p *payload, key, size int) error {
 	opened.SetDeadline(time.Now().Add(patience))
 	sent := make(chan error, 1)
 	go func() {
-		err := p.send(opened, key, size)
+		err := p.send(opened, key, 0, size)
 		if err == nil {
 			err = opened.halfClose()
 		}
@@ -111,7 +111,7 @@ func halfCloseLate(o *options) (string, error) {
 				return err
 			}
 			defer opened.Close()
-			if err := p.exchange(opened, i, made[i]); err != nil {
+			if err := p.exchange(opened, i, 0, made[i]); err != nil {
 				return err
 			}
 			if err := opened.halfClose(); err != nil {
@@ -136,7 +136,7 @@ func abandoned(o *options) (string, error) {
 				return err
 			}
 			opened.SetDeadline(time.Now().Add(patience))
-			if err := p.send(opened, i, o.size); err != nil {
+			if err := p.send(opened, i, 0, o.size); err != nil {
 				return err
 			}
 			return opened.Close()
@@ -154,7 +154,7 @@ func resetByClient(o *options) (string, error) {
 				return err
 			}
 			opened.SetDeadline(time.Now().Add(200 * time.Millisecond))
-			p.send(opened, i, 4<<20) // until it stalls
+			p.send(opened, i, 0, 4<<20) // until it stalls
 			if err := s.wire.inject(yamuxFrame(yamuxUpdate, flagRst, opened.id, 0)); err != nil {
 				return err
 			}
@@ -175,7 +175,7 @@ func slowReader(o *options) (string, error) {
 		}
 		slow.SetDeadline(time.Now().Add(2 * patience))
 		sent := make(chan error, 1)
-		go func() { sent <- p.send(slow, -1+tableSize, o.size) }()
+		go func() { sent <- p.send(slow, -1+tableSize, 0, o.size) }()
 
 		var slowest int64
 		var mutex sync.Mutex

@@ -45,7 +45,7 @@ func silence(o *options) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if err := p.exchange(opened, 1, 1000); err != nil {
+		if err := p.exchange(opened, 1, 0, 1000); err != nil {
 			return "", err
 		}
 		const span = 7 // of keepalives
@@ -53,7 +53,7 @@ func silence(o *options) (string, error) {
 		if s.isClosed() {
 			return "", fmt.Errorf("the session did not outlive a silence of %v", span*o.keepalive)
 		}
-		if err := p.exchange(opened, 2, 1000); err != nil {
+		if err := p.exchange(opened, 2, 0, 1000); err != nil {
 			return "", err
 		}
 		return fmt.Sprintf("silent for %v", span*o.keepalive), visit(s, p, 3, 1000)
@@ -76,7 +76,7 @@ func drained(o *options) (string, error) {
 			if streams[i], err = s.open(); err != nil {
 				return "", err
 			}
-			if err := p.exchange(streams[i], i, half); err != nil {
+			if err := p.exchange(streams[i], i, 0, half); err != nil {
 				return "", err
 			}
 		}
@@ -95,17 +95,8 @@ func drained(o *options) (string, error) {
 }
 
 func finish(p *payload, s *stream, key, half int) error {
-	s.SetDeadline(time.Now().Add(patience))
-	sent := make(chan error, 1)
-	go func() {
-		_, err := s.Write(p.at(key, 0, half))
-		sent <- err
-	}()
-	if err := p.receive(s, key, 0, len(p.at(key, 0, half))); err != nil {
-		return fmt.Errorf("stream %d, in the drain: %w", s.id, err)
-	}
-	if err := <-sent; err != nil {
-		return err
+	if err := p.exchange(s, key, half, half); err != nil {
+		return fmt.Errorf("in the drain: %w", err)
 	}
 	if err := s.halfClose(); err != nil {
 		return err
@@ -196,12 +187,22 @@ func reloaded(o *options) (string, error) {
 	return fmt.Sprintf("%d streams, %d of them tried again, %d sessions", done, again, sessions), err
 }
 
+// So that a stream is mostly found between its halves.
+const thinking = 2 * time.Millisecond
+
+// Whether the server took the stream, and what became of it.
 func try(s *session, p *payload, key, size int) (bool, error) {
 	opened, err := s.open()
 	if err != nil {
 		return false, err
 	}
-	if err := p.exchange(opened, key, size); err != nil {
+	first := (size + 1) / 2
+	err = p.exchange(opened, key, 0, first)
+	if err == nil {
+		time.Sleep(thinking)
+		err = p.exchange(opened, key, first, size-first)
+	}
+	if err != nil {
 		return s.wire.seen.isAnswered(opened.id), err
 	}
 	return true, opened.Close()

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-var errWrong = errors.New("wrong bytes from")
+var errWrong = errors.New("wrong bytes")
 
 const tableSize = 1048573 // a prime: no block that a server works in divides it
 
@@ -29,9 +29,9 @@ func (p *payload) at(key, offset, size int) []byte {
 	return p.table[begin:smaller(begin+size, tableSize)]
 }
 
-func (p *payload) send(to io.Writer, key, size int) error {
+func (p *payload) send(to io.Writer, key, offset, size int) error {
 	for sent := 0; sent < size; {
-		n, err := to.Write(p.at(key, sent, smaller(65536, size-sent)))
+		n, err := to.Write(p.at(key, offset+sent, smaller(65536, size-sent)))
 		sent += n
 		if err != nil {
 			return fmt.Errorf("%d of %d bytes sent: %w", sent, size, err)
@@ -46,7 +46,7 @@ func (p *payload) receive(from io.Reader, key, offset, size int) error {
 	for got := 0; got < size; {
 		n, err := from.Read(buffer[:smaller(len(buffer), size-got)])
 		if wrong := p.compare(buffer[:n], key, offset+got); wrong >= 0 {
-			return fmt.Errorf("%w: %d", errWrong, wrong)
+			return fmt.Errorf("%w from byte %d on", errWrong, wrong)
 		}
 		got += n
 		if err != nil && got < size {
@@ -77,12 +77,12 @@ func receiveEnd(from io.Reader) error {
 	return nil
 }
 
-// Sends and receives at the same time.
-func (p *payload) exchange(s *stream, key, size int) error {
+// Sends and receives at the same time, from `offset` of the stream on.
+func (p *payload) exchange(s *stream, key, offset, size int) error {
 	s.SetDeadline(time.Now().Add(patience))
 	sent := make(chan error, 1)
-	go func() { sent <- p.send(s, key, size) }()
-	if err := p.receive(s, key, 0, size); err != nil {
+	go func() { sent <- p.send(s, key, offset, size) }()
+	if err := p.receive(s, key, offset, size); err != nil {
 		return fmt.Errorf("stream %d: %w", s.id, err)
 	}
 	return <-sent

@@ -45,12 +45,13 @@ func connect(o *options) (*session, error) {
 	return s, err
 }
 
+// The library drops the session when a ping is not answered for three of its intervals.
 func yamuxConfig(o *options) *yamux.Config {
 	config := yamux.DefaultConfig()
 	config.LogOutput = io.Discard
 	if o.keepalive != 0 {
 		config.KeepAliveInterval = o.keepalive
-		config.ConnectionWriteTimeout = 2 * time.Second
+		config.ConnectionWriteTimeout = 3 * o.keepalive
 	}
 	return config
 }
