@@ -53,15 +53,16 @@ void measure(const char* what, Store& store, std::span<const std::string> keys, 
 // As a session does with requests that came together.
 void measure_prefetched(Store& store, const std::vector<std::string>& keys) {
   std::vector<std::string_view> batch;
+  Store::Hashes hashes{};
   measure("GET, of those that came together", store, keys, [&](const std::string& key) {
     const auto index = static_cast<std::size_t>(&key - keys.data());
     if (index % kBatch == 0) {
       batch.assign(
           keys.begin() + static_cast<std::ptrdiff_t>(index),
           keys.begin() + static_cast<std::ptrdiff_t>(std::min(index + kBatch, keys.size())));
-      store.prefetch(batch);
+      hashes = store.prefetch(batch);
     }
-    return store.get(key).has_value();
+    return store.get(key, hashes[index % kBatch]).has_value();
   });
 }
 

@@ -120,6 +120,7 @@ TEST_P(MuxProtocols, EndEveryStreamAtTheDeadlineOfADrain) {
   const std::string bytes = random_bytes(20'000, 1);  // a frame at least: a smux client keeps less
   std::vector<MuxStream*> streams;
   for (int i = 0; i < 20; ++i) streams.push_back(client.open(bytes, false));
+  client.turn(Millis{0});
   const bool is_smux = GetParam() == Protocol::kSmux;
   ASSERT_TRUE(client.run_until([&] {
     return std::ranges::all_of(

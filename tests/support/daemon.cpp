@@ -202,11 +202,17 @@ pid_t Daemon::acceptor_pid() const {
   return newest;
 }
 
+// From when the former one says so, the new one is the master, before it has changed its title.
 pid_t Daemon::master_pid() const {
+  pid_t coming = 0;
+  bool has_former = false;
   for (const pid_t pid : processes()) {
-    if (title_of(pid).rfind("drover: master", 0) == 0) return pid;
+    const std::string title = title_of(pid);
+    if (title.starts_with("drover: master")) return pid;
+    if (title.starts_with("drover: new master")) coming = pid;
+    has_former = has_former || title.starts_with("drover: former master");
   }
-  return 0;
+  return has_former ? coming : 0;
 }
 
 pid_t Daemon::wait_for_paused(Millis patience) const {

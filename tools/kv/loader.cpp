@@ -23,7 +23,7 @@ Status Loader::add(std::string_view line) {
   ++report_.sent;
   lines_.emplace(rid, report_.lines);
   collect();
-  return Done{};
+  return server_stays();
 }
 
 Status Loader::settle(std::size_t most_missing) {
@@ -32,7 +32,7 @@ Status Loader::settle(std::size_t most_missing) {
     count(answer);
     collect();
   }
-  return Done{};
+  return server_stays();
 }
 
 void Loader::collect() {
@@ -44,10 +44,17 @@ void Loader::count(const kvs::client::Answer& answer) {
   if (found == lines_.end()) return;
   if (answer.status == kvs::kv1::kOk) {
     ++report_.stored;
+  } else if (answer.status == kvs::kv1::kShuttingDown) {
+    farewell_ = kvs::client::describe(answer.status, answer.value);
   } else {
     note(found->second, kvs::client::describe(answer.status, answer.value));
   }
   lines_.erase(found);
+}
+
+Status Loader::server_stays() const {
+  if (!farewell_.empty()) return Error(farewell_);
+  return Done{};
 }
 
 void Loader::note(std::uint64_t line, std::string_view what) {

@@ -26,7 +26,8 @@ class Loader {
   // The pipeline is borrowed, and nobody else's meanwhile.
   explicit Loader(kvs::client::Pipeline& pipeline) : pipeline_(pipeline) {}
 
-  // A line that cannot be stored is counted and noted; an error is the connection's.
+  // A line that cannot be stored is counted and noted; an error is the connection's, or that the
+  // server is going: to go on would only be told so of each line.
   Status add(std::string_view line);
   // Returns when no more than that many answers are missing.
   Status settle(std::size_t most_missing = 0);
@@ -38,10 +39,12 @@ class Loader {
  private:
   void count(const kvs::client::Answer& answer);
   void note(std::uint64_t line, std::string_view what);
+  [[nodiscard]] Status server_stays() const;
 
   kvs::client::Pipeline& pipeline_;
   LoadReport report_;
   std::unordered_map<std::uint32_t, std::uint64_t> lines_;  // by RID, those on their way
+  std::string farewell_;                                    // of a server that is going
 };
 
 }  // namespace drover::kv

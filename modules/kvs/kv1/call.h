@@ -58,6 +58,7 @@ struct Row;
 struct Call {
   const Row* row = nullptr;
   Frame frame;
+  std::optional<std::uint64_t> key_hash = std::nullopt;  // if it has been made
   // Of work that grows with the data.
   bool has_begun = false;
   std::uint64_t cursor = 0;

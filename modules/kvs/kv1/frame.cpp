@@ -13,11 +13,29 @@ constexpr std::size_t kMostKept = 2 << 10;
 
 }  // namespace
 
+std::optional<WholeFrame> whole_frame_at(std::string_view bytes) {
+  if (bytes.size() < kHeadBytes + kValueLengthBytes) return std::nullopt;
+  const std::size_t key = number_at<std::uint16_t>(bytes.substr(5));
+  const std::size_t value_at = kHeadBytes + key + kValueLengthBytes;
+  if (bytes.size() < value_at) return std::nullopt;
+  const std::size_t value = number_at<std::uint32_t>(bytes.substr(kHeadBytes + key));
+  if (bytes.size() - value_at < value) return std::nullopt;
+  return WholeFrame{{number_at<std::uint8_t>(bytes), number_at<std::uint32_t>(bytes.substr(1)),
+                     bytes.substr(kHeadBytes, key), bytes.substr(value_at, value)},
+                    value_at + value};
+}
+
 void FrameReader::Field::begin(std::uint32_t bytes, bool skip) {
   size = bytes;
   taken = 0;
   is_skipped = skip;
   view = {};
+}
+
+void FrameReader::Field::be(std::string_view whole) {
+  begin(static_cast<std::uint32_t>(whole.size()), false);
+  taken = size;
+  view = whole;
 }
 
 bool FrameReader::Field::take(std::string_view& bytes) {
@@ -90,10 +108,26 @@ std::optional<ReceivedFrame> FrameReader::next(std::string_view& bytes) {
     value_.release();
   }
   if (is_broken()) return std::nullopt;
-  if (advance(bytes)) return finish();
+  if (take_whole(bytes) || advance(bytes)) return finish();
   key_.hold();
   value_.hold();
   return std::nullopt;
+}
+
+// Most frames come in one piece and are as they should be; what is not is read step by step.
+bool FrameReader::take_whole(std::string_view& bytes) {
+  if (is_inside_frame()) return false;
+  const auto whole = whole_frame_at(bytes);
+  if (!whole || !is_type_valid(whole->frame.type)) return false;
+  type_ = whole->frame.type;
+  if (whole->frame.key.size() > limits_.key_bytes) return false;
+  if (whole->frame.value.size() > longest_value()) return false;
+  rid_ = whole->frame.rid;
+  fault_ = FrameFault::kNone;
+  key_.be(whole->frame.key);
+  value_.be(whole->frame.value);
+  bytes.remove_prefix(whole->size_bytes);
+  return true;
 }
 
 // True when the frame has ended, well or not.
@@ -161,9 +195,11 @@ void append_frame(std::string& out, const Frame& frame) {
 }
 
 void append_head(std::string& out, const Frame& frame, std::size_t value_bytes) {
-  append_number(out, frame.type);
-  append_number(out, frame.rid);
-  append_number(out, static_cast<std::uint16_t>(frame.key.size()));
+  std::array<char, kHeadBytes> head;
+  put_number(head.data(), frame.type);
+  put_number(head.data() + 1, frame.rid);
+  put_number(head.data() + 5, static_cast<std::uint16_t>(frame.key.size()));
+  out.append(head.data(), head.size());
   out += frame.key;
   append_number(out, static_cast<std::uint32_t>(value_bytes));
 }

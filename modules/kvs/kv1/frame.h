@@ -92,6 +92,14 @@ struct ReceivedFrame {
   FrameFault fault = FrameFault::kNone;
 };
 
+// A frame at the beginning of bytes that hold all of it, and how long it is. Nothing in it has been
+// judged. None: there is more to come.
+struct WholeFrame {
+  Frame frame;
+  std::size_t size_bytes = 0;
+};
+[[nodiscard]] std::optional<WholeFrame> whole_frame_at(std::string_view bytes);
+
 class FrameReader {
  public:
   enum class Side { kRequests, kAnswers };  // what is read
@@ -138,6 +146,7 @@ class FrameReader {
     std::string_view view;
 
     void begin(std::uint32_t bytes, bool skip);
+    void be(std::string_view whole);
     // True when it is whole.
     bool take(std::string_view& bytes);
     [[nodiscard]] std::size_t wanted() const { return is_skipped ? 0 : size; }
@@ -148,6 +157,7 @@ class FrameReader {
     void release();
   };
 
+  [[nodiscard]] bool take_whole(std::string_view& bytes);
   bool gather(std::string_view& bytes, std::size_t size);
   [[nodiscard]] bool is_type_valid(std::uint8_t type) const {
     return side_ == Side::kRequests ? type > 0 && type < 0x80 : type >= 0x80;

@@ -20,7 +20,7 @@ Progress found(const Client& client, Call& call, const Item& item, std::string_v
 }
 
 Progress get(const Client& client, Call& call, bool with_meta) {
-  const auto item = client.service.store.get(call.frame.key);
+  const auto item = client.service.store.get(call.frame.key, call.key_hash);
   return item ? found(client, call, *item, {}, with_meta) : not_found(client, call);
 }
 

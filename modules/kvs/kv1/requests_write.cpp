@@ -16,7 +16,10 @@ std::uint64_t expiry(const Client& client, std::uint64_t ttl_ms) {
 }
 
 Progress put(const Client& client, const Call& call, Condition condition) {
-  const Write write{.key = call.frame.key, .value = call.frame.value, .condition = condition};
+  const Write write{.key = call.frame.key,
+                    .value = call.frame.value,
+                    .condition = condition,
+                    .key_hash = call.key_hash};
   return settle(client, call, client.service.store.write(write).answer);
 }
 

@@ -120,24 +120,20 @@ void Session::work(std::string_view bytes, Output& output) {
 
 void Session::serve(std::string_view& bytes, Output& output) {
   Client client = this->client(output);
-  std::size_t ahead = 0;  // frames that were looked at
+  LookAhead ahead;
   for (std::size_t taken = 0; !is_over_ && wait_ == Wait::kNothing;) {
     if (call_) {
       if (!advance(client, *call_)) return;
       call_.reset();
     }
     if (!bytes.empty() && !may_take_on(client, taken)) return;
-    if (ahead == 0) ahead = look_ahead_in(bytes);
+    if (ahead.is_over() && is_known_ && !reader_.is_inside_frame())
+      ahead.look(service_.store, bytes);
     const auto received = next_frame(bytes);
     if (!received) return;
     ++taken;
-    ahead -= std::min<std::size_t>(ahead, 1);
-    begin(client, *received);
+    begin(client, *received, ahead.take());
   }
-}
-
-std::size_t Session::look_ahead_in(std::string_view bytes) const {
-  return is_known_ && !reader_.is_inside_frame() ? look_ahead(service_.store, bytes) : 0;
 }
 
 bool Session::may_take_on(Client& client, std::size_t taken) {
@@ -158,11 +154,12 @@ std::optional<ReceivedFrame> Session::next_frame(std::string_view& bytes) {
   return received;
 }
 
-void Session::begin(Client& client, const ReceivedFrame& received) {
+void Session::begin(Client& client, const ReceivedFrame& received,
+                    std::optional<std::uint64_t> key_hash) {
   service_.count(Count::kRequests);
   const Row* row = row_of(received.frame.type);
   const auto refusal = refusal_of(received, row);
-  if (!refusal) return start(client, *row, received.frame);
+  if (!refusal) return start(client, {.row = row, .frame = received.frame, .key_hash = key_hash});
   refuse(client, received.frame, *refusal);
   if (received.fault == FrameFault::kBadType) service_.count(Count::kBadFrames);
   is_over_ = is_last(received.fault);
@@ -181,8 +178,7 @@ std::optional<Refusal> Session::refusal_of(const ReceivedFrame& received, const 
 }
 
 // Few requests wait: only those have a call of their own.
-void Session::start(Client& client, const Row& row, const Frame& frame) {
-  Call call{.row = &row, .frame = frame};
+void Session::start(Client& client, Call call) {
   if (!advance(client, call)) call_ = std::make_unique<Call>(std::move(call));
 }
 

@@ -77,12 +77,11 @@ class Session {
 
  private:
   void serve(std::string_view& bytes, Output& output);
-  [[nodiscard]] std::size_t look_ahead_in(std::string_view bytes) const;
   [[nodiscard]] bool may_take_on(Client& client, std::size_t taken);
   [[nodiscard]] std::optional<ReceivedFrame> next_frame(std::string_view& bytes);
-  void begin(Client& client, const ReceivedFrame& received);
+  void begin(Client& client, const ReceivedFrame& received, std::optional<std::uint64_t> key_hash);
   [[nodiscard]] std::optional<Refusal> refusal_of(const ReceivedFrame& received, const Row* row);
-  void start(Client& client, const Row& row, const Frame& frame);
+  void start(Client& client, Call call);
   [[nodiscard]] bool has_time(const Call& call);
   // True: it is answered.
   [[nodiscard]] bool advance(Client& client, Call& call);

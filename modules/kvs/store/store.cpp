@@ -117,8 +117,8 @@ void Store::end_batch() {
 }
 
 // All buckets first: by the time that the first one is looked at, it is there.
-void Store::prefetch(std::span<const std::string_view> keys) const {
-  std::array<std::uint64_t, kMostPrefetched> hashes;
+Store::Hashes Store::prefetch(std::span<const std::string_view> keys) const {
+  Hashes hashes;
   keys = keys.first(std::min(keys.size(), kMostPrefetched));
   for (std::size_t i = 0; i < keys.size(); ++i) {
     hashes[i] = hash_.of(keys[i]);
@@ -127,11 +127,12 @@ void Store::prefetch(std::span<const std::string_view> keys) const {
   for (const std::uint64_t hash : std::span(hashes).first(keys.size())) {
     prefetch_record(mapping_.memory, mapping_.bucket_of(hash), hash);
   }
+  return hashes;
 }
 
-std::optional<Item> Store::get(std::string_view key) {
+std::optional<Item> Store::get(std::string_view key, std::optional<std::uint64_t> key_hash) {
   begin_reading();
-  Record* record = Look{this}.find(hash_.of(key), key).record;
+  Record* record = Look{this}.find(key_hash ? *key_hash : hash_.of(key), key).record;
   if (record == nullptr) return std::nullopt;
   return item_of(*record);
 }

@@ -73,7 +73,8 @@ struct Write {
   std::uint32_t flags = 0;
   std::uint64_t expires_ms = 0;
   Condition condition = Condition::kAlways;
-  std::uint64_t cas = 0;  // what the key must have now; 0: whatever it has
+  std::uint64_t cas = 0;                    // what the key must have now; 0: whatever it has
+  std::optional<std::uint64_t> key_hash{};  // as prefetch() has given it
 };
 
 struct Written {
@@ -120,13 +121,15 @@ class Store {
   void end_batch();
 
   // Keys that are about to be asked for or written, up to kMostPrefetched at a time: what they need
-  // is fetched from memory for all of them at once, and not for one after the other. Nothing else
-  // happens; it costs a hash for each.
+  // is fetched from memory for all of them at once, and not for one after the other. Returns their
+  // hashes, which need not be made again.
   static constexpr std::size_t kMostPrefetched = 16;
-  void prefetch(std::span<const std::string_view> keys) const;
+  using Hashes = std::array<std::uint64_t, kMostPrefetched>;
+  [[nodiscard]] Hashes prefetch(std::span<const std::string_view> keys) const;
 
-  // None: not there.
-  [[nodiscard]] std::optional<Item> get(std::string_view key);
+  // None: not there. `key_hash` as prefetch() has given it.
+  [[nodiscard]] std::optional<Item> get(std::string_view key,
+                                        std::optional<std::uint64_t> key_hash = std::nullopt);
   // kOk, kNotFound; kBusy: others change keys all the time, try again; or kTooCostly. A search
   // looks at no more than some ten thousand places (PrefixSearch::kMostLooks), whatever clients
   // store or ask for: paths of up to 2 KiB are always answered where chains are of a bucket or so,
@@ -193,7 +196,8 @@ class Store {
 
   Store(std::span<std::byte> memory, const Plan& plan, const Settings& settings);
 
-  [[nodiscard]] Target target(std::string_view key) const;
+  [[nodiscard]] Target target(std::string_view key,
+                              std::optional<std::uint64_t> key_hash = std::nullopt) const;
   [[nodiscard]] bool is_live(const Found& found) const {
     return found.record != nullptr && !found.record->is_expired(now_ms_);
   }

@@ -39,11 +39,11 @@ std::optional<std::int64_t> number_in(std::string_view text) {
 
 }  // namespace
 
-Store::Target Store::target(std::string_view key) const {
+Store::Target Store::target(std::string_view key, std::optional<std::uint64_t> key_hash) const {
   const std::size_t slash = key.rfind('/');
   const std::size_t directory = slash == std::string_view::npos ? 0 : slash + 1;
   return {.key = key,
-          .hash = hash_.of(key),
+          .hash = key_hash ? *key_hash : hash_.of(key),
           .directory_hash = hash_.of(key.substr(0, directory)),
           .tail = key.size() - directory};
 }
@@ -118,7 +118,7 @@ Written Store::publish(LockedShard& shard, const Target& target, Units units) {
 Written Store::write(const Write& write) {
   if (!fits(write.key, write.value.size())) return {Answer::kTooLarge};
   if (is_copied_unlocked(write.value.size())) return write_large(write);
-  const Target target = this->target(write.key);
+  const Target target = this->target(write.key, write.key_hash);
   LockedShard shard(mapping_, mapping_.shard_of(target.hash));
   if (!shard) return {Answer::kBusy};
   const Answer answer = check(write, shard.find(target.hash, write.key));

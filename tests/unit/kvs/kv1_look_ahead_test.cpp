@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,18 @@ std::string frames(const std::vector<Frame>& frames) {
 
 class KvsLookAhead : public ::testing::Test {
  protected:
-  std::size_t look(std::string_view bytes) { return look_ahead(*store_, bytes); }
+  using Hashes = std::vector<std::optional<std::uint64_t>>;
+
+  // Of the keys of all frames that were looked at.
+  Hashes hashes_in(std::string_view bytes) {
+    LookAhead ahead;
+    ahead.look(*store_, bytes);
+    Hashes hashes;
+    while (!ahead.is_over()) hashes.push_back(ahead.take());
+    EXPECT_EQ(ahead.take(), std::nullopt);
+    return hashes;
+  }
+  std::size_t look(std::string_view bytes) { return hashes_in(bytes).size(); }
   TestStore store_;
 };
 
@@ -40,6 +52,20 @@ TEST_F(KvsLookAhead, StopsWhereAFrameHasNotEnded) {
   }
 }
 
+TEST_F(KvsLookAhead, HasMadeTheHashesOfKeysThatAreLookedFor) {
+  const auto hash = [this](std::string_view key) { return store_->hash().of(key); };
+  const std::string longest(kLongestKey, 'k');
+
+  EXPECT_EQ(hashes_in(frames({{kLpm, 1, "/lpm", {}},
+                              {kGet, 2, "/a", {}},
+                              {kPing, 3, {}, "?"},
+                              {kGet, 4, longest, {}},
+                              {kSet, 5, "/b", "value"}})),
+            (Hashes{std::nullopt, hash("/a"), std::nullopt, std::nullopt, hash("/b")}));
+  EXPECT_EQ(hashes_in(frames({{kLpm, 1, "/lpm", {}}, {kGet, 2, "/alone", {}}})),
+            (Hashes{std::nullopt, std::nullopt}));
+}
+
 TEST_F(KvsLookAhead, LooksAtSoManyAndNoMore) {
   const std::vector<Frame> many(Store::kMostPrefetched + 1, {kGet, 1, "/a", {}});
   EXPECT_EQ(look(frames(many)), Store::kMostPrefetched);
@@ -55,8 +81,8 @@ TEST_F(KvsLookAhead, PassesOverWhatIsNoRequest) {
 TEST_F(KvsLookAhead, TakesKeysOfAnyNumberAndLength) {
   const std::string longest(kLongestKey, 'k');
   const std::vector<std::string_view> many(100, longest);
-  store_->prefetch(many);
-  store_->prefetch({});
+  static_cast<void>(store_->prefetch(many));
+  static_cast<void>(store_->prefetch({}));
   EXPECT_EQ(look(frames({{kGet, 1, longest, {}}, {kGet, 2, longest, {}}})), 2U);
 }
 

@@ -76,6 +76,20 @@ TEST_F(LoaderTest, KnowsWhatWasAcknowledgedWhenTheServerCloses) {
   EXPECT_EQ(loader_.report().stored, 2);
 }
 
+TEST_F(LoaderTest, EndsWhenTheServerSaysThatItGoes) {
+  for (const char* line : {"a\t1", "b\t2", "c\t3"}) ASSERT_TRUE(loader_.add(line).ok());
+  peer_.says(frame(kvs::kv1::kOk, 1, "", "") + frame(kvs::kv1::kShuttingDown, 2, "", "going") +
+             frame(kvs::kv1::kShuttingDown, 3, "", "going"));
+
+  const Status status = loader_.settle();
+
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().message(), "SHUTTING_DOWN: \"going\"");
+  EXPECT_FALSE(loader_.add("d\t4").ok());
+  EXPECT_EQ(loader_.report().stored, 1);
+  EXPECT_EQ(loader_.report().failed, 0);
+}
+
 // A server that answers each request before it reads the next one.
 TEST(Loader, KeepsManyOnTheirWayAndNotTooMany) {
   constexpr int kLines = 20'000;
