@@ -103,6 +103,14 @@ TEST_F(YamuxStreams, SkipThePayloadOfAReset) {
   EXPECT_THAT(sent(), ElementsAre("ping ACK 7"));
 }
 
+TEST_F(YamuxStreams, SkipThePayloadOfNumbersThatNobodyKnows) {
+  opened(1);
+  receive(data(0, 1, "known") + data(0, 99, "not") + data(yamux::kFin, 99, "not") +
+          data(0, 1, "!"));
+  EXPECT_THAT(owner.taken(), ElementsAre("data 1 6"));
+  EXPECT_EQ(owner.received[1], "known!");
+}
+
 TEST_F(YamuxStreams, MayUseANumberAgainWhenBothEndsAreSaid) {
   Stream& first = opened(1);
   session().end(first);
