@@ -172,11 +172,16 @@ class MuxClient : private mux::Listener {
     return has_ended_;
   }
 
+  // Of the connection: what the session would still say (windows, for one) is dropped.
+  void half_close() {
+    flush();
+    client_.half_close();
+    is_half_closed_ = true;
+  }
+
   [[nodiscard]] bool has_ended() const { return has_ended_; }
   [[nodiscard]] mux::Session& session() { return *session_; }
   [[nodiscard]] Client& socket() { return client_; }
-  // Closed by the client: nothing it still has is sent.
-  void abandon() { client_.reset(); }
 
  private:
   static mux::Time now() {
@@ -192,6 +197,7 @@ class MuxClient : private mux::Listener {
   }
   void flush() {
     if (out_.size() < 65'536 && session_->has_output()) session_->send(out_, 262'144, now());
+    if (is_half_closed_) out_.clear();
     while (!out_.empty() && !has_ended_) {
       const std::string_view all(out_);
       const std::string_view part = most_at_once_ == 0 ? all : all.substr(0, most_at_once_);
@@ -239,6 +245,7 @@ class MuxClient : private mux::Listener {
   std::string out_;
   std::size_t most_at_once_ = 0;
   bool has_ended_ = false;
+  bool is_half_closed_ = false;
 };
 
 }  // namespace drover::test

@@ -88,8 +88,7 @@ TEST_P(MuxProtocols, GetTheirAnswersAfterTheConnectionWasHalfClosed) {
   MuxClient client(daemon, GetParam());
   MuxStream* stream = client.open(random_bytes(5'000, 1));
   ASSERT_NE(stream, nullptr);
-  client.turn(Millis{0});
-  client.socket().half_close();
+  client.half_close();
 
   EXPECT_TRUE(client.run_until_ended(*stream));
 
