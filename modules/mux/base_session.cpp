@@ -22,13 +22,14 @@ BaseSession::BaseSession(const Traits& traits, const Limits& limits, Worker& wor
       sent_at_(now),
       asked_at_(now) {}
 
-BaseSession::~BaseSession() { forget_all(); }
+BaseSession::~BaseSession() { drop_all(); }
 
 void BaseSession::receive(std::string_view bytes, Time now) {
   if (ending_ != Ending::kNone || bytes.empty()) return;
   now_ = heard_at_ = now;
   parse(bytes);
   tell_waiting();
+  relieve();
 }
 
 void BaseSession::fail(Ending ending, const char* error) {
@@ -61,7 +62,8 @@ Stream* BaseSession::admit(std::uint32_t id) {
     ++worker_.counts.streams_over_rate;
     return nullptr;
   }
-  const bool is_closed = is_draining_ && traits_.is_done_when_drained;
+  const bool is_closed =
+      is_draining_ && !traits_.serves_while_drained && traits_.is_done_when_drained;
   if (is_closed || streams() >= limits_.max_streams) {
     ++worker_.counts.streams_refused;
     return nullptr;
@@ -79,15 +81,26 @@ Stream* BaseSession::admit(std::uint32_t id) {
 Stream* BaseSession::open(Time now) {
   if (ending_ != Ending::kNone || is_draining_ || !may_open_) return nullptr;
   if (streams() >= limits_.max_streams) return nullptr;
+  const std::optional<std::uint32_t> id = take_own_id();
+  if (!id) return nullptr;
   now_ = now;
-  Stream& stream = add(next_own_id_);
-  if (traits_.last_own_id - next_own_id_ < 2)
-    may_open_ = false;
-  else
-    next_own_id_ += 2;
+  Stream& stream = add(*id);
   announce(stream);
   update_ready(stream);
   return &stream;
+}
+
+// The peer may have taken one of ours: not every protocol forbids it.
+std::optional<std::uint32_t> BaseSession::take_own_id() {
+  while (may_open_) {
+    const std::uint32_t id = next_own_id_;
+    if (traits_.last_own_id - id < 2)
+      may_open_ = false;
+    else
+      next_own_id_ += 2;
+    if (!find(id)) return id;
+  }
+  return std::nullopt;
 }
 
 // Streams: how they go
@@ -99,20 +112,20 @@ void BaseSession::close(Stream& stream, bool is_in_order, Time now) {
   stream.is_ending = true;
   stream.wants_writable = false;
   release_input(stream, stream.received - stream.consumed);
-  if (is_over(stream)) return forget(stream);
+  if (is_forgettable(stream)) return forget(stream);
   if (ending_ != Ending::kNone) return;
   if (!is_in_order) {
     if (abort(stream)) return forget(stream);
     drop_pending(stream, stream.pending_size());
     stream.is_ended = true;
   }
-  update_ready(stream);
   set_deadline(stream, now + limits_.half_closed_linger);
+  update_ready(stream);
   if (!stream.is_ended_by_peer) renew_grant(stream);
 }
 
 void BaseSession::settle(Stream& stream) {
-  if (stream.is_orphaned && is_over(stream)) forget(stream);
+  if (stream.is_orphaned && is_forgettable(stream)) forget(stream);
 }
 
 void BaseSession::peer_ended(Stream& stream) {
@@ -148,6 +161,12 @@ void BaseSession::detach(Stream& stream) {
 }
 
 void BaseSession::forget(Stream& stream) {
+  forgotten(stream);
+  drop(stream);
+  end_if_drained();
+}
+
+void BaseSession::drop(Stream& stream) {
   leave_ring(stream);
   clear_deadline(stream);
   release_input(stream, stream.received - stream.consumed);
@@ -155,12 +174,11 @@ void BaseSession::forget(Stream& stream) {
   worker_.window_used -= stream.window - kFirstWindow;
   const std::uint32_t id = stream.id;
   if (detached_.erase(&stream) == 0) streams_.erase(id);
-  end_if_drained();
 }
 
-void BaseSession::forget_all() {
-  while (!detached_.empty()) forget(detached_.begin()->second.mapped());
-  while (!streams_.empty()) forget(streams_.begin()->second);
+void BaseSession::drop_all() {
+  while (!detached_.empty()) drop(detached_.begin()->second.mapped());
+  while (!streams_.empty()) drop(streams_.begin()->second);
 }
 
 // Drain and cut
@@ -180,13 +198,17 @@ void BaseSession::end_if_drained() {
 void BaseSession::cut(Time now) {
   if (ending_ != Ending::kNone) return;
   drain(now);
-  for (auto& [id, stream] : streams_) {
-    if (!is_over(stream)) abort(stream);
-    if (!stream.is_orphaned) listener_.broken(stream);
-  }
-  for (auto& [address, node] : detached_) listener_.broken(node.mapped());
-  forget_all();
   fail(Ending::kDone, "");
+  abort_all();
+  for (auto& [id, stream] : streams_)
+    if (!stream.is_orphaned) listener_.broken(stream);
+  for (auto& [address, node] : detached_) listener_.broken(node.mapped());
+  drop_all();
+}
+
+void BaseSession::abort_all() {
+  for (auto& [id, stream] : streams_)
+    if (!is_over(stream)) abort(stream);
 }
 
 // Timers
@@ -219,6 +241,10 @@ void BaseSession::pass_deadlines() {
   }
 }
 
+bool BaseSession::asks_for_life() const {
+  return traits_.keeps_alive && limits_.keepalive.count() > 0;
+}
+
 // The peer is asked when either side was quiet, so that its answers prove it alive while we send.
 Time BaseSession::keepalive_due() const {
   return std::max(std::min(sent_at_, heard_at_), asked_at_) + limits_.keepalive;
@@ -228,10 +254,11 @@ std::optional<Time> BaseSession::wake_at() const {
   if (ending_ != Ending::kNone) return std::nullopt;
   std::optional<Time> earliest;
   const auto add = [&earliest](Time when) { earliest = std::min(earliest.value_or(when), when); };
-  if (limits_.keepalive.count() > 0) add(keepalive_due());
+  if (asks_for_life()) add(keepalive_due());
   if (limits_.silence.count() > 0 && must_speak()) add(heard_at_ + limits_.silence);
   if (!deadlines_.empty()) add(deadlines_.begin()->first);
   if (!waiting_.empty()) add(now_ + kRetry);
+  if (const std::optional<Time> own = own_wake_at()) add(*own);
   return earliest;
 }
 
@@ -241,10 +268,11 @@ void BaseSession::wake(Time now) {
   if (!reads()) heard_at_ = now;  // it may have spoken, nobody listened
   if (limits_.silence.count() > 0 && must_speak() && now >= heard_at_ + limits_.silence)
     return fail(Ending::kSilent, "the peer is silent");
-  if (limits_.keepalive.count() > 0 && now >= keepalive_due()) {
+  if (asks_for_life() && now >= keepalive_due()) {
     asked_at_ = now;
     keep_alive();
   }
+  own_wake();
   pass_deadlines();
   tell_waiting();
 }

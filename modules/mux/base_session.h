@@ -36,6 +36,9 @@ struct Traits {
   bool has_windows = false;  // of single streams: what goes over memory is broken off
   // False where a peer cannot be asked to open no more: it is served until cut().
   bool is_done_when_drained = true;
+  // Where there is no word for refusal: what is opened during a drain is served, not refused.
+  bool serves_while_drained = false;
+  bool keeps_alive = true;  // keep_alive() has something to say
 };
 
 class BaseSession : public Session {
@@ -98,6 +101,13 @@ class BaseSession : public Session {
   virtual bool abort(Stream& stream) = 0;
   // Whether granted should be told anew; by default when half of the window was consumed.
   [[nodiscard]] virtual bool is_grant_due(const Stream& stream) const;
+  // Whether one that the owner has closed may go: by default when both ends are said. Where late
+  // frames are told apart from a new stream's, when ours is.
+  [[nodiscard]] virtual bool is_forgettable(const Stream& stream) const { return is_over(stream); }
+  // It goes now. Not called from the destructor.
+  virtual void forgotten(const Stream&) {}
+  // Something of it has changed that turn_of() may depend on: a chance to set its deadline.
+  virtual void changed(Stream&) {}
   // granted has risen by so much: queue the frame. Only where there are windows.
   virtual void grant(Stream&, std::uint32_t /*delta_bytes*/) {}
   virtual void keep_alive() {}
@@ -106,6 +116,9 @@ class BaseSession : public Session {
   virtual void announce_drain() {}
   // stream.deadline has come, and is unset. By default the linger's: an orphan is broken off.
   virtual void deadline_passed(Stream& stream);
+  // A timer of the protocol's own.
+  [[nodiscard]] virtual std::optional<Time> own_wake_at() const { return std::nullopt; }
+  virtual void own_wake() {}
   // Frames that the protocol keeps itself and that overtake all else.
   [[nodiscard]] virtual bool has_urgent() const { return false; }
   virtual void append_urgent(std::string& /*out*/) {}  // all of them: they are bounded
@@ -133,8 +146,14 @@ class BaseSession : public Session {
   void update_ready(Stream& stream);
   void set_deadline(Stream& stream, Time when);
   void clear_deadline(Stream& stream);
-  // Forgets an orphan when both ends are said.
+  // Forgets an orphan that is_forgettable().
   void settle(Stream& stream);
+
+  // abort() for all that are not over.
+  void abort_all();
+  // There is no room for more input or more output: what a protocol holds back should go. When this
+  // begins, streams that want to be writable are looked at again.
+  [[nodiscard]] bool is_under_pressure() const { return is_full_ || output_room() == 0; }
 
   // Queues one frame of at most 255 bytes ahead of all streams' data.
   void control(std::string_view frame);
@@ -152,7 +171,10 @@ class BaseSession : public Session {
 
   Stream& add(std::uint32_t id);
   void forget(Stream& stream);
-  void forget_all();
+  void drop(Stream& stream);
+  void drop_all();
+  [[nodiscard]] std::optional<std::uint32_t> take_own_id();
+  [[nodiscard]] bool asks_for_life() const;
   void end_if_drained();
   // Input
   [[nodiscard]] bool is_over_memory(std::size_t size_bytes) const;
@@ -169,6 +191,7 @@ class BaseSession : public Session {
   void drop_pending(Stream& stream, std::size_t size_bytes);
   void tell_writable(Stream& stream);
   void tell_waiting();
+  void relieve();
   void enter_ring(Stream& stream);
   void leave_ring(Stream& stream);
   // Timers
@@ -192,6 +215,7 @@ class BaseSession : public Session {
   std::size_t input_ = 0;
   std::size_t output_ = 0;
   bool is_full_ = false;  // of input; stays so until half of it is consumed
+  bool was_under_pressure_ = false;
 
   OpenRate open_rate_;
   std::uint32_t next_own_id_;

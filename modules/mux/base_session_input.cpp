@@ -27,8 +27,9 @@ void BaseSession::deliver(Stream& stream, std::string_view bytes) {
 }
 
 bool BaseSession::is_over_memory(std::size_t size_bytes) const {
-  return input_ + size_bytes > limits_.max_session_input ||
-         worker_.memory_used + size_bytes > worker_.memory_limit;
+  if (input_ + size_bytes > limits_.max_session_input) return true;
+  const bool is_full = worker_.memory_used + size_bytes > worker_.memory_limit;
+  return is_full && input_ > kModestInput;
 }
 
 void BaseSession::account_input(Stream& stream, std::size_t size_bytes) {

@@ -9,6 +9,9 @@ namespace {
 // The space of what was sent is given back when there is so much of it, and half the string.
 constexpr std::size_t kCompactAt = 16 << 10;
 
+// A peer that is not read any more has no way to here, but in bad faith within one read.
+constexpr std::size_t kTooMuchControl = 1 << 20;
+
 void compact(std::string& bytes, std::size_t& begin) {
   if (begin == bytes.size()) {
     std::string{}.swap(bytes);  // an idle stream keeps no buffer
@@ -22,6 +25,8 @@ void compact(std::string& bytes, std::size_t& begin) {
 }  // namespace
 
 void BaseSession::control(std::string_view frame) {
+  if (control_.size() - control_begin_ > kTooMuchControl)
+    fail(Ending::kProtocolError, "too much is asked for and not read");
   control_ += static_cast<char>(frame.size());
   control_ += frame;
 }
@@ -38,7 +43,9 @@ void BaseSession::send(std::string& out, std::size_t room, Time now) {
   append_control(out, room);
   if (ending_ == Ending::kNone) append_streams(out, room);
   if (out.size() != before) sent_at_ = now;
-  if (ending_ == Ending::kNone) tell_waiting();
+  if (ending_ != Ending::kNone) return;
+  tell_waiting();
+  relieve();
 }
 
 void BaseSession::append_control(std::string& out, std::size_t room) {
@@ -60,6 +67,7 @@ void BaseSession::append_streams(std::string& out, std::size_t room) {
 
 void BaseSession::take_turn(Stream& stream, std::string& out) {
   const Turn turn = turn_of(stream);
+  if (!turn.is_something()) return update_ready(stream);
   const std::string_view pending{stream.pending};
   append_turn(stream, pending.substr(stream.pending_begin, turn.payload_bytes), turn.ends, out);
   stream.sent += turn.payload_bytes;
@@ -111,6 +119,7 @@ std::size_t BaseSession::write(Stream& stream, std::string_view bytes) {
     stream.wants_writable = true;
   }
   update_ready(stream);
+  relieve();
   return taken;
 }
 
@@ -154,9 +163,19 @@ void BaseSession::tell_waiting() {
   }
 }
 
+// Once for each time of pressure; who is stopped later is looked at when it is.
+void BaseSession::relieve() {
+  const bool is_new = !was_under_pressure_;
+  was_under_pressure_ = is_under_pressure();
+  if (!was_under_pressure_ || !is_new) return;
+  for (auto& [id, stream] : streams_)
+    if (stream.wants_writable) update_ready(stream);
+}
+
 // The ring
 
 void BaseSession::update_ready(Stream& stream) {
+  changed(stream);
   const bool is_something = turn_of(stream).is_something();
   if (is_something && !stream.is_ready()) enter_ring(stream);
   if (!is_something && stream.is_ready()) leave_ring(stream);

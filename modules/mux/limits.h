@@ -14,6 +14,10 @@ inline constexpr std::uint32_t kFirstWindow = 256 * 1024;
 inline constexpr std::size_t kLargestDataFrame =
     std::size_t{16} * 1024;  // that we send, but see smux's answers
 
+// When a worker's memory is used up, streams are broken off only in sessions with more input than
+// this that waits, in bytes: not those who use it little.
+inline constexpr std::size_t kModestInput = std::size_t{64} << 10;
+
 struct Limits {
   std::size_t max_streams = 10'000;  // open at once in a session
   std::uint32_t opens_per_second =
@@ -29,7 +33,7 @@ struct Limits {
   Time window_span{200};   // a window grows until it holds what a stream takes in this time
   Time keepalive{10'000};  // xsmux: NOP, yamux: ping after so long without sending (0: none)
   Time silence{60'000};    // the peer is gone when nothing came for so long (0: never)
-  Time fin_delay{20};      // xsmux: our FIN after the client's waits so long for its reader
+  Time fin_delay{20};      // xsmux: our FIN after the client's, or of a refusal, waits so long
   Time half_closed_linger{30'000};  // what remains to be sent after the owner has gone, at most
 };
 

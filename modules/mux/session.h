@@ -79,8 +79,9 @@ class Session {
   // Opens a stream of our own. Null: draining, too many, or the numbers are used up.
   virtual Stream* open(Time now) = 0;
 
-  // No new streams: the peer is told so where there is a word for it, what it opens is refused, and
-  // with the last stream ending() is kDone.
+  // No new streams: where there is a word for it the peer is told so, and what it opens is refused;
+  // where there is none it is served. ending() is kDone as soon as no stream is open; a smux
+  // server's only by cut().
   virtual void drain(Time now) = 0;
   // The deadline of the drain: every stream is ended towards the peer, broken off where there is a
   // word for it, and told broken() to the owner. ending() is kDone.

@@ -7,41 +7,82 @@ namespace {
 
 constexpr std::size_t kFramesKept = 10;  // of one answer, by a client that does not read yet
 
+Traits traits_of(Role role) {
+  const bool is_client = role == Role::kClient;
+  return {.first_own_id = 1,
+          .last_own_id = 0xffff'fffd,
+          .is_done_when_drained = is_client,
+          .serves_while_drained = true,
+          .keeps_alive = false};
+}
+
 }  // namespace
 
+// Two streams of a server's own stop its client for good.
 SmuxSession::SmuxSession(Role role, const Limits& limits, Worker& worker, Listener& listener,
                          Time now)
-    : FramedSession(role, limits, worker, listener, now, role == Role::kClient ? 1 : 2) {}
+    : BaseSession(traits_of(role), limits, worker, listener, now), role_(role) {
+  if (role == Role::kServer) no_more_opens();
+}
 
-std::size_t SmuxSession::begin_frame(std::string_view head) {
-  frame_ = smux::head_at(head);
-  body_ = skipped_.contains(frame_.id) ? nullptr : stream_of(frame_);
+// What comes
+
+std::uint32_t SmuxSession::on_head(std::string_view bytes) {
+  frame_ = smux::head_at(bytes);
+  has_receiver_ = !skipped_.contains(frame_.id) && stream_of(frame_) != nullptr;
+  if (!goes_on()) return 0;
+  if (frame_.length == 0) end_frame();
   return frame_.length;
 }
 
 // Null: whatever comes is nothing to us.
 Stream* SmuxSession::stream_of(const smux::Head& head) {
-  Stream* stream = table_.find(head.id);
-  if (stream != nullptr && !stream->is_ended_by_peer) return stream;
+  Stream* stream = find(head.id);
+  if (stream && !stream->is_ended_by_peer) return stream;
   if (head.length == 0) return nullptr;
-  if (stream != nullptr) {
-    fail("data after the end of a request");
+  if (stream && !is_over(*stream)) {
+    refuse("data after the end of a request");
     return nullptr;
   }
+  if (stream) detach(*stream);
   if (role_ == Role::kClient) return nullptr;  // nothing that we have asked for
-  stream = accept(head.id);
-  if (stream == nullptr) skip(head.id);
-  return stream;
+  stream = admit(head.id);
+  if (stream) return stream;
+  say_end(head.id);
+  skip(head.id);
+  return nullptr;
 }
 
-void SmuxSession::take_payload(std::string_view bytes) {
-  if (body_ != nullptr) deliver(*body_, bytes);
+void SmuxSession::on_body(std::string_view part, bool is_last) {
+  Stream* const stream = has_receiver_ ? find(frame_.id) : nullptr;
+  if (stream) deliver(*stream, part);
+  if (is_last && goes_on()) end_frame();
 }
 
 void SmuxSession::end_frame() {
   if (frame_.flag != smux::kEnd || skipped_.erase(frame_.id) > 0) return;
-  if (body_ != nullptr) end_by_peer(*body_);
+  Stream* const stream = has_receiver_ ? find(frame_.id) : nullptr;
+  if (stream) peer_ended(*stream);
 }
+
+// What a server sends to a number that we have forgotten opens nothing.
+void SmuxSession::forgotten(const Stream& stream) {
+  if (role_ == Role::kServer && !stream.is_ended_by_peer && goes_on()) skip(stream.id);
+}
+
+void SmuxSession::skip(std::uint32_t id) {
+  skipped_.insert(id);
+  if (skipped_.size() > limits().max_streams) refuse("too many requests go on after their end");
+}
+
+// What waits is not sent; but whoever waits for an end is told one.
+void SmuxSession::refuse(const char* error) {
+  if (!goes_on()) return;
+  fail(Ending::kProtocolError, error);
+  abort_all();
+}
+
+// What goes
 
 bool SmuxSession::may_send(const Stream& stream) const {
   if (stream.is_ended) return false;
@@ -57,17 +98,22 @@ bool SmuxSession::may_answer(const Stream& stream) const {
   if (stream.is_ending && (stream.is_ended_by_peer || has_begun)) return true;
   if (stream.wants_writable && size > 0 && is_under_pressure()) return true;
   if (has_begun) return size > smux::kLongestFrame;
-  return stream.is_ended_by_peer && size > std::max(limits_.max_held_answer, smux::kLongestFrame);
+  return stream.is_ended_by_peer && size > std::max(limits().max_held_answer, smux::kLongestFrame);
 }
 
-// The last one ends the stream, so a byte at least is kept for it while more may come.
-void SmuxSession::append_frame(std::string& out, Stream& stream) {
+// The last frame ends the stream, so a byte at least is kept for it while more may come.
+BaseSession::Turn SmuxSession::turn_of(const Stream& stream) const {
+  if (!may_send(stream)) return {};
   const std::size_t size = std::min(stream.pending_size(), longest_frame(stream));
-  stream.is_ended = stream.is_ending && size == stream.pending_size();
-  smux::append_head(out, {.length = static_cast<std::uint16_t>(size),
-                          .flag = stream.is_ended ? smux::kEnd : smux::kMore,
+  return {.payload_bytes = size, .ends = stream.is_ending && size == stream.pending_size()};
+}
+
+void SmuxSession::append_turn(Stream& stream, std::string_view payload, bool ends,
+                              std::string& out) {
+  smux::append_head(out, {.length = static_cast<std::uint16_t>(payload.size()),
+                          .flag = ends ? smux::kEnd : smux::kMore,
                           .id = stream.id});
-  append_data(out, stream, size);
+  out += payload;
 }
 
 std::size_t SmuxSession::longest_frame(const Stream& stream) const {
@@ -77,26 +123,22 @@ std::size_t SmuxSession::longest_frame(const Stream& stream) const {
   return is_short ? kLargestDataFrame : smux::kLongestFrame;
 }
 
-void SmuxSession::say_end(std::uint32_t id) {
-  smux::append_head(control_, {.flag = smux::kEnd, .id = id});
-}
-
 // Room for a frame, and the byte after it.
-std::size_t SmuxSession::output_limit(const Stream& stream) const {
+std::size_t SmuxSession::most_pending(const Stream& stream) const {
   const bool is_held = role_ == Role::kServer && stream.sent == 0;
   const std::size_t least = 2 * longest_frame(stream);
-  return std::max(limits_.max_stream_output, least) + (is_held ? limits_.max_held_answer : 0);
+  return std::max(limits().max_stream_output, least) + (is_held ? limits().max_held_answer : 0);
 }
 
-// What a server sends to a number that we have forgotten opens nothing.
-void SmuxSession::on_forgotten_early(std::uint32_t id) {
-  if (role_ == Role::kServer) skip(id);
+bool SmuxSession::abort(Stream& stream) {
+  if (!stream.is_ended) say_end(stream.id);
+  return true;
 }
 
-void SmuxSession::skip(std::uint32_t id) {
-  if (skipped_.size() >= limits_.max_streams)
-    return fail("too many requests go on after their end");
-  skipped_.insert(id);
+void SmuxSession::say_end(std::uint32_t id) {
+  std::string frame;
+  smux::append_head(frame, {.flag = smux::kEnd, .id = id});
+  control(frame);
 }
 
 }  // namespace mux

@@ -7,38 +7,51 @@
 // connection is closed under them, so silence ends no session either.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <string_view>
 #include <unordered_set>
 
-#include "modules/mux/framed_session.h"
+#include "modules/mux/base_session.h"
+#include "modules/mux/wire/frame_reader.h"
 #include "modules/mux/wire/smux.h"
 
 namespace mux {
 
-class SmuxSession final : public FramedSession {
+class SmuxSession final : public BaseSession {
  public:
   SmuxSession(Role role, const Limits& limits, Worker& worker, Listener& listener, Time now);
 
  private:
-  std::size_t begin_frame(std::string_view head) override;
-  void take_payload(std::string_view bytes) override;
-  void end_frame() override;
-  [[nodiscard]] bool may_send(const Stream& stream) const override;
-  [[nodiscard]] bool may_answer(const Stream& stream) const;
-  void append_frame(std::string& out, Stream& stream) override;
-  void say_end(std::uint32_t id) override;
-  void say_open(Stream& /*stream*/) override {}  // the first data do
-  [[nodiscard]] std::size_t output_limit(const Stream& stream) const override;
-  void on_forgotten_early(std::uint32_t id) override;
-  // Two streams of a server's own stop its client for good.
-  [[nodiscard]] bool may_open_own() const override { return role_ == Role::kClient; }
-  [[nodiscard]] bool is_done_when_drained() const override { return role_ == Role::kClient; }
-  [[nodiscard]] bool serves_while_drained() const override { return true; }
+  friend class wire::FrameReader<smux::kHeadBytes>;
+  std::uint32_t on_head(std::string_view bytes);
+  void on_body(std::string_view part, bool is_last);
+  [[nodiscard]] bool goes_on() const { return ending() == Ending::kNone; }
+
+  void parse(std::string_view bytes) override { reader_.read(bytes, *this); }
+  void append_turn(Stream& stream, std::string_view payload, bool ends, std::string& out) override;
+  [[nodiscard]] Turn turn_of(const Stream& stream) const override;
+  [[nodiscard]] std::size_t most_pending(const Stream& stream) const override;
+  void announce(Stream& /*stream*/) override {}  // the first data do
+  bool abort(Stream& stream) override;
+  [[nodiscard]] bool is_forgettable(const Stream& stream) const override { return stream.is_ended; }
+  void forgotten(const Stream& stream) override;
+  [[nodiscard]] bool must_speak() const override { return false; }
 
   [[nodiscard]] Stream* stream_of(const smux::Head& head);
+  void end_frame();
+  [[nodiscard]] bool may_send(const Stream& stream) const;
+  [[nodiscard]] bool may_answer(const Stream& stream) const;
   [[nodiscard]] std::size_t longest_frame(const Stream& stream) const;
   void skip(std::uint32_t id);
+  void say_end(std::uint32_t id);
+  // The end of the session, and of every stream.
+  void refuse(const char* error);
 
-  smux::Head frame_;  // of the frame that comes
+  const Role role_;
+  wire::FrameReader<smux::kHeadBytes> reader_;
+  smux::Head frame_;           // of the frame that comes
+  bool has_receiver_ = false;  // ... for its payload and its end, unless it has gone meanwhile
   // We have ended these, and the peer has not: as many as there may be streams.
   std::unordered_set<std::uint32_t> skipped_;
 };

@@ -4,23 +4,52 @@
 #include <limits>
 
 namespace mux {
+namespace {
 
 using xsmux::Command;
 
+Traits traits_of(std::uint8_t version, Role role) {
+  const bool is_client = role == Role::kClient;
+  return {.first_own_id = is_client ? xsmux::kFirstClientId : xsmux::kFirstServerId,
+          .last_own_id = is_client ? 0xffff'fffd : 0xffff'fffc,
+          .has_windows = version == 2,
+          .serves_while_drained = true};
+}
+
+}  // namespace
+
 XsmuxSession::XsmuxSession(std::uint8_t version, Role role, const Limits& limits, Worker& worker,
                            Listener& listener, Time now)
-    : FramedSession(role, limits, worker, listener, now,
-                    role == Role::kClient ? xsmux::kFirstClientId : xsmux::kFirstServerId),
-      version_(version) {}
+    : BaseSession(traits_of(version, role), limits, worker, listener, now),
+      version_(version),
+      role_(role) {}
 
-std::size_t XsmuxSession::begin_frame(std::string_view head) {
-  frame_ = xsmux::head_at(head);
+// What comes
+
+std::uint32_t XsmuxSession::on_head(std::string_view bytes) {
+  frame_ = xsmux::head_at(bytes);
   if (const char* fault = fault_of(frame_)) {
-    fail(fault);
+    refuse(fault);
     return 0;
   }
-  body_ = frame_.command == Command::kPush ? receiver_of(frame_) : nullptr;
-  return frame_.length;
+  has_receiver_ = false;
+  switch (frame_.command) {
+    case Command::kSyn:
+      on_syn(frame_.id);
+      break;
+    case Command::kFin:
+      on_fin(frame_.id);
+      break;
+    case Command::kPush:
+      on_data(frame_);
+      break;
+    case Command::kNop:
+      has_kept_alive_ = true;
+      break;
+    case Command::kUpdate:
+      break;
+  }
+  return goes_on() ? frame_.length : 0;
 }
 
 // Null: none.
@@ -40,125 +69,173 @@ const char* XsmuxSession::fault_of(const xsmux::Head& head) const {
   return "an unknown command";
 }
 
-// Of data. Null: they are skipped.
-Stream* XsmuxSession::receiver_of(const xsmux::Head& head) {
-  Stream* stream = table_.find(head.id);
-  if (stream == nullptr || stream->is_ended_by_peer) return nullptr;
-  if (version_ == 2 && stream->received + head.length > stream->granted)
-    fail("data beyond the window");
-  return stream;
-}
-
-void XsmuxSession::take_payload(std::string_view bytes) {
+void XsmuxSession::on_body(std::string_view part, bool is_last) {
   if (frame_.command == Command::kUpdate) {
-    update_ += bytes;
-  } else if (body_ != nullptr) {
-    deliver(*body_, bytes);
+    update_ += part;
+    if (!is_last) return;
+    on_update(frame_.id, xsmux::update_at(update_));
+    update_.clear();
+  } else if (Stream* const stream = has_receiver_ ? find(frame_.id) : nullptr) {
+    deliver(*stream, part);
   }
 }
 
-void XsmuxSession::end_frame() {
-  Stream* stream = table_.find(frame_.id);
-  switch (frame_.command) {
-    case Command::kSyn:
-      if (stream == nullptr) (void)accept(frame_.id);
-      break;
-    case Command::kFin:
-      if (stream != nullptr && !stream->is_ended_by_peer) end_by_peer(*stream);
-      break;
-    case Command::kNop:
-      has_kept_alive_ = true;
-      break;
-    case Command::kUpdate:
-      take_update(xsmux::update_at(update_));
-      break;
-    case Command::kPush:
-      break;
+void XsmuxSession::on_syn(std::uint32_t id) {
+  Stream* const stream = find(id);
+  if (stream && !is_over(*stream)) return;
+  if (stream) detach(*stream);
+  if (role_ == Role::kClient) {
+    ++counts().streams_refused;
+    return refuse_stream(id);
   }
-  update_.clear();
+  if (!admit(id)) refuse_stream(id);
+}
+
+void XsmuxSession::on_fin(std::uint32_t id) {
+  if (Stream* const stream = find(id)) peer_ended(*stream);
+}
+
+void XsmuxSession::on_data(const xsmux::Head& head) {
+  const Stream* const stream = find(head.id);
+  if (!stream || stream->is_ended_by_peer) return;
+  has_receiver_ = true;
+  if (version_ == 2 && stream->received + head.length > stream->granted)
+    refuse("data beyond the window");
 }
 
 // Both numbers go round at 2^32; a window of half of that or more is a negative one.
-void XsmuxSession::take_update(const xsmux::Update& update) {
-  Stream* stream = table_.find(frame_.id);
-  if (stream == nullptr) return;
+void XsmuxSession::on_update(std::uint32_t id, const xsmux::Update& update) {
+  Stream* const stream = find(id);
+  if (!stream) return;
   const std::uint32_t more = update.consumed - static_cast<std::uint32_t>(stream->read_by_peer);
-  if (more > stream->sent - stream->read_by_peer) return fail("more consumed than was sent");
+  if (more > stream->sent - stream->read_by_peer) return refuse("more consumed than was sent");
   stream->read_by_peer += more;
   const bool is_negative = update.window > std::numeric_limits<std::int32_t>::max();
   stream->allowed = stream->read_by_peer + (is_negative ? 0 : update.window);
-  if (!stream->is_orphaned) table_.set_deadline(*stream, std::nullopt);
-  settle(*stream);
+  if (!stream->is_orphaned) clear_deadline(*stream);
+  update_ready(*stream);
 }
 
-std::size_t XsmuxSession::window_of(const Stream& stream) const {
-  if (version_ == 1) return kLargestDataFrame;
-  return static_cast<std::size_t>(stream.allowed - std::min(stream.allowed, stream.sent));
+// Refusals that wait are as many as there may be streams; of more, the FIN goes at once.
+void XsmuxSession::refuse_stream(std::uint32_t id) {
+  if (limits().fin_delay == Time{0} || refusals_.size() >= limits().max_streams)
+    return say(Command::kFin, id);
+  refusals_.push_back({now() + limits().fin_delay, id});
 }
 
-bool XsmuxSession::may_send(const Stream& stream) const {
-  if (stream.is_ended) return false;
-  if (stream.pending_size() > 0) return window_of(stream) > 0;
-  return stream.is_ending && !waits_for_reader(stream);
+// What waits is not sent; but whoever waits for an end is told one.
+void XsmuxSession::refuse(const char* error) {
+  if (!goes_on()) return;
+  fail(Ending::kProtocolError, error);
+  abort_all();
 }
 
-void XsmuxSession::append_frame(std::string& out, Stream& stream) {
-  const std::size_t size = std::min({stream.pending_size(), kLargestDataFrame, window_of(stream)});
-  stream.is_ended = size == 0;
-  xsmux::append_head(out, {.version = version_,
-                           .command = size == 0 ? Command::kFin : Command::kPush,
-                           .length = static_cast<std::uint16_t>(size),
-                           .id = stream.id});
-  append_data(out, stream, size);
+// What goes
+
+std::uint64_t XsmuxSession::peer_room(const Stream& stream) const {
+  if (version_ == 1) return kUnlimited;
+  return stream.allowed - std::min(stream.allowed, stream.sent);
 }
 
-// All has been sent but the FIN, and the peer, whose own came first, has perhaps not read it.
-bool XsmuxSession::waits_for_reader(const Stream& stream) const {
-  if (!stream.is_ended_by_peer || !stream.is_ending || stream.is_ended) return false;
-  if (stream.pending_size() > 0 || limits_.fin_delay == Time{0}) return false;
-  return stream.read_by_peer < stream.sent;
+BaseSession::Turn XsmuxSession::turn_of(const Stream& stream) const {
+  Turn turn = BaseSession::turn_of(stream);
+  if (waits_for_reader(stream, turn.payload_bytes)) turn.ends = false;
+  return turn;
 }
 
-void XsmuxSession::set_wait(Stream& stream) {
-  const bool is_stuck =
-      stream.is_ended_by_peer && stream.pending_size() > 0 && window_of(stream) == 0;
-  if (waits_for_reader(stream)) {
-    const Time until = now_ + limits_.fin_delay;
-    table_.set_deadline(stream, std::min(stream.deadline.value_or(until), until));
-  } else if (is_stuck) {
-    table_.set_deadline(stream, stream.deadline.value_or(now_ + limits_.half_closed_linger));
-  } else if (!stream.is_orphaned) {
-    table_.set_deadline(stream, std::nullopt);
+void XsmuxSession::append_turn(Stream& stream, std::string_view payload, bool ends,
+                               std::string& out) {
+  if (!payload.empty()) {
+    xsmux::append_head(out, {.version = version_,
+                             .command = Command::kPush,
+                             .length = static_cast<std::uint16_t>(payload.size()),
+                             .id = stream.id});
+    out += payload;
   }
+  if (ends)
+    xsmux::append_head(out, {.version = version_, .command = Command::kFin, .id = stream.id});
 }
 
-bool XsmuxSession::end_wait(Stream& stream) {
-  if (!waits_for_reader(stream)) return false;
-  say_end(stream.id);
-  stream.is_ended = true;
-  settle(stream);
+bool XsmuxSession::abort(Stream& stream) {
+  if (!stream.is_ended) say(Command::kFin, stream.id);
   return true;
 }
 
 // After the first bytes, so that the peer learns our window, and then for each half of it.
-void XsmuxSession::on_consumed(Stream& stream) {
-  if (version_ == 1 || stream.is_ended_by_peer || stream.is_orphaned) return;
-  const bool is_first = !stream.is_acknowledged;
-  const std::uint64_t used = stream.consumed + stream.window - stream.granted;
-  if (!is_first && used < stream.window / 2) return;
-  if (is_first) stream.window = std::min(stream.window, limits_.max_window);
-  if (!is_first) table_.grow_window(stream, now_);
-  stream.is_acknowledged = true;
-  stream.granted = std::max(stream.granted, stream.consumed + stream.window);
-  stream.granted_at = now_;
-  say(Command::kUpdate, stream.id, xsmux::kUpdateBytes);
-  xsmux::append_update(
-      control_, {.consumed = static_cast<std::uint32_t>(stream.consumed), .window = stream.window});
+bool XsmuxSession::is_grant_due(const Stream& stream) const {
+  const bool is_first = !stream.is_acknowledged && stream.consumed > 0;
+  return is_first || BaseSession::is_grant_due(stream);
 }
 
-void XsmuxSession::say(Command command, std::uint32_t id, std::uint16_t length) {
-  xsmux::append_head(control_,
-                     {.version = version_, .command = command, .length = length, .id = id});
+void XsmuxSession::grant(Stream& stream, std::uint32_t /*delta_bytes*/) {
+  stream.is_acknowledged = true;
+  std::string frame;
+  xsmux::append_head(frame, {.version = version_,
+                             .command = Command::kUpdate,
+                             .length = xsmux::kUpdateBytes,
+                             .id = stream.id});
+  xsmux::append_update(
+      frame, {.consumed = static_cast<std::uint32_t>(stream.consumed), .window = stream.window});
+  control(frame);
+}
+
+void XsmuxSession::keep_alive() {
+  if (!has_output()) say(Command::kNop, 0);
+}
+
+void XsmuxSession::say(Command command, std::uint32_t id) {
+  std::string frame;
+  xsmux::append_head(frame, {.version = version_, .command = command, .id = id});
+  control(frame);
+}
+
+// What is late
+
+bool XsmuxSession::waits_for_reader(const Stream& stream, std::size_t more_bytes) const {
+  if (!stream.is_ended_by_peer || !stream.is_ending || stream.is_ended) return false;
+  if (stream.pending_size() > more_bytes || limits().fin_delay == Time{0}) return false;
+  return stream.read_by_peer < stream.sent + more_bytes;
+}
+
+void XsmuxSession::changed(Stream& stream) {
+  const bool is_stuck =
+      stream.is_ended_by_peer && stream.pending_size() > 0 && peer_room(stream) == 0;
+  if (waits_for_reader(stream)) {
+    const Time until = now() + limits().fin_delay;
+    set_deadline(stream, std::min(stream.deadline.value_or(until), until));
+  } else if (is_stuck) {
+    set_deadline(stream, stream.deadline.value_or(now() + limits().half_closed_linger));
+  } else if (!stream.is_orphaned) {
+    clear_deadline(stream);
+  }
+}
+
+void XsmuxSession::deadline_passed(Stream& stream) {
+  if (!waits_for_reader(stream)) return break_off(stream);
+  say(Command::kFin, stream.id);
+  stream.is_ended = true;
+  update_ready(stream);
+  settle(stream);
+}
+
+std::optional<Time> XsmuxSession::own_wake_at() const {
+  if (refusals_.empty()) return std::nullopt;
+  return refusals_.front().due;
+}
+
+// A number that is in use again by now has had its chance.
+void XsmuxSession::own_wake() {
+  while (!refusals_.empty() && refusals_.front().due <= now()) {
+    const std::uint32_t id = refusals_.front().id;
+    refusals_.pop_front();
+    if (!find(id)) say(Command::kFin, id);
+  }
+}
+
+void XsmuxSession::append_urgent(std::string& out) {
+  for (const Refusal& refusal : refusals_)
+    xsmux::append_head(out, {.version = version_, .command = Command::kFin, .id = refusal.id});
+  refusals_.clear();
 }
 
 }  // namespace mux

@@ -4,7 +4,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
 )
@@ -65,8 +64,8 @@ func dribbled(o *options) (string, error) {
 	return many(o)
 }
 
-// Streams that are in the middle of an exchange when the server is told to go: each finishes, no new
-// one is taken, and with the last the server closes the session.
+// Streams that are in the middle of an exchange when the server is told to go: each finishes, and
+// with the last the server closes the session.
 func drained(o *options) (string, error) {
 	return withSession(o, func(s *session, p *payload) (string, error) {
 		streams := make([]*stream, o.count)
@@ -83,7 +82,11 @@ func drained(o *options) (string, error) {
 		if err := o.runAtReady(); err != nil {
 			return "", err
 		}
-		if err := waitUntilRefused(s); err != nil {
+		look := openInTheDrain
+		if s.yamux != nil {
+			look = waitUntilRefused
+		}
+		if err := look(s); err != nil {
 			return "", err
 		}
 		err := inParallel(o.count, o.concurrency, func(i int) error { return finish(p, streams[i], i, half) })
@@ -104,27 +107,36 @@ func finish(p *payload, s *stream, key, half int) error {
 	return receiveEnd(s)
 }
 
-// yamux has a word for it; xtaci/smux has none, and the stream is ended at once. That end is asked for
-// more than once: the library drops what comes before its own open() has returned.
+// Only yamux has a word for it.
 func waitUntilRefused(s *session) error {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		opened, err := s.open()
 		if err != nil {
-			if s.yamux != nil && err.Error() != "remote end is not accepting connections" {
+			if err.Error() != "remote end is not accepting connections" {
 				return fmt.Errorf("open while the server drains: %v", err)
 			}
 			return nil
 		}
-		opened.SetDeadline(time.Now().Add(300 * time.Millisecond))
-		if _, err = opened.Write([]byte("x")); err == nil {
-			_, err = opened.Read(make([]byte, 1))
-		}
 		opened.Close()
-		if err == io.EOF && s.yamux == nil {
-			return nil
-		}
 	}
 	return fmt.Errorf("the server takes new streams though it drains")
+}
+
+// xtaci/smux has none, so what is opened meanwhile is served as any other.
+func openInTheDrain(s *session) error {
+	opened, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	opened.SetDeadline(time.Now().Add(patience))
+	if _, err = opened.Write([]byte("x")); err != nil {
+		return err
+	}
+	if _, err = opened.Read(make([]byte, 1)); err != nil {
+		return fmt.Errorf("a stream opened while the server drains: %v", err)
+	}
+	return nil
 }
 
 func waitUntilClosed(s *session) error {

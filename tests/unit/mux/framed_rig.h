@@ -41,7 +41,7 @@ inline std::string hex_of(std::string_view bytes) {
 }
 
 // Of each stream, in order: what came of it, "." its end, "!" that it is broken off.
-struct Transcript : Listener {
+struct Witness : Listener {
   bool opened(Stream& stream) override {
     if (refuses) return false;
     streams[stream.id] = &stream;
@@ -104,7 +104,7 @@ struct Peer {
 
   Limits limits;
   Worker worker;
-  Transcript listener;
+  Witness listener;
   Time now{1'000};
   std::unique_ptr<Session> session;
 };

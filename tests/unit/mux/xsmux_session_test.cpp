@@ -159,14 +159,62 @@ TEST(XsmuxSession, ARefusedStreamIsToldItsEnd) {
   peer.listener.refuses = true;
 
   peer.receive("01 00 0000 03000000 01 02 0100 03000000 61");
-
-  EXPECT_EQ(peer.output_hex(), "0101000003000000");
   EXPECT_EQ(peer.worker.counts.streams_refused, 1U);
   EXPECT_EQ(peer.session->streams(), 0U);
+
+  peer.pass(peer.limits.fin_delay);
+
+  EXPECT_EQ(peer.output_hex(), "0101000003000000");
+}
+
+// xtaci/smux 1.5.16 does not know its stream before the SYN has left.
+TEST(XsmuxRefusal, OverALimitIsToldLate) {
+  Peer peer(Kind::kXsmux1, Role::kServer, Limits{.max_streams = 1});
+  peer.receive(kSyn1);
+  peer.receive("01 00 0000 05000000");
+
+  peer.pass(peer.limits.fin_delay - Time{1});
+  EXPECT_FALSE(peer.session->has_output());
+  peer.pass(Time{1});
+
+  EXPECT_EQ(peer.output_hex(), "0101000005000000");
+  EXPECT_EQ(peer.listener.opens, 1U);
+}
+
+TEST(XsmuxRefusal, BeyondAsManyAsThereMayBeStreamsIsToldAtOnce) {
+  Peer peer(Kind::kXsmux1, Role::kServer, Limits{.max_streams = 1});
+  peer.receive(kSyn1);
+  peer.receive("01 00 0000 05000000 01 00 0000 07000000");
+
+  EXPECT_EQ(peer.output_hex(), "0101000007000000");
+}
+
+TEST(XsmuxRefusal, OfANumberThatIsServedMeanwhileIsNotTold) {
+  Peer peer(Kind::kXsmux1);
+  peer.listener.refuses = true;
+  peer.receive(kSyn1);
+  peer.listener.refuses = false;
+  peer.receive(kSyn1);
+
+  peer.pass(peer.limits.fin_delay);
+
+  EXPECT_EQ(peer.listener.opens, 1U);
+  EXPECT_FALSE(peer.session->has_output());
+}
+
+TEST(XsmuxRefusal, IsToldBeforeTheSessionEnds) {
+  Peer peer(Kind::kXsmux1);
+  peer.listener.refuses = true;
+  peer.receive(kSyn1);
+
+  peer.session->cut(peer.now);
+
+  EXPECT_EQ(peer.output_hex(), "0101000003000000");
+  EXPECT_FALSE(peer.session->has_output());
 }
 
 TEST(XsmuxSession, SynFloodsThatAreNotReadStopTheReadingAndThenTheSession) {
-  Peer peer(Kind::kXsmux1);
+  Peer peer(Kind::kXsmux1, Role::kServer, Limits{.max_streams = 100});
   peer.listener.refuses = true;
   std::string bytes;
   for (int i = 0; i < 10'000; ++i) bytes += bytes_of(kSyn1);
@@ -456,18 +504,21 @@ TEST(XsmuxLife, DoesNotMissAClientThatNeverKeptAlive) {
   EXPECT_EQ(peer.session->ending(), Ending::kNone);
 }
 
-TEST(XsmuxDrain, RefusesNewStreamsAndIsDoneWithTheLast) {
+TEST(XsmuxDrain, ServesWhatIsOpenedMeanwhileAndIsDoneWithTheLast) {
   Peer peer(Kind::kXsmux1);
   peer.receive(kSyn1);
   peer.session->drain(peer.now);
   peer.receive("01 00 0000 05000000");
-  EXPECT_EQ(peer.output_hex(), "0101000005000000");
-  EXPECT_EQ(peer.session->ending(), Ending::kNone);
-
+  EXPECT_EQ(peer.listener.opens, 2U);
   peer.session->write(peer.stream(3), "yes");
   peer.session->close(peer.stream(3), true, peer.now);
-
   EXPECT_EQ(peer.output_hex(), "01020300030000007965730101000003000000");
+  EXPECT_EQ(peer.session->ending(), Ending::kNone);
+
+  peer.session->write(peer.stream(5), "yes");
+  peer.session->close(peer.stream(5), true, peer.now);
+
+  EXPECT_EQ(peer.output_hex(), "01020300050000007965730101000005000000");
   EXPECT_EQ(peer.session->ending(), Ending::kDone);
 }
 

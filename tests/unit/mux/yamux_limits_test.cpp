@@ -92,14 +92,33 @@ TEST_F(YamuxLimits, BreakOffTheStreamThatOverrunsItsSession) {
 }
 
 TEST_F(YamuxLimits, BreakOffTheStreamThatOverrunsTheWorker) {
-  worker.memory_limit = 1000;
+  worker.memory_limit = 100'000;
   opened(1);
   worker.memory_used += 900;  // another session's
+  receive(data(0, 1, std::string(99'000, 'x')));
+  owner.taken();
   receive(data(0, 1, std::string(101, 'x')) + ping(yamux::kSyn, 7));
   EXPECT_THAT(owner.taken(), ElementsAre("broken 1"));
   EXPECT_THAT(sent(), ElementsAre("ping ACK 7", "update RST 1 +0"));
   EXPECT_EQ(worker.memory_used, 900U);
   worker.memory_used -= 900;
+}
+
+TEST_F(YamuxLimits, BreakOffNoStreamOfASessionThatUsesLittleOfAFullWorker) {
+  worker.memory_limit = 100'000;
+  Recorder greedy_owner;
+  const auto greedy = make_session(Protocol::kYamux, role, limits, worker, greedy_owner, now);
+  greedy->receive(update(yamux::kSyn, 1) + data(0, 1, std::string(100'000, 'x')), now);
+  opened(1);
+  receive(data(0, 1, std::string(kModestInput, 'x')));
+  EXPECT_EQ(owner.taken(), Words{"data 1 65536"});
+  greedy_owner.taken();
+
+  greedy->receive(data(0, 1, "x"), now);
+  receive(data(0, 1, "x"));
+
+  EXPECT_EQ(greedy_owner.taken(), Words{"broken 1"});
+  EXPECT_EQ(owner.taken(), Words{"data 1 1"});
 }
 
 TEST_F(YamuxLimits, TakeOutputOfAStreamUpToItsMost) {
