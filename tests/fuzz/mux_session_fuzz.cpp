@@ -11,11 +11,14 @@
 #include <string_view>
 #include <vector>
 
-#include "modules/mux/smux_session.h"
-#include "modules/mux/xsmux_session.h"
+#include "modules/mux/protocol.h"
+#include "modules/mux/wire/smux.h"
+#include "modules/mux/wire/xsmux.h"
+#include "modules/mux/wire/yamux.h"
 
 namespace {
 
+using Kind = mux::Protocol;
 using mux::Ending;
 using mux::Role;
 using mux::Session;
@@ -84,7 +87,7 @@ class Owner final : public mux::Listener {
   std::vector<Stream*> streams;
   std::set<Stream*> ended_by_peer;
   std::set<std::uint32_t> has_ended;  // numbers whose end we have sent
-  // Opened since the last send(): the end of one that had the number before may still be queued.
+  // Opened since all was sent: the end of one that had the number before may still be queued.
   std::set<std::uint32_t> fresh;
   std::size_t opens = 0;
   bool is_over = false;  // the session has ended: no more is told
@@ -93,15 +96,11 @@ class Owner final : public mux::Listener {
 class Run {
  public:
   explicit Run(Script script) : script_(script) {
-    version_ = script_.byte() % 3;
+    kind_ = static_cast<Kind>(script_.byte() % 4);
+    version_ = kind_ == Kind::kXsmux1 ? 1 : 2;
     role_ = script_.byte() % 4 == 0 ? Role::kClient : Role::kServer;
     set_limits(script_.byte());
-    if (version_ == 0) {
-      session_ = std::make_unique<mux::SmuxSession>(role_, limits_, worker_, owner_, now_);
-    } else {
-      session_ =
-          std::make_unique<mux::XsmuxSession>(version_, role_, limits_, worker_, owner_, now_);
-    }
+    session_ = mux::make_session(kind_, role_, limits_, worker_, owner_, now_);
   }
 
   void all() {
@@ -117,12 +116,13 @@ class Run {
   void set_limits(std::uint8_t choice) {
     limits_.max_streams = choice % 2 == 0 ? 5 : 100;
     limits_.opens_per_second = choice / 2 % 2 == 0 ? 0 : 3;
-    limits_.max_session_input = choice / 4 % 2 == 0 ? 3'000 : 1'000'000;
-    limits_.max_session_output = choice / 8 % 2 == 0 ? 3'000 : 3'000'000;
-    limits_.max_stream_output = choice / 16 % 2 == 0 ? 1'000 : 400'000;
-    limits_.max_held_answer = choice / 32 % 2 == 0 ? 2'000 : 655'350;
+    limits_.max_session_input = choice / 4 % 2 == 0 ? 1'000 : 20'000;
+    limits_.max_session_output = choice / 8 % 2 == 0 ? 1'000 : 30'000;
+    limits_.max_stream_output = choice / 16 % 2 == 0 ? 500 : 20'000;
+    limits_.max_held_answer = choice / 32 % 2 == 0 ? 500 : 20'000;
     limits_.max_window = choice / 64 % 2 == 0 ? 1'000 : 1'000'000;
-    worker_.memory_limit = choice / 128 % 2 == 0 ? 5'000 : 5'000'000;
+    limits_.fin_delay = Time{choice / 64 % 2 == 0 ? 0 : 20};
+    worker_.memory_limit = choice / 128 % 2 == 0 ? 2'000 : 50'000;
     worker_.window_limit = 600'000;
   }
 
@@ -139,16 +139,19 @@ class Run {
 
   void receive(std::string_view bytes) {
     const std::string copy(bytes);  // so that a look beyond is seen
+    received_ += copy.size();
     session_->receive(copy, now_);
   }
 
   // One that is likely to mean something.
   void frame() {
     const std::uint32_t id = script_.byte() % 12;
-    const std::size_t size = script_.byte() * (script_.byte() % 8 == 0 ? 257U : 1U);
+    const std::size_t size = script_.byte() * (script_.byte() % 8 == 0 ? 17U : 1U);
     const std::uint8_t kind = script_.byte();
     std::string bytes;
-    if (version_ == 0) {
+    if (kind_ == Kind::kYamux) {
+      bytes = yamux_frame(id, size, kind);
+    } else if (kind_ == Kind::kSmux) {
       mux::smux::append_head(bytes, {.length = static_cast<std::uint16_t>(size),
                                      .flag = static_cast<std::uint8_t>(kind % 2),
                                      .id = id});
@@ -169,10 +172,23 @@ class Run {
       }
       bytes.append(is_data ? size : 0, 'd');
     }
-    if (version_ == 0) bytes.append(size, 'd');
+    if (kind_ == Kind::kSmux) bytes.append(size, 'd');
     const std::size_t cut = kind % 9 == 0 ? script_.byte() : bytes.size();
     receive(std::string_view(bytes).substr(0, cut));
     receive(std::string_view(bytes).substr(std::min(cut, bytes.size())));
+  }
+
+  static std::string yamux_frame(std::uint32_t id, std::size_t size, std::uint8_t kind) {
+    const auto type = static_cast<mux::yamux::Type>(kind % 8 == 7   ? 3
+                                                    : kind % 8 == 6 ? 2
+                                                                    : kind % 2);
+    const auto flags = static_cast<std::uint16_t>(kind / 8 % 16);
+    const bool is_data = type == mux::yamux::Type::kData;
+    const auto length =
+        static_cast<std::uint32_t>(type == mux::yamux::Type::kGoAway && kind < 128 ? 0 : size);
+    std::string bytes;
+    mux::yamux::append_head(bytes, {.type = type, .flags = flags, .id = id, .length = length});
+    return bytes.append(is_data ? size : 0, 'd');
   }
 
   void open() {
@@ -185,7 +201,7 @@ class Run {
 
   void use(Stream& stream, std::uint8_t action) {
     if (action == 12) {
-      const std::string bytes(script_.byte() * 400U, 'w');
+      const std::string bytes(script_.byte() * 40U, 'w');
       check(session_->write(stream, bytes) <= bytes.size());
     } else if (action == 13) {
       session_->end(stream);
@@ -204,19 +220,21 @@ class Run {
       most[stream] = std::max(stream->allowed, stream->sent);
     const bool has_output = session_->has_output();
     std::string out;
-    session_->send(out, room * 2'000, now_);
+    session_->send(out, room * 200, now_);
     check(has_output || out.empty());
     for (const Stream* stream : owner_.streams)
-      check(version_ != 2 || stream->sent <= most[stream]);
+      check(!has_windows() || stream->sent <= most[stream]);
     read(out);
+    if (out.size() >= room * 200) return;  // control frames may be left
     for (const std::uint32_t id : owner_.fresh) owner_.has_ended.erase(id);
     owner_.fresh.clear();
   }
 
   void read(std::string_view out) {
     while (!out.empty()) {
-      check(out.size() >= 8);
-      out.remove_prefix(version_ == 0 ? read_smux(out) : read_xsmux(out));
+      out.remove_prefix(kind_ == Kind::kYamux  ? read_yamux(out)
+                        : kind_ == Kind::kSmux ? read_smux(out)
+                                               : read_xsmux(out));
     }
   }
 
@@ -227,6 +245,7 @@ class Run {
   }
 
   std::size_t read_smux(std::string_view out) {
+    check(out.size() >= mux::smux::kHeadBytes);
     const auto head = mux::smux::head_at(out);
     check(head.type == 0 && head.flag <= 1 && out.size() >= 8U + head.length);
     check(head.length > 0 || head.flag == 1);
@@ -235,6 +254,7 @@ class Run {
   }
 
   std::size_t read_xsmux(std::string_view out) {
+    check(out.size() >= mux::xsmux::kHeadBytes);
     const auto head = mux::xsmux::head_at(out);
     const bool is_data = head.command == mux::xsmux::Command::kPush;
     const bool is_update = head.command == mux::xsmux::Command::kUpdate;
@@ -245,6 +265,21 @@ class Run {
     check_order(head.id, is_data, head.command == mux::xsmux::Command::kFin);
     return 8U + head.length;
   }
+
+  std::size_t read_yamux(std::string_view out) {
+    check(out.size() >= mux::yamux::kHeadBytes);
+    const auto head = mux::yamux::head_at(out);
+    const bool is_data = head.type == mux::yamux::Type::kData;
+    const std::size_t size = mux::yamux::kHeadBytes + (is_data ? head.length : 0);
+    check(head.version == 0 && static_cast<std::uint8_t>(head.type) <= mux::yamux::kLastType);
+    check(out.size() >= size);
+    check(!is_data || (head.flags == 0 && head.length > 0));
+    check(!is_data || head.length <= mux::kLargestDataFrame);
+    if (head.id > 0) check_order(head.id, is_data, head.has(mux::yamux::kFin | mux::yamux::kRst));
+    return size;
+  }
+
+  [[nodiscard]] bool has_windows() const { return kind_ == Kind::kXsmux2 || kind_ == Kind::kYamux; }
 
   void pass(Time span) {
     now_ += span;
@@ -260,8 +295,15 @@ class Run {
     }
   }
 
+  // The limit, one more frame in either direction, what a session may have of a full worker, and
+  // where there are no windows what came in one piece before it was read no more.
+  [[nodiscard]] std::size_t most_memory() const {
+    return worker_.memory_limit + mux::kModestInput + 2 * mux::kLargestDataFrame +
+           (has_windows() ? 0 : received_);
+  }
+
   void look() {
-    check(worker_.memory_used <= worker_.memory_limit);
+    check(worker_.memory_used <= most_memory());
     check(worker_.window_used <= worker_.window_limit);
     check(session_->streams() <= limits_.max_streams);
     check(session_->streams() >= owner_.streams.size());
@@ -272,7 +314,9 @@ class Run {
   }
 
   Script script_;
-  std::uint8_t version_ = 0;  // of xsmux; 0: smux
+  Kind kind_ = Kind::kSmux;
+  std::uint8_t version_ = 1;  // of xsmux
+  std::size_t received_ = 0;  // bytes
   Role role_ = Role::kServer;
   mux::Limits limits_;
   mux::Worker worker_;
