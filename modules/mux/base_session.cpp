@@ -15,6 +15,7 @@ BaseSession::BaseSession(const Traits& traits, const Limits& limits, Worker& wor
       limits_(limits),
       worker_(worker),
       listener_(listener),
+      streams_(0, id_hash()),
       open_rate_(limits.opens_per_second, now),
       next_own_id_(traits.first_own_id),
       now_(now),
@@ -245,6 +246,10 @@ bool BaseSession::asks_for_life() const {
   return traits_.keeps_alive && limits_.keepalive.count() > 0;
 }
 
+bool BaseSession::watches_silence() const {
+  return limits_.silence.count() > 0 && is_heard_ && must_speak();
+}
+
 // The peer is asked when either side was quiet, so that its answers prove it alive while we send.
 Time BaseSession::keepalive_due() const {
   return std::max(std::min(sent_at_, heard_at_), asked_at_) + limits_.keepalive;
@@ -255,7 +260,7 @@ std::optional<Time> BaseSession::wake_at() const {
   std::optional<Time> earliest;
   const auto add = [&earliest](Time when) { earliest = std::min(earliest.value_or(when), when); };
   if (asks_for_life()) add(keepalive_due());
-  if (limits_.silence.count() > 0 && must_speak()) add(heard_at_ + limits_.silence);
+  if (watches_silence()) add(heard_at_ + limits_.silence);
   if (!deadlines_.empty()) add(deadlines_.begin()->first);
   if (!waiting_.empty()) add(now_ + kRetry);
   if (const std::optional<Time> own = own_wake_at()) add(*own);
@@ -266,7 +271,7 @@ void BaseSession::wake(Time now) {
   if (ending_ != Ending::kNone) return;
   now_ = now;
   if (!reads()) heard_at_ = now;  // it may have spoken, nobody listened
-  if (limits_.silence.count() > 0 && must_speak() && now >= heard_at_ + limits_.silence)
+  if (watches_silence() && now >= heard_at_ + limits_.silence)
     return fail(Ending::kSilent, "the peer is silent");
   if (asks_for_life() && now >= keepalive_due()) {
     asked_at_ = now;

@@ -22,6 +22,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "modules/mux/id_hash.h"
 #include "modules/mux/limits.h"
 #include "modules/mux/open_rate.h"
 #include "modules/mux/session.h"
@@ -55,6 +56,7 @@ class BaseSession : public Session {
   void consumed(Stream& stream, std::size_t size_bytes, Time now) final;
   void close(Stream& stream, bool is_in_order, Time now) final;
   Stream* open(Time now) final;
+  void input_ended() final { is_heard_ = false; }
   void drain(Time now) final;
   void cut(Time now) final;
   [[nodiscard]] bool reads() const final;
@@ -163,11 +165,16 @@ class BaseSession : public Session {
 
   [[nodiscard]] Time now() const { return now_; }
   [[nodiscard]] const Limits& limits() const { return limits_; }
+  [[nodiscard]] IdHash id_hash() const { return {worker_.id_seed}; }
+  // Of what was delivered and not consumed, in bytes.
+  [[nodiscard]] static std::size_t waiting_input(const Stream& stream) {
+    return static_cast<std::size_t>(stream.received - stream.consumed);
+  }
   [[nodiscard]] Counts& counts() { return worker_.counts; }
   [[nodiscard]] bool is_draining() const { return is_draining_; }
 
  private:
-  using Streams = std::unordered_map<std::uint32_t, Stream>;
+  using Streams = std::unordered_map<std::uint32_t, Stream, IdHash>;
 
   Stream& add(std::uint32_t id);
   void forget(Stream& stream);
@@ -175,6 +182,7 @@ class BaseSession : public Session {
   void drop_all();
   [[nodiscard]] std::optional<std::uint32_t> take_own_id();
   [[nodiscard]] bool asks_for_life() const;
+  [[nodiscard]] bool watches_silence() const;
   void end_if_drained();
   // Input
   [[nodiscard]] bool is_over_memory(std::size_t size_bytes) const;
@@ -190,6 +198,7 @@ class BaseSession : public Session {
   void take_turn(Stream& stream, std::string& out);
   void drop_pending(Stream& stream, std::size_t size_bytes);
   void tell_writable(Stream& stream);
+  void wait_for_room(Stream& stream);
   void tell_waiting();
   void relieve();
   void enter_ring(Stream& stream);
@@ -214,12 +223,15 @@ class BaseSession : public Session {
 
   std::size_t input_ = 0;
   std::size_t output_ = 0;
+  // Streams whose owner leaves kMostStreamInput: without windows nothing else stops their peer.
+  std::size_t crowded_ = 0;
   bool is_full_ = false;  // of input; stays so until half of it is consumed
   bool was_under_pressure_ = false;
 
   OpenRate open_rate_;
   std::uint32_t next_own_id_;
   bool may_open_ = true;
+  bool is_heard_ = true;
   bool is_draining_ = false;
   Ending ending_ = Ending::kNone;
   const char* error_ = "";

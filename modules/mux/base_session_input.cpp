@@ -24,6 +24,7 @@ void BaseSession::deliver(Stream& stream, std::string_view bytes) {
   }
   account_input(stream, bytes.size());
   listener_.data(stream, bytes);
+  if (stream.wants_writable) update_ready(stream);
 }
 
 bool BaseSession::is_over_memory(std::size_t size_bytes) const {
@@ -33,14 +34,18 @@ bool BaseSession::is_over_memory(std::size_t size_bytes) const {
 }
 
 void BaseSession::account_input(Stream& stream, std::size_t size_bytes) {
+  const bool was_crowded = waiting_input(stream) >= kMostStreamInput;
   stream.received += size_bytes;
+  if (!was_crowded && waiting_input(stream) >= kMostStreamInput) ++crowded_;
   input_ += size_bytes;
   worker_.memory_used += size_bytes;
   update_reads();
 }
 
 void BaseSession::release_input(Stream& stream, std::size_t size_bytes) {
+  const bool was_crowded = waiting_input(stream) >= kMostStreamInput;
   stream.consumed += size_bytes;
+  if (was_crowded && waiting_input(stream) < kMostStreamInput) --crowded_;
   input_ -= size_bytes;
   worker_.memory_used -= size_bytes;
   update_reads();
@@ -59,7 +64,9 @@ void BaseSession::update_reads() {
 }
 
 bool BaseSession::reads() const {
-  return ending_ == Ending::kNone && !is_full_ && control_.size() - control_begin_ < kMostControl;
+  const bool is_crowded = !traits_.has_windows && crowded_ > 0;
+  return ending_ == Ending::kNone && !is_full_ && !is_crowded &&
+         control_.size() - control_begin_ < kMostControl;
 }
 
 void BaseSession::consumed(Stream& stream, std::size_t size_bytes, Time now) {

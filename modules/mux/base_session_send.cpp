@@ -115,8 +115,8 @@ std::size_t BaseSession::write(Stream& stream, std::string_view bytes) {
   output_ += taken;
   worker_.memory_used += taken;
   if (taken < bytes.size()) {
-    if (!stream.wants_writable && of_session < of_stream) waiting_.push_back(stream.id);
     stream.wants_writable = true;
+    if (of_session < of_stream) wait_for_room(stream);
   }
   update_ready(stream);
   relieve();
@@ -138,12 +138,13 @@ void BaseSession::drop_pending(Stream& stream, std::size_t size_bytes) {
 }
 
 void BaseSession::tell_writable(Stream& stream) {
-  if (output_room() == 0) {
-    waiting_.push_back(stream.id);
-    return;
-  }
+  if (output_room() == 0) return wait_for_room(stream);
   stream.wants_writable = false;
   listener_.writable(stream);
+}
+
+void BaseSession::wait_for_room(Stream& stream) {
+  if (!std::exchange(stream.is_waiting, true)) waiting_.push_back(stream.id);
 }
 
 // Streams that found no room in the session, in the order in which they came. The owner writes
@@ -155,7 +156,7 @@ void BaseSession::tell_waiting() {
   while (!waiting_.empty() && room > 0) {
     Stream* const stream = find(waiting_.front());
     waiting_.pop_front();
-    if (!stream || !stream->wants_writable) continue;
+    if (!stream || !std::exchange(stream->is_waiting, false) || !stream->wants_writable) continue;
     if (stream->pending_size() > most_pending(*stream) / 2) continue;  // its own sending tells it
     stream->wants_writable = false;
     listener_.writable(*stream);

@@ -18,6 +18,10 @@ inline constexpr std::size_t kLargestDataFrame =
 // this that waits, in bytes: not those who use it little.
 inline constexpr std::size_t kModestInput = std::size_t{64} << 10;
 
+// What the owner of one stream may leave, in bytes, before a session without windows reads no more.
+// It has room for a read more in what Drover keeps for a child (DROVER_CHILD_INBOX).
+inline constexpr std::size_t kMostStreamInput = std::size_t{512} << 10;
+
 struct Limits {
   std::size_t max_streams = 10'000;  // open at once in a session
   std::uint32_t opens_per_second =
@@ -51,6 +55,7 @@ struct Counts {
 
 // A worker's, of all its sessions.
 struct Worker {
+  std::uint64_t id_seed = 0;  // no peer should know it: it decides where streams lie in tables
   std::size_t memory_limit = 256 << 20;  // input that waits and output that waits
   std::size_t memory_used = 0;
   std::size_t window_limit = 64 << 20;  // what windows have grown beyond kFirstWindow

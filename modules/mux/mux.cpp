@@ -1,7 +1,9 @@
 // The stream module: sessions of three multiplexers on Drover's connections, each stream of which
 // is a connection that another server serves. Here is when connections take their turn; what
 // becomes of one is in carrier_connection.h, what a session says in session.h and behind it.
+#include <cstdint>
 #include <optional>
+#include <random>
 #include <utility>
 
 #include "modules/mux/carrier_connection.h"
@@ -24,6 +26,8 @@ class Mux {
   Mux(drover::Host host, drover::Config config)
       : service_{.host = host, .config = mux::read_config(config)} {
     service_.inner = host.server(service_.config.serve.c_str());
+    std::random_device random;
+    service_.worker.id_seed = std::uint64_t{random()} << 32U | random();
     service_.worker.memory_limit = service_.config.memory_budget;
     service_.worker.window_limit = service_.config.window_budget;
   }

@@ -79,6 +79,9 @@ class Session {
   // Opens a stream of our own. Null: draining, too many, or the numbers are used up.
   virtual Stream* open(Time now) = 0;
 
+  // The peer says nothing more, and is not taken for dead because of it.
+  virtual void input_ended() = 0;
+
   // No new streams: where there is a word for it the peer is told so, and what it opens is refused;
   // where there is none it is served. ending() is kDone as soon as no stream is open; a smux
   // server's only by cut().

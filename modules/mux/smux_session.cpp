@@ -6,6 +6,8 @@ namespace mux {
 namespace {
 
 constexpr std::size_t kFramesKept = 10;  // of one answer, by a client that does not read yet
+// What an owner leaves because it cannot write: the request's end may be behind it.
+constexpr std::size_t kStuckInput = std::size_t{64} << 10;
 
 Traits traits_of(Role role) {
   const bool is_client = role == Role::kClient;
@@ -21,7 +23,9 @@ Traits traits_of(Role role) {
 // Two streams of a server's own stop its client for good.
 SmuxSession::SmuxSession(Role role, const Limits& limits, Worker& worker, Listener& listener,
                          Time now)
-    : BaseSession(traits_of(role), limits, worker, listener, now), role_(role) {
+    : BaseSession(traits_of(role), limits, worker, listener, now),
+      role_(role),
+      skipped_(0, id_hash()) {
   if (role == Role::kServer) no_more_opens();
 }
 
@@ -96,7 +100,8 @@ bool SmuxSession::may_answer(const Stream& stream) const {
   const std::size_t size = stream.pending_size();
   const bool has_begun = stream.sent > 0;
   if (stream.is_ending && (stream.is_ended_by_peer || has_begun)) return true;
-  if (stream.wants_writable && size > 0 && is_under_pressure()) return true;
+  const bool is_stuck = is_under_pressure() || waiting_input(stream) >= kStuckInput;
+  if (stream.wants_writable && size > 0 && is_stuck) return true;
   if (has_begun) return size > smux::kLongestFrame;
   return stream.is_ended_by_peer && size > std::max(limits().max_held_answer, smux::kLongestFrame);
 }

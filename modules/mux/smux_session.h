@@ -53,7 +53,7 @@ class SmuxSession final : public BaseSession {
   smux::Head frame_;           // of the frame that comes
   bool has_receiver_ = false;  // ... for its payload and its end, unless it has gone meanwhile
   // We have ended these, and the peer has not: as many as there may be streams.
-  std::unordered_set<std::uint32_t> skipped_;
+  std::unordered_set<std::uint32_t, IdHash> skipped_;
 };
 
 }  // namespace mux

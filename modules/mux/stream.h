@@ -28,6 +28,7 @@ struct Stream {
   std::uint64_t sent = 0;
   std::uint64_t allowed = 0;       // by the peer; unused where there is no window
   std::uint64_t read_by_peer = 0;  // of what was sent, as far as it has said (xsmux 2)
+  bool is_waiting = false;         // for room in the session, in its queue
   bool wants_writable = false;     // write() took less than there was
 
   bool is_acknowledged = false;  // our first has been sent: yamux's ACK, xsmux 2's UPD

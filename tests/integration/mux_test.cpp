@@ -59,6 +59,19 @@ TEST_P(MuxProtocols, EchoThreeHundredStreamsOfAnySize) {
   EXPECT_TRUE(wait_until([&] { return mux_number(daemon, "buffered_bytes") == 0; }));
 }
 
+// More than any window, and more than is held back of a smux answer: its request's end must be
+// read.
+TEST_P(MuxProtocols, EchoAStreamThatIsLargerThanAllThatIsKept) {
+  Daemon daemon({.config = mux_config()});
+  MuxClient client(daemon, GetParam());
+  const MuxStream* stream = client.open(random_bytes(std::size_t{6} << 20, 1));
+  ASSERT_NE(stream, nullptr);
+
+  EXPECT_TRUE(client.run_until_ended(*stream, Millis{30'000}));
+
+  EXPECT_TRUE(stream->received == stream->to_send) << stream->received.size();
+}
+
 TEST_P(MuxProtocols, AreToldApartWhenTheirBytesComeOneByOne) {
   Daemon daemon({.config = mux_config()});
   MuxClient client(daemon, GetParam());
