@@ -21,15 +21,13 @@ class CarriedStream final : public drover::Stream {
   }
   void half_close() override { carrier_.half_close(*this); }
   void consumed(std::size_t size_bytes) override { carrier_.consumed(*this, size_bytes); }
-  void closed(drover_close_reason /*reason*/, bool is_in_order) override {
-    carrier_.closed(*this, is_in_order);
+  void closed(drover_close_reason reason, bool is_in_order) override {
+    carrier_.closed(*this, reason, is_in_order);
     delete this;
   }
 
   mux::Stream* stream;            // null: the session has forgotten it
   drover_conn child = 0;          // what Drover calls it
-  std::size_t waiting = 0;        // bytes given to Drover that the child has not taken
-  bool is_crowded = false;        // so many that its session reads no more
   std::size_t used = 0;           // bytes the child has taken that the session was not told of
   bool is_due = false;            // ... but will be at the end of the batch
   bool is_stuck = false;          // the session did not take all that the child has written

@@ -9,6 +9,10 @@ namespace mux {
 namespace {
 
 constexpr Time kComplainEvery{1'000};
+constexpr unsigned kMostSlowTurns = 32;
+
+// What a session lets wait at a stream, and a read more, have room where Drover keeps it.
+static_assert(kMostStreamInput + (std::size_t{256} << 10) < DROVER_CHILD_INBOX);
 constexpr std::size_t kLarge = std::size_t{32} << 10;
 
 // Of the protocols that a server may be pinned to, those that need no look at the first bytes.
@@ -101,10 +105,8 @@ void CarrierConnection::look_at_first(bool is_late) {
 void CarrierConnection::begin(Protocol protocol) {
   session_ =
       make_session(protocol, Role::kServer, service_.config.limits, service_.worker, *this, now());
-  has_windows_ = protocol == Protocol::kYamux || protocol == Protocol::kXsmux2;
   undecided_until_.reset();
   service_.metrics.count(sessions_of(protocol));
-  if (is_draining_) session_->drain(now());
 }
 
 void CarrierConnection::refuse(Number why) {
@@ -113,6 +115,7 @@ void CarrierConnection::refuse(Number why) {
   service_.host.close(conn_);
 }
 
+// A stream whose own end has not come was cut off: a module must not take it for whole.
 void CarrierConnection::peer_ended() {
   if (is_over_) return;
   touch();
@@ -124,18 +127,28 @@ void CarrierConnection::peer_ended() {
   if (is_over_) return;
   if (session_ == nullptr) return refuse(kUndecided);
   for (CarriedStream* carried = streams_; carried != nullptr; carried = carried->next)
-    service_.host.child_end(carried->child);
+    if (carried->stream != nullptr && !carried->stream->is_ended_by_peer)
+      service_.host.child_reset(carried->child);
+  session_->input_ended();
   session_->drain(now());
 }
 
-// Who has said nothing yet has nothing that could be finished.
 void CarrierConnection::drain() {
   if (is_over_) return;
   touch();
-  is_draining_ = true;
   cut_at_ = now() + service_.config.drain_timeout;
-  if (session_ != nullptr) return session_->drain(now());
-  if (!first_.empty()) return;
+  if (session_ != nullptr && session_->streams() > 0) return session_->drain(now());
+  drain_at_ = now() + kDrainGrace;
+}
+
+// Who has said nothing until now has nothing that could be finished.
+void CarrierConnection::end_grace(Time now) {
+  drain_at_.reset();
+  if (session_ != nullptr) return session_->drain(now);
+  if (!first_.empty()) {
+    drain_at_ = now + kDrainGrace;
+    return;
+  }
   is_over_ = true;
   service_.host.close(conn_);
 }
@@ -148,6 +161,8 @@ void CarrierConnection::on_timer() {
 }
 
 void CarrierConnection::run_deadlines(Time now) {
+  if (is_due(drain_at_, now)) end_grace(now);
+  if (is_over_) return;
   if (session_ == nullptr) {
     if (is_due(undecided_until_, now) || is_due(cut_at_, now)) return refuse(kUndecided);
     if (!is_due(guess_at_, now)) return;
@@ -167,6 +182,11 @@ void CarrierConnection::run_deadlines(Time now) {
 void CarrierConnection::go_on() {
   is_waiting_ = false;
   touch();
+}
+
+void CarrierConnection::try_again() {
+  if (--slow_turns_left_ == 0) return go_on();
+  service_.slow.push_back(this);
 }
 
 void CarrierConnection::touch() {
@@ -225,6 +245,8 @@ void CarrierConnection::send(Time now) {
     if (!session_->has_output()) return;
   }
   if (std::exchange(is_waiting_, true)) return;
+  slow_turns_ = is_slow ? std::min(2 * slow_turns_, kMostSlowTurns) : 1;
+  slow_turns_left_ = slow_turns_;
   (is_slow ? service_.slow : service_.next_turn).push_back(this);
 }
 
@@ -279,7 +301,7 @@ void CarrierConnection::log_ending() {
 }
 
 void CarrierConnection::set_reading() {
-  const bool is_paused = !session_->reads() || crowded_streams_ > 0;
+  const bool is_paused = !session_->reads();
   if (std::exchange(is_paused_, is_paused) == is_paused) return;
   is_paused ? service_.host.pause_reading(conn_) : service_.host.resume_reading(conn_);
 }
@@ -294,7 +316,7 @@ void CarrierConnection::set_timer(Time now) {
 
 std::optional<Time> CarrierConnection::next_deadline() const {
   std::optional<Time> next = session_ == nullptr ? undecided_until_ : session_->wake_at();
-  for (const auto& at : {guess_at_, cut_at_, idle_at_, leave_at_}) {
+  for (const auto& at : {guess_at_, drain_at_, cut_at_, idle_at_, leave_at_}) {
     if (at && (!next || *at < *next)) next = at;
   }
   return next;
@@ -322,22 +344,27 @@ void CarrierConnection::half_close(CarriedStream& carried) {
 }
 
 void CarrierConnection::consumed(CarriedStream& carried, std::size_t size_bytes) {
-  carried.waiting -= size_bytes;
-  if (carried.waiting < kCrowded) set_crowded(carried, false);
   carried.used += size_bytes;
   set_due(carried);
   touch();
 }
 
-void CarrierConnection::closed(CarriedStream& carried, bool is_in_order) {
-  set_crowded(carried, false);
+// A module that has said all and closed, of which Drover waits no longer for the peer's end: what
+// the session has taken still goes out, as a socket would send it.
+void CarrierConnection::closed(CarriedStream& carried, drover_close_reason reason,
+                               bool is_in_order) {
   unlink(carried);
   if (carried.is_due) std::erase(due_, &carried);
-  if (carried.stream != nullptr) session_->close(*carried.stream, is_in_order, now());
+  if (carried.stream != nullptr) {
+    const bool is_said = reason == DROVER_CLOSED_BY_MODULE && carried.stream->is_ending;
+    session_->close(*carried.stream, is_in_order || is_said, now());
+  }
   touch();
 }
 
+// A stream that the session has forgotten may still be here until the batch is over.
 bool CarrierConnection::opened(Stream& stream) {
+  if (carried_ >= service_.config.limits.max_streams) return false;
   auto carried = std::make_unique<CarriedStream>(*this, stream);
   carried->child = service_.host.open_child(conn_, service_.inner, *carried);
   if (carried->child == 0) return false;
@@ -348,10 +375,7 @@ bool CarrierConnection::opened(Stream& stream) {
 }
 
 void CarrierConnection::data(Stream& stream, std::string_view bytes) {
-  CarriedStream& carried = *static_cast<CarriedStream*>(stream.owner);
-  carried.waiting += bytes.size();
-  service_.host.child_data(carried.child, bytes);
-  if (!has_windows_ && carried.waiting >= kCrowded) set_crowded(carried, true);
+  service_.host.child_data(static_cast<CarriedStream*>(stream.owner)->child, bytes);
 }
 
 void CarrierConnection::ended(Stream& stream) {
@@ -368,18 +392,15 @@ void CarrierConnection::writable(Stream& stream) {
   service_.host.child_writable(static_cast<CarriedStream*>(stream.owner)->child);
 }
 
-void CarrierConnection::set_crowded(CarriedStream& carried, bool is_crowded) {
-  if (std::exchange(carried.is_crowded, is_crowded) == is_crowded) return;
-  is_crowded ? ++crowded_streams_ : --crowded_streams_;
-}
-
 void CarrierConnection::link(CarriedStream& carried) {
+  ++carried_;
   carried.next = streams_;
   if (streams_ != nullptr) streams_->previous = &carried;
   streams_ = &carried;
 }
 
 void CarrierConnection::unlink(CarriedStream& carried) {
+  --carried_;
   (carried.previous == nullptr ? streams_ : carried.previous->next) = carried.next;
   if (carried.next != nullptr) carried.next->previous = carried.previous;
 }

@@ -27,9 +27,9 @@ class CarrierConnection final : private Listener {
   // Output that may wait for the socket, bytes. Far below DROVER_HIGH_WATER, above which Drover
   // would stop to read.
   static constexpr std::size_t kMostPending = std::size_t{128} << 10;
-  // What a child may leave before a session without windows reads no more, bytes: a read more has
-  // room in DROVER_CHILD_INBOX.
-  static constexpr std::size_t kCrowded = DROVER_CHILD_INBOX / 2;
+  // A client with nothing under way, when the worker drains, may have sent what has not come yet:
+  // it is waited for so long.
+  static constexpr Time kDrainGrace{100};
 
   // `service` outlives it.
   CarrierConnection(Service& service, drover_conn conn);
@@ -43,7 +43,8 @@ class CarrierConnection final : private Listener {
   void peer_ended();
   void drain();
   void on_timer();
-  void go_on();  // what it had to wait for before it sends more is over
+  void go_on();      // what it had to wait for before it sends more is over
+  void try_again();  // the same, when its socket was full: more seldom the longer it is
   // Has settle() called at the end of the batch.
   void touch();
   void settle();
@@ -52,7 +53,7 @@ class CarrierConnection final : private Listener {
   std::size_t write(CarriedStream& carried, std::span<const drover_slice> slices);
   void half_close(CarriedStream& carried);
   void consumed(CarriedStream& carried, std::size_t size_bytes);
-  void closed(CarriedStream& carried, bool is_in_order);
+  void closed(CarriedStream& carried, drover_close_reason reason, bool is_in_order);
 
  private:
   bool opened(Stream& stream) override;
@@ -64,6 +65,7 @@ class CarrierConnection final : private Listener {
   void look_at_first(bool is_late);
   void begin(Protocol protocol);
   void refuse(Number why);
+  void end_grace(Time now);
   void run_deadlines(Time now);
   void note_idleness(Time now);
   void note_end_of_input(Time now);
@@ -77,7 +79,6 @@ class CarrierConnection final : private Listener {
   void set_reading();
   void set_timer(Time now);
   [[nodiscard]] std::optional<Time> next_deadline() const;
-  void set_crowded(CarriedStream& carried, bool is_crowded);
   void link(CarriedStream& carried);
   void unlink(CarriedStream& carried);
   [[nodiscard]] Time now() const { return service_.host.now(); }
@@ -87,20 +88,21 @@ class CarrierConnection final : private Listener {
   std::unique_ptr<Session> session_;  // null: not known yet what the client speaks
   std::string first_;                 // what has come until then
   CarriedStream* streams_ = nullptr;
-  std::size_t crowded_streams_ = 0;
+  std::size_t carried_ = 0;          // how many
   std::vector<CarriedStream*> due_;  // what they have used is told at the end of the batch
 
   // Moments, when they are set.
   std::optional<Time> undecided_until_;  // the client must have shown what it speaks
   std::optional<Time> guess_at_;         // ... or is taken for what it looks like
-  std::optional<Time> cut_at_;           // the time of a drain is over
+  std::optional<Time> drain_at_;         // the grace of a drain is over
+  std::optional<Time> cut_at_;           // ... and all its time
   std::optional<Time> idle_at_;          // without a stream for too long
   std::optional<Time> leave_at_;         // after the client's end of stream and the last stream
   std::optional<Time> timer_at_;         // Drover's timer rings
 
-  bool has_windows_ = false;  // the session's own: it is never paused for one stream
+  unsigned slow_turns_ = 1;  // between two tries of one whose socket is full
+  unsigned slow_turns_left_ = 0;
   bool is_paused_ = false;
-  bool is_draining_ = false;
   bool has_peer_ended_ = false;
   bool is_over_ = false;
   bool is_touched_ = false;

@@ -40,10 +40,14 @@ class Mux {
   void on_drain(drover_conn /*conn*/, State& state) { state.connection->drain(); }
   void on_timer(drover_conn /*conn*/, State& state) { state.connection->on_timer(); }
 
-  void on_doorbell() { take_turn(service_.next_turn); }
+  void on_doorbell() {
+    for (mux::CarrierConnection* connection : std::exchange(service_.next_turn, {}))
+      connection->go_on();
+  }
   void on_worker_timer(std::uint64_t /*tag*/) {
     has_timer_ = false;
-    take_turn(service_.slow);
+    for (mux::CarrierConnection* connection : std::exchange(service_.slow, {}))
+      connection->try_again();
   }
 
   // Whoever has more to send than its share goes on at once, but behind all others; whose socket is
@@ -59,10 +63,6 @@ class Mux {
 
  private:
   static constexpr std::chrono::milliseconds kSlowEvery{5};
-
-  static void take_turn(std::vector<mux::CarrierConnection*>& waiting) {
-    for (mux::CarrierConnection* connection : std::exchange(waiting, {})) connection->go_on();
-  }
 
   mux::Service service_;
   bool has_timer_ = false;

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <random>
@@ -247,5 +248,18 @@ class MuxClient final : private mux::Listener {
   bool has_ended_ = false;
   bool is_half_closed_ = false;
 };
+
+inline std::size_t ended(const std::vector<MuxStream*>& streams) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(streams, [](const MuxStream* one) { return one->has_ended; }));
+}
+
+inline void expect_echo(MuxClient& client, const std::string& bytes) {
+  MuxStream* stream = client.open(bytes);
+  ASSERT_NE(stream, nullptr);
+  EXPECT_TRUE(client.run_until_ended(*stream));
+  EXPECT_TRUE(stream->has_ended);
+  EXPECT_TRUE(stream->received == bytes) << stream->received.size() << " of " << bytes.size();
+}
 
 }  // namespace drover::test

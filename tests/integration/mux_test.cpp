@@ -4,6 +4,7 @@
 #include "modules/kvs/kv1/frame.h"
 #include "tests/integration/kvs_daemon.h"
 #include "tests/integration/mux_client.h"
+#include "tests/support/access_lines.h"
 
 namespace drover::test {
 namespace {
@@ -22,19 +23,6 @@ std::string sessions_of(Protocol protocol) {
   constexpr std::array kNames{"sessions_smux", "sessions_xsmux1", "sessions_xsmux2",
                               "sessions_yamux"};
   return kNames.at(static_cast<std::size_t>(protocol));
-}
-
-std::size_t ended(const std::vector<MuxStream*>& streams) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(streams, [](const MuxStream* one) { return one->has_ended; }));
-}
-
-void expect_echo(MuxClient& client, const std::string& bytes) {
-  MuxStream* stream = client.open(bytes);
-  ASSERT_NE(stream, nullptr);
-  EXPECT_TRUE(client.run_until_ended(*stream));
-  EXPECT_TRUE(stream->has_ended);
-  EXPECT_TRUE(stream->received == bytes) << stream->received.size() << " of " << bytes.size();
 }
 
 class MuxProtocols : public testing::TestWithParam<Protocol> {};
@@ -107,6 +95,24 @@ TEST_P(MuxProtocols, GetTheirAnswersAfterTheConnectionWasHalfClosed) {
 
   EXPECT_TRUE(stream->has_ended);
   EXPECT_TRUE(stream->received == stream->to_send);
+  EXPECT_TRUE(client.wait_for_end());
+}
+
+// Its module must not take what came for all that there was.
+TEST_P(MuxProtocols, BreakOffStreamsThatTheConnectionsEndCutsOff) {
+  Daemon daemon({.config = mux_config({.inner = "access_log = {dir}/access.log\n"})});
+  MuxClient client(daemon, GetParam());
+  const MuxStream* whole = client.open(random_bytes(5'000, 1));
+  MuxStream* cut_off = client.open("", false);
+  ASSERT_NE(cut_off, nullptr);
+  client.say(*cut_off, random_bytes(40'000, 2));
+  ASSERT_TRUE(client.run_until_ended(*whole));
+  client.turn(Millis{10});
+
+  client.half_close();
+
+  const auto lines = wait_for_access_lines(daemon.file("access.log"), 2);
+  EXPECT_EQ(std::ranges::count(lines, "reset", &AccessLine::reason), 1);
   EXPECT_TRUE(client.wait_for_end());
 }
 
@@ -273,86 +279,6 @@ TEST(MuxSmux, SaysTheEndOfAnAnswerThatIsEmpty) {
 
   EXPECT_EQ(client.receive(8), smux_frame(1, true, ""));
 }
-
-TEST(MuxServer, MayEndItsStreamFirst) {
-  Daemon daemon(
-      {.config = mux_config({.drover = "load = " + built("test-modules/closing.so") + "\n",
-                             .protocol = "closing"})});
-  MuxClient client(daemon, Protocol::kXsmux2);
-  MuxStream* stream = client.open("hello", false);
-  ASSERT_NE(stream, nullptr);
-
-  EXPECT_TRUE(client.run_until_ended(*stream));
-
-  EXPECT_EQ(stream->received, "bye");
-}
-
-TEST(MuxLimits, OfStreamsRefuseTheNextAndCountIt) {
-  Daemon daemon({.config = mux_config({.mux = "mux.max_streams = 3\n"})});
-  MuxClient client(daemon, Protocol::kXsmux2);
-  std::vector<MuxStream*> streams;
-  for (int i = 0; i < 4; ++i) streams.push_back(client.open("x", false));
-
-  EXPECT_TRUE(client.run_until_ended(*streams[3]));
-
-  EXPECT_EQ(streams[3]->received, "");
-  EXPECT_TRUE(wait_for_mux_number(daemon, "streams_refused", 1));
-  EXPECT_TRUE(client.run_until([&] { return streams[2]->received == "x"; }));
-}
-
-TEST(MuxLimits, OfOpensInASecondRefuseTheNextAndCountIt) {
-  Daemon daemon({.config = mux_config({.mux = "mux.opens_per_second = 5\n"})});
-  MuxClient client(daemon, Protocol::kXsmux2);
-  std::vector<MuxStream*> streams;
-  for (int i = 0; i < 50; ++i) streams.push_back(client.open("x"));
-
-  EXPECT_TRUE(client.run_until([&] { return ended(streams) == 50; }));
-
-  EXPECT_TRUE(wait_for_mux_number(daemon, "streams_over_rate", 40));
-  EXPECT_EQ(mux_number(daemon, "streams_opened") + mux_number(daemon, "streams_over_rate"), 50);
-}
-
-TEST(MuxLimits, OfIdleSessionsEndThoseWithoutAStreamOnly) {
-  Daemon daemon({.config = mux_config({.mux = "mux.idle_session_timeout = 300ms\n"})});
-  MuxClient idle(daemon, Protocol::kXsmux2);
-  MuxClient busy(daemon, Protocol::kXsmux2);
-  MuxStream* stream = busy.open("x", false);
-  expect_echo(idle, "x");
-
-  EXPECT_TRUE(idle.wait_for_end());
-
-  EXPECT_TRUE(wait_for_mux_number(daemon, "idle_sessions", 1));
-  ASSERT_TRUE(busy.run_until([&] { return stream->received == "x"; }));
-  busy.say(*stream, "y");
-  EXPECT_TRUE(busy.run_until([&] { return stream->received == "xy"; })) << "it has a stream";
-}
-
-struct Wrong {
-  const char* name;
-  const char* line;
-  const char* reason;
-};
-
-class MuxConfig : public testing::TestWithParam<Wrong> {};
-
-TEST_P(MuxConfig, ThatIsWrongIsRefusedWithTheReason) {
-  Daemon daemon({.config = mux_config()});
-  const CommandResult reload = daemon.reload(mux_config({.mux = GetParam().line}));
-
-  EXPECT_NE(reload.status, 0);
-  EXPECT_NE(reload.errors.find(GetParam().reason), std::string::npos) << reload.errors;
-  MuxClient client(daemon, Protocol::kXsmux2);
-  expect_echo(client, "well");
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    All, MuxConfig,
-    testing::Values(Wrong{"SilenceShorterThanKeepalive", "mux.silence_timeout = 5s\n",
-                          "must be longer than mux.keepalive"},
-                    Wrong{"BudgetBelowOneSession", "mux.memory_budget = 1m\n",
-                          "less than one session's mux.max_session_buffer"},
-                    Wrong{"WindowAboveWhatDroverKeeps", "mux.max_window = 2m\n", "mux.max_window"}),
-    [](const auto& row) { return row.param.name; });
 
 }  // namespace
 }  // namespace drover::test
