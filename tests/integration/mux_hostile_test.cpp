@@ -145,6 +145,23 @@ int version_of(Protocol protocol) {
 
 class MuxGreedy : public testing::TestWithParam<Protocol> {};
 
+// Frames that every protocol's clients send, together less than a window of each stream.
+std::string echo_of_much(Protocol protocol, std::uint32_t streams) {
+  const int version = version_of(protocol);
+  const std::string block(15'000, 'x');
+  std::string all;
+  for (std::uint32_t id = 3; id < 3 + 2 * streams; id += 2) {
+    if (protocol == Protocol::kYamux) all += yamux_open(id);
+    if (version > 0) all += xsmux_open(version, id);
+    for (int i = 0; i < 16; ++i) {
+      if (protocol == Protocol::kYamux) all += yamux_data(0, id, block);
+      if (protocol == Protocol::kSmux) all += smux_frame(id, false, block);
+      if (version > 0) all += xsmux_frame(version, kPsh, id, block);
+    }
+  }
+  return all;
+}
+
 // It asks for an echo of more than it will ever read, on many streams.
 TEST_P(MuxGreedy, ClientsThatNeverReadKeepToTheBudgetOfTheirSession) {
   Daemon daemon(
@@ -153,23 +170,13 @@ TEST_P(MuxGreedy, ClientsThatNeverReadKeepToTheBudgetOfTheirSession) {
   expect_service(daemon);
   const pid_t worker = daemon.worker_pid(0);
   const std::int64_t before = rss_bytes(worker);
-  const int version = version_of(GetParam());
-  const std::string block(60'000, 'x');
-  std::string all;
-  for (std::uint32_t id = 1; id <= 401; id += 2) {
-    if (GetParam() == Protocol::kYamux) all += yamux_open(id);
-    if (version > 0) all += xsmux_open(version, id + 2);
-    for (int i = 0; i < 4; ++i) {  // together less than a window
-      if (GetParam() == Protocol::kYamux) all += yamux_data(0, id, block);
-      if (GetParam() == Protocol::kSmux) all += smux_frame(id, false, block);
-      if (version > 0) all += xsmux_frame(version, kPsh, id + 2, block);
-    }
-  }
+  const std::string all = echo_of_much(GetParam(), 400);
   Client attacker(Endpoint::v4(daemon.port()));
 
   flood(attacker, all, all.size());
 
   EXPECT_LT(rss_bytes(worker) - before, kWithSanitizer * 16 * kMiB);
+  EXPECT_TRUE(wait_for_mux_number(daemon, "buffered_bytes", kMiB)) << "its streams are served";
   EXPECT_LE(mux_number(daemon, "buffered_bytes"), 6 * kMiB);
   expect_service(daemon);
   attacker.reset();
