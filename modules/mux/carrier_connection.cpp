@@ -239,14 +239,15 @@ void CarrierConnection::send(Time now) {
   const std::size_t pending = service_.host.pending_output(conn_);
   const bool is_slow = pending > kMostPending / 2;
   if (!is_slow) {
+    slow_turns_ = 1;
     session_->send(service_.out, kMostPending - pending, now);
     if (service_.out.empty()) return;
     give(service_.out);
     if (!session_->has_output()) return;
   }
   if (std::exchange(is_waiting_, true)) return;
-  slow_turns_ = is_slow ? std::min(2 * slow_turns_, kMostSlowTurns) : 1;
   slow_turns_left_ = slow_turns_;
+  if (is_slow) slow_turns_ = std::min(2 * slow_turns_, kMostSlowTurns);
   (is_slow ? service_.slow : service_.next_turn).push_back(this);
 }
 
