@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -58,6 +59,11 @@ inline Bucket* bucket_at(const Memory& memory, Units units) {
   return reinterpret_cast<Bucket*>(memory.at(units, sizeof(Bucket)));
 }
 
+// With the release that appends a bucket (Shard::append_bucket).
+inline Bucket* next_in_chain(const Memory& memory, const Bucket& bucket) {
+  return bucket_at(memory, bucket.next.load(std::memory_order_acquire));
+}
+
 // Calls visit(slot, word) for the occupied slots of a chain, in order, until it answers true. How
 // many buckets it has looked at.
 template <class Visit>
@@ -70,8 +76,7 @@ std::size_t visit_chain(const Memory& memory, Bucket* bucket, Visit visit) {
       const SlotWord word = slot.load(std::memory_order_acquire);
       if (word != kFreeSlot && visit(slot, word)) return length;
     }
-    // With the release that appends a bucket (Shard::append_bucket).
-    bucket = bucket_at(memory, bucket->next.load(std::memory_order_acquire));
+    bucket = next_in_chain(memory, *bucket);
   }
   return length;
 }
@@ -83,32 +88,55 @@ struct Found {
   std::size_t buckets = 0;   // that were looked at
 };
 
-inline Found find_in_chain(const Memory& memory, Bucket* bucket, std::uint64_t hash,
-                           std::string_view key) {
-  Found found;
-  const auto is_it = [&](std::atomic<SlotWord>& slot, SlotWord word) {
-    if (!has_tag_of(word, hash)) return false;
-    Record* record = record_at(memory, units_of(word));
-    if (record == nullptr || record->key() != key) return false;
-    found = Found{&slot, word, record};
-    return true;
-  };
-  found.buckets = visit_chain(memory, bucket, is_it);
-  return found;
+// Which slots may have the key's tag, a bit each: free ones may, too. Without a branch for each
+// slot, which a CPU would guess wrong once a bucket. The words may be others when they are looked
+// at again. Acquire: with the release of who publishes a record or removes one (Shard::publish,
+// LockedShard::remove), so that who misses a key sees that changes had begun.
+inline unsigned slots_of_tag(const Bucket& bucket, std::uint64_t hash) {
+  unsigned slots = 0;
+#pragma GCC unroll 7
+  for (std::size_t i = 0; i < kSlotsPerBucket; ++i) {
+    const SlotWord word = bucket.slots[i].load(std::memory_order_acquire);
+    slots |= static_cast<unsigned>((word ^ hash) >> 48 == 0) << i;
+  }
+  return slots;
 }
 
-// What lies in the first bucket under the key's tag: head, key and a small value. Not read, so it
-// may be anything.
-inline void prefetch_record(const Memory& memory, const Bucket& bucket, std::uint64_t hash) {
-  constexpr std::size_t kLine = 64;
-  constexpr std::size_t kLines = 3;
-  for (const auto& slot : bucket.slots) {
-    const SlotWord word = slot.load(std::memory_order_relaxed);
+inline Found find_in_bucket(const Memory& memory, Bucket& bucket, std::uint64_t hash,
+                            std::string_view key) {
+  for (unsigned left = slots_of_tag(bucket, hash); left != 0; left &= left - 1) {
+    auto& slot = bucket.slots[static_cast<std::size_t>(std::countr_zero(left))];
+    const SlotWord word = slot.load(std::memory_order_acquire);
     if (!has_tag_of(word, hash)) continue;
-    const std::byte* record = memory.at(units_of(word), kLines * kLine);
-    for (std::size_t i = 0; i < kLines && record != nullptr; ++i)
-      __builtin_prefetch(record + i * kLine);
+    Record* record = record_at(memory, units_of(word));
+    if (record != nullptr && record->key() == key) return {&slot, word, record};
   }
+  return {};
+}
+
+inline Found find_in_chain(const Memory& memory, Bucket* bucket, std::uint64_t hash,
+                           std::string_view key) {
+  std::size_t length = 0;
+  while (bucket != nullptr && length < kLongestChain) {
+    ++length;
+    Found found = find_in_bucket(memory, *bucket, hash, key);
+    found.buckets = length;
+    if (found.record != nullptr) return found;
+    bucket = next_in_chain(memory, *bucket);
+  }
+  return {.buckets = length};
+}
+
+// What lies in the first bucket under the key's tag: of most records head, key and a small value.
+// Not read, so it may be anything. Null: nothing does.
+inline constexpr std::size_t kPrefetchedRecord = 192;  // bytes
+inline const std::byte* likely_record(const Memory& memory, const Bucket& bucket,
+                                      std::uint64_t hash) {
+  const unsigned slots = slots_of_tag(bucket, hash);
+  if (slots == 0) return nullptr;
+  const auto& slot = bucket.slots[static_cast<std::size_t>(std::countr_zero(slots))];
+  const Units units = units_of(slot.load(std::memory_order_relaxed));
+  return memory.at(units, kPrefetchedRecord);
 }
 
 }  // namespace kvs

@@ -112,7 +112,7 @@ bool LockedShard::publish(const Found& found, std::uint64_t hash, Units units,
   ChangeCounter& change = mapping_.changes[index_];
   count(1, units);
   if (!is_there) change.begin();
-  // Release: with the acquire of visit_chain(). Carries the record, the marker of its directory,
+  // Release: with the acquire of slots_of_tag(). Carries the record, the marker of its directory,
   // and the beginning of the change.
   slot->store(slot_word(hash, units), std::memory_order_release);
   if (!is_there) change.end();
@@ -156,12 +156,12 @@ Bucket* LockedShard::append_bucket(Bucket& last) {
   if (bucket == nullptr) return nullptr;
   for (auto& slot : bucket->slots) slot.store(kFreeSlot, std::memory_order_relaxed);
   bucket->next.store(0, std::memory_order_relaxed);
-  last.next.store(units, std::memory_order_release);  // with the acquire of visit_chain()
+  last.next.store(units, std::memory_order_release);  // with the acquire of next_in_chain()
   return bucket;
 }
 
-// Release: with the acquire of visit_chain(). Who sees the shorter chain sees what was removed from
-// it, too: that changes had begun.
+// Release: with the acquire of next_in_chain(). Who sees the shorter chain sees what was removed
+// from it, too: that changes had begun.
 void LockedShard::shorten_chain(Bucket& first) {
   Bucket* bucket = &first;
   for (std::size_t length = 1; length < kLongestChain; ++length) {

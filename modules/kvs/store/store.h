@@ -198,6 +198,7 @@ class Store {
 
   [[nodiscard]] Target target(std::string_view key,
                               std::optional<std::uint64_t> key_hash = std::nullopt) const;
+  void prefetch_records(std::span<const std::uint64_t> hashes) const;
   [[nodiscard]] bool is_live(const Found& found) const {
     return found.record != nullptr && !found.record->is_expired(now_ms_);
   }
