@@ -4,9 +4,11 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "modules/kvs/store/eviction.h"
+#include "modules/kvs/store/hash.h"
 #include "modules/kvs/store/slices.h"
 #include "modules/kvs/store/statistics.h"
 #include "tests/unit/kvs/audit.h"
@@ -51,6 +53,29 @@ TEST(KvsChain, GrowsWhereverThereIsRoom) {
     EXPECT_EQ(store->write({.key = std::to_string(i), .value = value}).answer, Answer::kOk) << i;
   }
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(store->get(std::to_string(i))) << i;
+}
+
+// Two keys whose hashes begin with the same 16 bits.
+std::pair<std::string, std::string> keys_of_one_tag() {
+  const RollingHash hash(testing::kSecret);
+  std::map<std::uint64_t, std::string> seen;
+  for (std::size_t i = 0;; ++i) {
+    const auto [other, is_new] = seen.emplace(hash.of(key_of(i)) >> 48, key_of(i));
+    if (!is_new) return {other->second, key_of(i)};
+  }
+}
+
+TEST(KvsChain, TellsKeysOfOneTagApart) {
+  const TestStore store(kMiB, kOneChain);
+  const auto [first, second] = keys_of_one_tag();
+  ASSERT_EQ(store->write({.key = first, .value = "1"}).answer, Answer::kOk);
+  EXPECT_FALSE(store->get(second));
+  ASSERT_EQ(store->write({.key = second, .value = "2"}).answer, Answer::kOk);
+  EXPECT_EQ(store->get(first)->value, "1");
+  EXPECT_EQ(store->get(second)->value, "2");
+  ASSERT_EQ(store->erase(first), Answer::kOk);
+  EXPECT_FALSE(store->get(first));
+  EXPECT_EQ(store->get(second)->value, "2");
 }
 
 // A chain whose second bucket has gone, and waits for this batch as the only place for another.
