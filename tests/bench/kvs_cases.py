@@ -77,8 +77,8 @@ def store(bench):
             bench.record("store/ns", what, float(ns))
         bench.record("store/bytes", "in cells", float(re.search(r"([\d.]+) in cells", said).group(1)))
         for items, repair, collection in re.findall(r"(\d+) items,.*repair +([\d.]+) us, collection +([\d.]+) us", run_alone(bench, "bench_kvs_repair")):
-            bench.record(f"store/after a kill/{items}", "repair", float(repair))
-            bench.record(f"store/after a kill/{items}", "collection", float(collection))
+            bench.record(f"store after a kill/{items}", "repair", float(repair))
+            bench.record(f"store after a kill/{items}", "collection", float(collection))
 
 
 def run_alone(bench, program):

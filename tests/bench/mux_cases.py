@@ -65,4 +65,4 @@ def idle(bench):
             with holder(bench.build, "bench_mux_load", drover.port, protocol, "idle", count, 1) as opened:
                 if opened != count:
                     raise RuntimeError(f"not all idle streams of {protocol} were opened")
-                bench.record("idle streams", f"Drover, {NAMES[protocol]}", (settle(drover.resident_bytes) - before) / count)
+                bench.record("stream memory", f"Drover, {NAMES[protocol]}", (settle(drover.resident_bytes) - before) / count)

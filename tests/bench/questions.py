@@ -112,5 +112,5 @@ QUESTIONS = (
     Question("one stream down: MB a CPU second", "bulk/down", "MB", STREAMS, GO, at_least(2), more_is_better=True),
     Question("the same beside bytes without streams: what the kernel takes", "bulk/down", "MB", STREAMS, (mux_cases.FLOOR,),
              more_is_better=True),
-    Question("memory of an idle stream", "idle streams", "bytes", STREAMS, wanted=at_most(1024, "value", "bytes")),
+    Question("memory of an idle stream", "stream memory", "bytes", STREAMS, wanted=at_most(1024, "value", "bytes")),
 )

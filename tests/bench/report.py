@@ -16,13 +16,14 @@ SECTIONS = (
      "socket there is no such half.", ("files/",)),
     ("Key-value servers: CPU us a request, by depth", "Paths of some 85 bytes, values of 32. LPM asks three levels below a stored path.", ("kvs/get/", "kvs/lpm/", "kvs/set/")),
     ("Key-value servers: bytes of memory an item", "Key and value included.", ("kvs/memory",)),
-    ("The store by itself", "ns of CPU in one process; the time after a writer was killed, in us, for so many items.",
-     ("store/ns", "store/after a kill/")),
+    ("The store by itself: CPU ns a request", "In one process, without a server.", ("store/ns",)),
+    ("The store by itself, after a writer was killed: us, by items", "For the next one who writes to that part of it: the repair, and the "
+     "collection of what the dead one had taken.", ("store after a kill/",)),
     ("Streams: CPU us a request, by delay in ms and requests at once", "", ("mux/",)),
     ("Streams: requests a second", "", ("mux rate/",)),
     ("One stream that carries much: MB a second of server CPU", "", ("bulk/",)),
     ("One stream that carries much: MB a second", "", ("bulk rate/",)),
-    ("Memory of an idle stream, bytes", "All of the worker's, the session included.", ("idle streams",)),
+    ("Memory of an idle stream, bytes", "All of the worker's, the session included.", ("stream memory",)),
 )
 
 
