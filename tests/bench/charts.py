@@ -5,7 +5,9 @@ import subprocess
 
 from questions import CPU, QUESTIONS, answer
 
-COLOURS = ("#1b6ca8", "#d95f02", "#7f7f7f", "#2a9d8f", "#c44e52", "#8172b2", "#937860", "#bcbd22")
+OURS = ("#08519c", "#3182bd", "#6baed6", "#9ecae1")
+OTHERS = ("#d95f02", "#e7a13d", "#b5534a", "#937860")
+FLOOR = "#7f7f7f"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +42,7 @@ def charts(samples):
     at_once = [(f"{number} at once", f"mux/0/{number}") for number in (10, 100, 350)]
     every = (Chart("cpu.svg", "Server CPU for one message, connection or request, by question", "us", beside_peers(samples), is_log=True),
              Chart("kvs.svg", "Key-value GET: server CPU a request", "us", by_case(samples, depths), is_log=True),
-             Chart("mux.svg", "Streams: server CPU a request", "us", by_case(samples, at_once), is_log=True),
+             Chart("mux.svg", "Streams: server CPU a request", "us", by_case(samples, at_once)),
              Chart("bulk.svg", "One stream that carries much", "MB a second of server CPU",
                    by_case(samples, [("up", "bulk/up"), ("down", "bulk/down")])))
     return [chart for chart in every if chart.groups]
@@ -62,9 +64,16 @@ def data(chart):
     return "\n".join(lines)
 
 
+def colours(names):
+    """Drover's are blue, what is beside them is not."""
+    ours, others = iter(OURS * len(names)), iter(OTHERS * len(names))
+    return [FLOOR if name.startswith("floor") else next(ours if name.startswith("Drover") else others) for name in names]
+
+
 def script(chart, path):
-    plots = [f"$data using {3 * i + 2}:{3 * i + 3}:{3 * i + 4}:xtic(1) title {quoted(name)} lc rgb {quoted(COLOURS[i % len(COLOURS)])}"
-             for i, name in enumerate(chart.series())]
+    names = chart.series()
+    plots = [f"$data using {3 * i + 2}:{3 * i + 3}:{3 * i + 4}:xtic(1) title {quoted(name)} lc rgb {quoted(colour)}"
+             for i, (name, colour) in enumerate(zip(names, colours(names)))]
     return f"""$data << END
 {data(chart)}
 END
@@ -78,7 +87,7 @@ set style histogram errorbars gap 2 lw 1
 set style fill solid 0.9
 set grid ytics
 set key outside bottom center horizontal
-{"set xtics rotate by -35" if len(chart.groups) > 4 else ""}
+{"set xtics rotate by -35; set rmargin 20" if len(chart.groups) > 4 else ""}
 {"set logscale y" if chart.is_log else "set yrange [0:*]"}
 plot {", ".join(plots)}
 """

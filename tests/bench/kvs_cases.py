@@ -75,7 +75,7 @@ def store(bench):
         said = run_alone(bench, "bench_kvs_store")
         for what, ns in re.findall(r"^(.+?) +(\d+) ns$", said, re.MULTILINE):
             bench.record("store/ns", what, float(ns))
-        bench.record("store/bytes", "in cells", float(re.search(r"([\d.]+) in cells", said).group(1)))
+        bench.record("store bytes", "all", float(re.search(r"([\d.]+) with buckets and markers", said).group(1)))
         for items, repair, collection in re.findall(r"(\d+) items,.*repair +([\d.]+) us, collection +([\d.]+) us", run_alone(bench, "bench_kvs_repair")):
             bench.record(f"store after a kill/{items}", "repair", float(repair))
             bench.record(f"store after a kill/{items}", "collection", float(collection))

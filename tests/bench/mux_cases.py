@@ -30,8 +30,8 @@ def once(bench, server, protocol, load, count, at_once=1):
 
 def requests(bench, delay):
     def run(server, protocol, at_once):
-        # The delay makes so few at once take so long, and a fifth of them cost the same each.
-        count = bench.plan.mux_requests // 5 if (delay, at_once) == (10, 10) else bench.plan.mux_requests
+        # The delay makes so few at once take so long, and a tenth of them cost the same each.
+        count = bench.plan.mux_requests // 10 if (delay, at_once) == (10, 10) else bench.plan.mux_requests
         cost, rate = once(bench, server, protocol, "requests", count, at_once)
         return {f"mux/{delay}/{at_once}": cost, f"mux rate/{delay}/{at_once}": rate}
 

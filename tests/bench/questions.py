@@ -99,7 +99,7 @@ QUESTIONS = (
     Question("in the process: GET", "store/ns", "ns", ("GET",), wanted=at_most(800, "value", "ns")),
     Question("in the process: LPM by byte, three levels below, beside GET", "store/ns", "ns", ("LPM by byte, the key three levels up",),
              ("GET",), at_most(2)),
-    Question("in the process: bytes of an item beside key and value", "store/bytes", "bytes", ("in cells",),
+    Question("in the process: bytes of an item beside key and value", "store bytes", "bytes", ("all",),
              wanted=at_most(60, "value", "bytes")),
     streams(0, 10, "streams, a request of 2,727 bytes and an answer of 207 each, 10 at once: CPU a request"),
     streams(0, 100, "the same, 100 at once"),
