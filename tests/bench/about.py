@@ -1,5 +1,6 @@
 """What has to be known of a run to read its figures: machine, kernel, versions, date, command."""
 import datetime
+import os
 import pathlib
 import platform
 import shutil
@@ -50,5 +51,6 @@ def about(build, plan, command):
     return {"date": datetime.date.today().isoformat(), "command": f"`{command}`, plan {plan.name}: {plan.rounds} rounds",
             "version": f"{git_version()}, preset {build.name}",
             "machine": f"{cpu_model()}, {len(servers.CPUS)} CPUs", "kernel": platform.release(),
+            "load average before the run": f"{os.getloadavg()[0]:.1f}",
             "placing": f"servers on CPU {servers.SERVER_CPU}, clients on CPU {servers.CLIENT_CPU}, one worker each",
             "peers": ", ".join(peers), "libraries": ", ".join(map(library_version, LIBRARIES))}

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """manuals_test.py: each manual has examples, which are tried as they stand there (pages.py says how they are marked), and the
 options, commands and signals in drover(8) and drover-kv(1) are those of the programs. Directives are checked by tests/lint."""
+import json
 import pathlib
 import re
 import signal
@@ -96,6 +97,34 @@ class KvManual(Page):
         printed = self.run_script("drover-kv bench -n 100 --keys 10")
         told = [name for line in re.findall(r"^\.It Va (.*)$", section(KV_MANUAL, "BENCH"), re.MULTILINE) for name in line.split(" , ")]
         self.assertEqual([line.split()[0] for line in printed.splitlines()], told)
+
+
+class ModuleManuals(Page):
+    """What tests/lint does not know: the ranges, and that no number is described that does not exist."""
+
+    def test_they_tell_every_range_and_every_choice(self):
+        table = subprocess.run([DROVER, "--directives"], capture_output=True, text=True, check=True).stdout
+        rows = [row.split("\t") for row in table.splitlines() if re.match(r"server\t(kvs|mux)\.", row)]
+        self.assertEqual({row[1].partition(".")[0] for row in rows}, {"kvs", "mux"})
+        for _, name, kind, allowed, *_ in rows:
+            page = MANUALS[f"drover-{name.partition('.')[0]}.7"]
+            item = page.partition(f"\n.It Ic {name} ")[2].partition("\n.It ")[0]
+            self.assertTrue(item, name)
+            told = re.split(r", | or ", allowed) if kind == "choice" else [allowed] if kind in ("number", "size", "duration") else []
+            for words in told:
+                self.assertRegex(item, rf"(?<![\w-]){re.escape(words)}(?![\w-])", name)
+
+    def test_they_name_the_numbers_of_the_status_and_no_others(self):
+        for module in ("kvs", "mux"):
+            page = MANUALS[f"drover-{module}.7"]
+            (config,) = [text for what, _, text in manual_blocks(page) if what == "file"]
+            self.write_file("drover.conf", config)
+            self.run_script("drover -c drover.conf")
+            status = json.loads(self.run_script("drover -s status --json -c drover.conf"))
+            self.run_script("drover -s stop -c drover.conf")
+            counted = {metric["name"] for server in status["servers"] if server["protocol"] == module for metric in server["metrics"]}
+            told = set(re.findall(r"\bCm (\w+)", section(page, "STATUS"))) - {"status"}
+            self.assertEqual(told, counted, module)
 
 
 if __name__ == "__main__":
