@@ -15,7 +15,10 @@ LIBRARIES = ("golang-github-hashicorp-yamux-dev", "golang-github-xtaci-smux-dev"
 def first_line(*command):
     if shutil.which(command[0]) is None:
         return ""
-    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=10)
+    except subprocess.TimeoutExpired:
+        return ""
     return run.stdout.splitlines()[0].strip() if run.stdout else ""
 
 

@@ -20,7 +20,7 @@ def echo(bench):
     with contextlib.ExitStack() as stack:
         both = [bench.start(stack, server) for server in (servers.Bare(bench.build), servers.Drover(bench.build))]
         for depth in DEPTHS:
-            bench.interleave((s.name, lambda s=s: {f"echo/{depth}": echo_once(bench, s, depth)}) for s in both if s)
+            bench.interleave(f"echo/{depth}", ((s.name, lambda s=s: {f"echo/{depth}": echo_once(bench, s, depth)}) for s in both if s))
 
 
 def connections(bench):
@@ -38,7 +38,7 @@ def connections(bench):
 
     with contextlib.ExitStack() as stack:
         running = [(name, bench.start(stack, server), mode) for name, server, mode in every]
-        bench.interleave((name, lambda s=server, m=mode: once(s, m)) for name, server, mode in running if server)
+        bench.interleave("connections", ((name, lambda s=server, m=mode: once(s, m)) for name, server, mode in running if server))
 
 
 def idle_once(bench, server, first):
@@ -131,4 +131,5 @@ def files(bench):
         stack.callback(os.sched_setaffinity, 0, everywhere)
         os.sched_setaffinity(0, {servers.CLIENT_CPU})
         for kind, family in (("unix", socket.AF_UNIX), ("TCP", socket.AF_INET)):
-            bench.interleave((way, lambda s=s: {f"files/{kind}": file_once(s, family, bench.plan.file_bytes)}) for way, s in running if s)
+            case = f"files/{kind}"
+            bench.interleave(case, ((way, lambda s=s: {case: file_once(s, family, bench.plan.file_bytes)}) for way, s in running if s))

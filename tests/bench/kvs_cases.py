@@ -13,10 +13,15 @@ FLOOR = "floor: bare echo"
 
 
 class Client:
-    """One program for all runs: to make the paths takes longer than a run."""
+    """One program for all runs: to make the paths takes longer than a run. It ends when a server fails it, and is started again for
+    the others."""
 
     def __init__(self, bench):
         self.bench = bench
+        self.start()
+
+    def start(self):
+        bench = self.bench
         self.process = subprocess.Popen(["taskset", "-c", str(servers.CLIENT_CPU), str(bench.build / "bench_kvs_load"), str(bench.plan.items)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -27,13 +32,16 @@ class Client:
         self.process.kill()
         self.process.communicate()
 
+    def give_up(self):
+        why = self.process.stderr.read().strip()
+        self.process.communicate()
+        self.start()
+        raise RuntimeError(f"bench_kvs_load: {why}")
+
     def ask(self, server, request, depth, seconds):
         self.process.stdin.write(f"{server.port} {server.dialect}-{request} {self.bench.plan.connections} {depth} {seconds}\n")
         self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"bench_kvs_load: {self.process.stderr.read().strip()}")
-        return json.loads(answer)
+        return json.loads(self.process.stdout.readline() or self.give_up())
 
     def cost(self, server, request, depth, seconds):
         """CPU us per request"""
@@ -47,7 +55,7 @@ def kvs(bench):
         client = stack.enter_context(Client(bench))
         bare = bench.start(stack, servers.Bare(bench.build))
         running = [server for server in every if bench.start(stack, server)]
-        bench.interleave(((s.name, lambda s=s: {"kvs/memory": load(bench, client, s)}) for s in running), rounds=1)
+        bench.interleave("kvs/memory", ((s.name, lambda s=s: {"kvs/memory": load(bench, client, s)}) for s in running), rounds=1)
         for request in ("get", "lpm", "set"):
             for depth in DEPTHS:
                 measure_all(bench, client, running, request, depth, bare if request == "get" else None)
@@ -66,7 +74,7 @@ def measure_all(bench, client, running, request, depth, bare):
     entries = [(s.name, lambda s=s: {case: client.cost(s, request, depth, bench.plan.kvs_seconds)}) for s in asked]
     if bare:
         entries.append((FLOOR, lambda: {case: echo_once(bench, bare, depth)}))
-    bench.interleave(entries)
+    bench.interleave(case, entries)
 
 
 def store(bench):

@@ -104,8 +104,8 @@ class Bench:
             self.fail(server.name, error)
             return None
 
-    def interleave(self, entries, rounds=None):
-        """entries: (name, measure), and measure() is {case: value}. One that fails is asked no more."""
+    def interleave(self, what, entries, rounds=None):
+        """entries: (name, measure), and measure() is {case: value}. One that fails is named with what it was asked, and asked no more."""
         entries = list(entries)
         for _ in range(rounds or self.plan.rounds):
             for entry in list(entries):
@@ -114,5 +114,5 @@ class Bench:
                     for case, value in measure().items():
                         self.record(case, name, value)
                 except Exception as error:
-                    self.fail(name, error)
+                    self.fail(f"{name}, {what}", error)
                     entries.remove(entry)

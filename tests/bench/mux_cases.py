@@ -38,7 +38,7 @@ def requests(bench, delay):
     with contextlib.ExitStack() as stack:
         every = entries(bench, stack, {"delay": f"{delay}ms"}, (*LIBRARIES, "smux"))
         for at_once in AT_ONCE:
-            bench.interleave((name, lambda s=s, p=p: run(s, p, at_once)) for name, s, p in every)
+            bench.interleave(f"mux/{delay}/{at_once}", ((name, lambda s=s, p=p: run(s, p, at_once)) for name, s, p in every))
 
 
 def bulk(bench, direction):
@@ -53,7 +53,7 @@ def bulk(bench, direction):
         every = entries(bench, stack, directives, LIBRARIES)
         bare = bench.start(stack, servers.BareBulk(bench.build, direction))
         every += [(FLOOR, bare, "raw")] if bare else []
-        bench.interleave((name, lambda s=s, p=p: run(s, p)) for name, s, p in every)
+        bench.interleave(f"bulk/{direction}", ((name, lambda s=s, p=p: run(s, p)) for name, s, p in every))
 
 
 def idle(bench):

@@ -14,14 +14,16 @@ SECTIONS = (
      "a minimal HTTP request.", ("connections",)),
     ("A file to one client: CPU ms", "Over loopback TCP the receiver's half of the kernel's work is done while the sender sends; to a unix "
      "socket there is no such half.", ("files/",)),
-    ("Key-value servers: CPU us a request, by depth", "Paths of some 85 bytes, values of 32. LPM asks three levels below a stored path.", ("kvs/get/", "kvs/lpm/", "kvs/set/")),
+    ("Key-value servers: CPU us a request, by depth", "Paths of some 85 bytes, values of 32. LPM asks three levels below a stored "
+     "path. The floor is echo of 64 bytes at that depth: what the kernel takes.", ("kvs/get/", "kvs/lpm/", "kvs/set/")),
     ("Key-value servers: bytes of memory an item", "Key and value included.", ("kvs/memory",)),
     ("The store by itself: CPU ns a request", "In one process, without a server.", ("store/ns",)),
     ("The store by itself, after a writer was killed: us, by items", "For the next one who writes to that part of it: the repair, and the "
      "collection of what the dead one had taken.", ("store after a kill/",)),
     ("Streams: CPU us a request, by delay in ms and requests at once", "", ("mux/",)),
     ("Streams: requests a second", "", ("mux rate/",)),
-    ("One stream that carries much: MB a second of server CPU", "", ("bulk/",)),
+    ("One stream that carries much: MB a second of server CPU", "The floor is the same bytes without streams, written from memory or only read: "
+     "what the kernel takes.", ("bulk/",)),
     ("One stream that carries much: MB a second", "", ("bulk rate/",)),
     ("Memory of an idle stream, bytes", "All of the worker's, the session included.", ("stream memory",)),
 )

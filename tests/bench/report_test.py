@@ -76,8 +76,8 @@ class Failures(unittest.TestCase):
         raise RuntimeError("it is not there")
 
     def test_of_one_server_leave_the_others(self):
-        self.bench.run("pair", lambda b: b.interleave([("bad", self.refuse), ("good", lambda: {"case": 1})], rounds=3), 10)
-        self.assertEqual(self.bench.failures, [("bad", "it is not there")])
+        self.bench.run("pair", lambda b: b.interleave("case", [("bad", self.refuse), ("good", lambda: {"case": 1})], rounds=3), 10)
+        self.assertEqual(self.bench.failures, [("bad, case", "it is not there")])
         self.assertEqual(self.bench.samples, {"case": {"good": [1, 1, 1]}})
 
     def test_of_one_section_leave_the_others(self):
@@ -87,7 +87,7 @@ class Failures(unittest.TestCase):
         self.assertEqual(self.bench.samples, {"case": {"x": [1]}})
 
     def test_to_end_are_broken_off(self):
-        self.bench.run("endless", lambda b: b.interleave([("x", lambda: time.sleep(60))]), 0.05)
+        self.bench.run("endless", lambda b: b.interleave("case", [("x", lambda: time.sleep(60))]), 0.05)
         self.assertEqual(self.bench.failures, [("endless", "broken off after 0 seconds")])
 
     def test_after_the_time_for_the_whole_are_told(self):
