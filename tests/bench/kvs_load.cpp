@@ -1,15 +1,20 @@
-// A key-value server asked by CONNECTIONS clients, each with DEPTH requests in flight, for a fixed
-// time or, with SECONDS 0, once for each of ITEMS paths: how many were answered. One program for
-// three protocols, so that the client is the same for all servers. Of the answers the lengths are
-// checked, of KV1 the status, no more: the client must not be what is measured. A request that is
-// answered BUSY is made again, and not counted.
+// Key-value servers asked for ITEMS paths, which are made once: each line of standard input is a
+// run, "PORT DIALECT CONNECTIONS DEPTH SECONDS". So many clients, each with DEPTH requests in
+// flight, ask for a fixed time or, with SECONDS 0, once for each path; a line says how many were
+// answered. One program for three protocols, so that the client is the same for all servers. Of the
+// answers the lengths are checked, of KV1 the status, no more: the client must not be what is
+// measured. A request that is answered BUSY is made again, and not counted.
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <iostream>
+#include <limits>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -29,6 +34,15 @@ using drover::test::fail;
 using drover::test::fail_errno;
 using kvs::kv1::FrameReader;
 
+// A line of standard input.
+struct Run {
+  Endpoint to;
+  const Dialect& dialect;
+  long connections;
+  std::size_t depth;
+  double seconds;
+};
+
 // One connection: sends a volley of DEPTH requests, waits for all answers, sends the next.
 struct Asker {
   explicit Asker(const Endpoint& to) : client(to) {}
@@ -40,11 +54,12 @@ struct Asker {
 
 class KvsLoad {
  public:
-  KvsLoad(const Endpoint& to, Dialect dialect, long connections, std::size_t depth,
-          std::vector<std::string> keys)
-      : dialect_(std::move(dialect)), depth_(depth), keys_(std::move(keys)) {
-    for (long i = 0; i < connections; ++i) {
-      askers_.push_back(std::make_unique<Asker>(to));
+  // Begins with the key at `first`: runs that follow each other go on where the last one ended, so
+  // that a short one does not find in the processor's cache what the one before has asked for.
+  KvsLoad(const Run& run, const std::vector<std::string>& keys, std::size_t first)
+      : dialect_(run.dialect), depth_(run.depth), keys_(keys), next_(first) {
+    for (long i = 0; i < run.connections; ++i) {
+      askers_.push_back(std::make_unique<Asker>(run.to));
       epoll_event event{};
       event.events = EPOLLIN;
       event.data.ptr = askers_.back().get();
@@ -52,9 +67,13 @@ class KvsLoad {
     }
   }
 
+  ~KvsLoad() { ::close(epoll_); }
+  KvsLoad(const KvsLoad&) = delete;
+  KvsLoad& operator=(const KvsLoad&) = delete;
+
   // Requests answered until `end`, or until each key has been asked for once.
   std::size_t run(Clock::time_point end, bool is_once) {
-    is_once_ = is_once;
+    if (is_once) left_ = keys_.size();
     for (const auto& asker : askers_) send_volley(*asker);
     std::array<epoll_event, 256> events;
     while (is_once ? answered_ < keys_.size() : Clock::now() < end) {
@@ -79,11 +98,9 @@ class KvsLoad {
     const ssize_t sent = ::send(asker.client.fd(), volley.data(), volley.size(), MSG_NOSIGNAL);
     if (sent != static_cast<ssize_t>(volley.size())) fail_errno("send");
   }
-  [[nodiscard]] bool has_next() const {
-    return !is_once_ || !again_.empty() || next_ < keys_.size();
-  }
+  [[nodiscard]] bool has_next() const { return left_ > 0 || !again_.empty(); }
   std::size_t take_next() {
-    if (again_.empty()) return next_++ % keys_.size();
+    if (again_.empty()) return --left_, next_++ % keys_.size();
     const std::size_t key = again_.back();
     again_.pop_back();
     return key;
@@ -118,31 +135,46 @@ class KvsLoad {
   }
 
   int epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
-  Dialect dialect_;
+  const Dialect& dialect_;
   std::size_t depth_;
-  std::vector<std::string> keys_;
-  std::size_t next_ = 0;
+  const std::vector<std::string>& keys_;
+  std::size_t next_;
+  std::size_t left_ = std::numeric_limits<std::size_t>::max();  // keys that may still be asked for
   std::vector<std::size_t> again_;  // keys whose request was answered BUSY
-  bool is_once_ = false;
   std::array<char, 65536> buffer_;
   std::vector<std::unique_ptr<Asker>> askers_;
   std::size_t answered_ = 0;
 };
 
+Run run_of(const std::string& line) {
+  std::istringstream words(line);
+  std::uint16_t port = 0;
+  std::string dialect;
+  long connections = 0;
+  std::size_t depth = 0;
+  double seconds = 0;
+  if (!(words >> port >> dialect >> connections >> depth >> seconds)) fail("no run: " + line);
+  const auto found = drover::bench::dialects().find(dialect);
+  if (found == drover::bench::dialects().end()) fail("no such dialect: " + dialect);
+  return {Endpoint::v4(port), found->second, connections, depth, seconds};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto args =
-      drover::bench::arguments(argc, argv, 6, "PORT DIALECT CONNECTIONS DEPTH SECONDS ITEMS");
-  const auto dialect = drover::bench::dialects().find(args[1]);
-  if (dialect == drover::bench::dialects().end()) fail("no such dialect: " + args[1]);
+  const auto args = drover::bench::arguments(argc, argv, 1, "ITEMS < RUNS");
   drover::bench::Paths paths;
-  KvsLoad load(Endpoint::v4(static_cast<std::uint16_t>(std::stoul(args[0]))), dialect->second,
-               std::stol(args[2]), std::stoul(args[3]), paths.make(std::stoul(args[5])));
-  const auto start = Clock::now();
-  const double seconds = std::stod(args[4]);
-  const std::size_t requests =
-      load.run(start + std::chrono::milliseconds(static_cast<long>(seconds * 1000)), seconds == 0);
-  const std::chrono::duration<double> took = Clock::now() - start;
-  std::printf("{\"requests\": %zu, \"seconds\": %.3f}\n", requests, took.count());
+  const auto keys = paths.make(std::stoul(args[0]));
+  std::size_t first = 0;
+  for (std::string line; std::getline(std::cin, line);) {
+    const Run run = run_of(line);
+    KvsLoad load(run, keys, first);
+    const auto start = Clock::now();
+    const auto end = start + std::chrono::milliseconds(static_cast<long>(run.seconds * 1000));
+    const std::size_t requests = load.run(end, run.seconds == 0);
+    const std::chrono::duration<double> took = Clock::now() - start;
+    std::printf("{\"requests\": %zu, \"seconds\": %.3f}\n", requests, took.count());
+    std::fflush(stdout);
+    first += requests;
+  }
 }

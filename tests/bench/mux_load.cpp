@@ -1,7 +1,8 @@
 // A server of streams asked by one program, whatever server and protocol: COUNT requests of 2,727
 // bytes, each on a stream of its own, answered by 207, so many at once on one connection; or one
 // stream that carries COUNT bytes up or down, at most for five seconds; or COUNT streams that wait.
-// What the server answers is counted, no more: the client must not be what is measured.
+// What the server answers is counted, no more: the client must not be what is measured. `raw` is no
+// protocol: the same bytes up or down a connection of their own (bare_bulk.cpp), the kernel's part.
 #include <unistd.h>
 
 #include <cstdio>
@@ -10,6 +11,7 @@
 
 #include "tests/bench/bench_args.h"
 #include "tests/bench/mux_client.h"
+#include "tests/bench/raw_bulk.h"
 
 namespace {
 
@@ -121,8 +123,18 @@ mux::Protocol protocol_named(const std::string& name) {
   return found->second;
 }
 
-std::size_t run(const std::string& what, MuxClient& client, std::size_t count,
-                std::size_t at_once) {
+std::size_t run_raw(const std::string& what, const Endpoint& to, std::size_t count) {
+  drover::bench::RawBulk client(to);
+  const auto end = Clock::now() + kLongestBulk;
+  if (what == "upload") return client.upload(count, end);
+  if (what == "download") return client.download(count, end);
+  fail("no such raw load: " + what);
+}
+
+std::size_t run(const std::string& what, const Endpoint& to, const std::string& protocol,
+                std::size_t count, std::size_t at_once) {
+  if (protocol == "raw") return run_raw(what, to, count);
+  MuxClient client(to, protocol_named(protocol));
   if (what == "upload") return upload(client, count);
   if (what == "download") return download(client, count);
   if (what != "requests") fail("no such load: " + what);
@@ -134,20 +146,18 @@ std::size_t run(const std::string& what, MuxClient& client, std::size_t count,
 
 int main(int argc, char** argv) {
   const auto args = drover::bench::arguments(
-      argc, argv, 5, "PORT smux|smux1|smux2|yamux requests|upload|download|idle COUNT AT_ONCE");
+      argc, argv, 5, "PORT smux|smux1|smux2|yamux|raw requests|upload|download|idle COUNT AT_ONCE");
   const Endpoint to = Endpoint::v4(static_cast<std::uint16_t>(std::stoul(args[0])));
-  const mux::Protocol protocol = protocol_named(args[1]);
   const std::size_t count = std::stoul(args[3]);
   if (args[2] == "idle") {
-    const auto clients = idle(to, protocol, count);
+    const auto clients = idle(to, protocol_named(args[1]), count);
     std::printf("{\"open\": %zu}\n", count);
     std::fflush(stdout);
     wait_for_end_of_input();
     return 0;
   }
-  MuxClient client(to, protocol);
   const auto start = Clock::now();
-  const std::size_t done = run(args[2], client, count, std::stoul(args[4]));
+  const std::size_t done = run(args[2], to, args[1], count, std::stoul(args[4]));
   const std::chrono::duration<double> took = Clock::now() - start;
   std::printf("{\"count\": %zu, \"seconds\": %.3f}\n", done, took.count());
 }

@@ -1,140 +1,132 @@
-"""The measurements as Markdown, with what is needed to read them: machine, kernel, versions, preset, command."""
-import pathlib
-import platform
-import shutil
-import subprocess
+"""A run as Markdown: the table of questions, which README has too, the pictures, and every case with its spread."""
+import statistics
 
-import servers
+from questions import COLUMNS, QUESTIONS, answer
 
+README_MARKS = ("<!-- bench: table -->\n", "<!-- bench: end -->\n")
+NOT_MEASURED = "not measured"
 
-def first_line(*command):
-    if shutil.which(command[0]) is None:
-        return f"no {command[0]}"
-    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return run.stdout.splitlines()[0] if run.stdout else "?"
-
-
-def cpu_model():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
-
-
-def heading(build):
-    return f"""# Drover bench
-
-- machine: {cpu_model()}, {len(servers.CPUS)} CPUs; servers on CPU {servers.SERVER_CPU}, clients on CPU {servers.CLIENT_CPU}
-- kernel: {platform.release()}
-- versions: {first_line(str(build / "drover"), "-v")}; {first_line("nginx", "-v")}; {first_line("haproxy", "-v")};
-  {first_line("redis-server", "-v")}; {first_line("memcached", "-V")};
-  {first_line("go", "version")}, its libraries those of Debian
-- preset: {build.name}; command: `tests/bench/run`; one worker each; medians of interleaved runs
-"""
+# (title, what is to be known to read it, cases)
+SECTIONS = (
+    ("Echo, 64 bytes: CPU us a message, by depth", "", ("echo/",)),
+    ("Memory of an idle connection, bytes", "User space. nginx: what it keeps for each of worker_connections, and what an idle one takes.", ("idle",)),
+    ("Short connections: CPU us each", "nginx answers at accept, and so does `return`. HAProxy has no answer of its own in tcp mode, and parses "
+     "a minimal HTTP request.", ("connections",)),
+    ("A file to one client: CPU ms", "Over loopback TCP the receiver's half of the kernel's work is done while the sender sends; to a unix "
+     "socket there is no such half.", ("files/",)),
+    ("Key-value servers: CPU us a request, by depth", "Paths of some 85 bytes, values of 32. LPM asks three levels below a stored "
+     "path. The floor is echo of 64 bytes at that depth: what the kernel takes.", ("kvs/get/", "kvs/lpm/", "kvs/set/")),
+    ("Key-value servers: bytes of memory an item", "Key and value included.", ("kvs/memory",)),
+    ("The store by itself: CPU ns a request", "In one process, without a server.", ("store/ns",)),
+    ("The store by itself, after a writer was killed: us, by items", "For the next one who writes to that part of it: the repair, and the "
+     "collection of what the dead one had taken.", ("store after a kill/",)),
+    ("Streams: CPU us a request, by delay in ms and requests at once", "", ("mux/",)),
+    ("Streams: requests a second", "", ("mux rate/",)),
+    ("One stream that carries much: MB a second of server CPU", "The floor is the same bytes without streams, written from memory or only read: "
+     "what the kernel takes.", ("bulk/",)),
+    ("One stream that carries much: MB a second", "", ("bulk rate/",)),
+    ("Memory of an idle stream, bytes", "All of the worker's, the session included.", ("stream memory",)),
+)
 
 
-def echo_table(results):
-    lines = ["## Echo, 64 bytes, 64 connections: server CPU per message", "",
-             "| depth | bare loop us | Drover us | ratio | target |", "|---|---|---|---|---|"]
-    for depth, by_server in results.items():
-        bare, drover = by_server["bare epoll loop"], by_server["Drover"]
-        lines.append(f"| {depth} | {bare:.2f} | {drover:.2f} | {drover / bare:.2f} | <= 1.10 |")
-    return "\n".join(lines) + "\n"
+def figure(value):
+    """With the digits that mean something."""
+    for least, decimals in ((100, 0), (10, 1)):
+        if abs(value) >= least:
+            return f"{value:,.{decimals}f}"
+    return f"{value:.2f}"
 
 
-def idle_table(results):
-    lines = ["## Memory per idle connection (user space, 15,000 connections)", "", "| server | bytes | target |",
-             "|---|---|---|"]
-    for name, size in results.items():
-        lines.append(f"| {name} | {size:.0f} | {'<= 300' if name.startswith('Drover') else ''} |")
-    return "\n".join(lines) + "\n"
+def table(header, rows):
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
 
 
-def connection_table(results):
-    lines = ["## Connect, one message, close: connections per second of server CPU", "",
-             "| server | us per connection | connections / CPU s |", "|---|---|---|"]
-    for name, cost in results.items():
-        lines.append(f"| {name} | {cost:.1f} | {1e6 / cost:,.0f} |")
-    nginx, haproxy = results["nginx stream return"], results["HAProxy http-request return"]
-    return "\n".join(lines) + f"""
-
-The same work, sent at accept and closed: Drover serves {nginx / results["Drover return"]:.2f}x the connections of nginx per CPU
-second (target >= 1). A message read and answered: Drover serves {haproxy / results["Drover echo"]:.2f}x those of HAProxy (target >= 1),
-which has no answer of its own in tcp mode and parses a minimal HTTP request.
-"""
+def from_to(values, show):
+    shown = [show(value) for value in values]
+    return shown[0] if len(set(shown)) == 1 else f"{show(min(values))} to {show(max(values))}"
 
 
-def distribution_table(results):
-    lines = ["## 200 connections one after the other on 4 idle workers", "",
-             "| accept | accepted by slot | max/min | empty wake-ups by slot |", "|---|---|---|---|"]
-    for strategy, (accepted, empty) in results.items():
-        ratio = f"{max(accepted) / min(accepted):.2f}" if min(accepted) > 0 else "-"
-        lines.append(f"| {strategy} | {' / '.join(map(str, accepted))} | {ratio} | {' / '.join(map(str, empty))} |")
-    return "\n".join(lines) + "\n"
+def question_row(question, samples):
+    wanted = str(question.wanted) if question.wanted else ""
+    found = answer(question, samples)
+    if found is None:
+        return [question.text, NOT_MEASURED, "", "", wanted, ""]
+    ours = ", ".join(figure(value) for _, value in found.ours) + f" {question.unit}"
+    beside = f"{found.best[0]} {figure(found.best[1])} {question.unit}" if found.best else ""
+    two = lambda value: f"{value:.2f}"
+    ratio = from_to(found.ratios, two) if found.ratios else ""
+    ratio += f" ({from_to(found.spread, two)})" if found.spread else ""
+    verdict = ("met" if found.meets(question.wanted) else "missed") if question.wanted else ""
+    return [question.text, ours, beside, ratio, wanted, verdict]
 
 
-def files_table(results):
-    lines = ["## A file of 1 GiB to one client: server CPU", "", "| way | ms |", "|---|---|"]
-    for way, cost in results.items():
-        lines.append(f"| {way} | {cost:.0f} |")
-    ratio = lambda kind: results[f"sendfile, {kind} socket"] / results[f"read and write, {kind} socket"]
-    return "\n".join(lines) + (f"\n\nsendfile costs {ratio('unix'):.2f}x of reading and writing to a unix socket (target < 0.33), "
-                               f"{ratio('TCP'):.2f}x over loopback TCP.\n")
+def question_table(samples):
+    return table(COLUMNS, [question_row(question, samples) for question in QUESTIONS])
 
 
-def kvs_table(memory, found):
-    names = list(memory)
-    lines = ["## Key-value servers, 64 connections, paths of some 85 bytes, values of 32: server CPU us per request", "",
-             "| request | depth | " + " | ".join(names) + " | of Redis | of memcached |", "|---|---|" + "---|" * (len(names) + 2)]
-    for (request, depth), cost in found.items():
-        cells = [f"{cost[name]:.2f}" if name in cost else "" for name in names]
-        ratios = [f"{cost['Drover'] / cost[peer]:.2f}" if peer in cost else "" for peer in ("Redis", "memcached")]
-        lines.append(f"| {request} | {depth} | " + " | ".join(cells + ratios) + " |")
-    lines += ["", "Targets for get at depth 16: 0.5 of Redis, 0.2 of memcached. LPM asks three levels below a stored path.", "",
-              "| server | bytes of memory per item, its key and value included |", "|---|---|"]
-    lines += [f"| {name} | {size:.0f} |" for name, size in memory.items()]
-    return "\n".join(lines) + "\n"
+def cell(values):
+    if not values:
+        return ""
+    return figure(values[0]) if len(values) == 1 else f"{figure(statistics.median(values))} ({figure(min(values))} to {figure(max(values))})"
 
 
-def best_of_go(by_server, better):
-    return better(pair for name, pair in by_server.items() if name.startswith("Go "))
+def section_table(samples, prefixes):
+    """Cases down, servers across, but for a single case: its servers down."""
+    cases = {case: by_name for case, by_name in samples.items() if case.startswith(tuple(prefixes))}
+    if not cases:
+        return NOT_MEASURED + "\n"
+    if len(cases) == 1:
+        (by_name,) = cases.values()
+        return table(["", "median (smallest to largest)"], [[name, cell(values)] for name, values in by_name.items()])
+    names = list(dict.fromkeys(name for by_name in cases.values() for name in by_name))
+    return table(["", *names], [[case.partition("/")[2], *(cell(by_name.get(name)) for name in names)] for case, by_name in cases.items()])
 
 
-def mux_requests_table(found):
-    names = list(next(iter(found.values())))
-    lines = ["## Streams: a request of 2,727 bytes and an answer of 207, each on a stream of its own, one connection", "",
-             "Server CPU us per request (requests a second); the ratio is that of CPU to the best of the Go servers, target <= 0.25.", "",
-             "| delay | at once | " + " | ".join(names) + " | ratios |", "|---|---|" + "---|" * (len(names) + 1)]
-    for (delay, at_once), by_server in found.items():
-        cells = [f"{by_server[name][0]:.1f} ({by_server[name][1]:,.0f})" for name in names]
-        best = best_of_go(by_server, min)[0]
-        ratios = " / ".join(f"{by_server[name][0] / best:.2f}" for name in names if name.startswith("Drover"))
-        lines.append(f"| {delay} ms | {at_once} | " + " | ".join(cells) + f" | {ratios} |")
-    return "\n".join(lines) + "\n"
+def spread_table(samples):
+    rows = []
+    for case, fields in samples.items():
+        if case.startswith("spread/"):
+            accepted, empty = ([int(n) for n in fields[field]] for field in ("accepted", "empty_wakeups"))
+            rows.append([case.partition("/")[2], " / ".join(map(str, accepted)), " / ".join(map(str, empty))])
+    return table(["accept", "accepted by slot", "empty wake-ups by slot"], rows)
 
 
-def mux_bulk_table(found):
-    lines = ["## Streams: one that carries a gigabyte", "",
-             "| direction | server | MB per second of server CPU | MB/s | of the best of the Go servers (target >= 2) |", "|---|---|---|---|---|"]
-    for direction, by_server in found.items():
-        best = best_of_go(by_server, min)[0]
-        for name, (cost, rate) in by_server.items():
-            ratio = f"{best / cost:.2f}" if name.startswith("Drover") else ""
-            lines.append(f"| {direction} | {name} | {1 / cost:,.0f} | {rate / 1e6:,.0f} | {ratio} |")
-    return "\n".join(lines) + "\n"
+def facts(about):
+    return "".join(f"- {what}: {value}\n" for what, value in about.items())
 
 
-def mux_idle_table(found):
-    lines = ["## Streams: 100,000 that are idle, in one worker", "", "| protocol | bytes of memory each, all included (target <= 1,024) |",
-             "|---|---|"]
-    lines += [f"| {protocol} | {size:.0f} |" for protocol, size in found.items()]
-    return "\n".join(lines) + "\n"
+def failure_list(failures):
+    if not failures:
+        return "Nothing: all was measured.\n"
+    return "".join(f"- **{what}**: {' '.join(why.split()) or 'no reason given'}\n" for what, why in failures)
 
 
-def mux_tables(requests, bulk, idle):
-    return "\n".join([mux_requests_table(requests), mux_bulk_table(bulk), mux_idle_table(idle)])
+def write(run, pictures):
+    """`run` is what the results file keeps: about, samples, failures. `pictures`: (title, file)."""
+    samples = run["samples"]
+    parts = ["# Drover bench\n", facts(run["about"]), "## Questions\n",
+             "Medians of interleaved runs. Where there are several figures of Drover, they are of yamux, xtaci/smux v1 and v2 in this order, and "
+             "what stands beside them is the best of the Go servers. In brackets the smallest and the largest ratio of any round.\n",
+             question_table(samples), "## What failed\n", failure_list(run["failures"]), "## Pictures\n",
+             "".join(f"![{title}]({file})\n" for title, file in pictures) or "none\n"]
+    for title, note, prefixes in SECTIONS:
+        parts += [f"## {title}\n", *([note + "\n"] if note else []), section_table(samples, prefixes)]
+    parts += ["## Connections that come one after the other on 4 idle workers\n", spread_table(samples)]
+    return "\n".join(parts)
 
 
-def write(build, echo, idle, connections, distribution, files, kvs, mux):
-    return "\n".join([heading(build), echo_table(echo), idle_table(idle), connection_table(connections),
-                      distribution_table(distribution), files_table(files), kvs_table(*kvs), mux_tables(*mux)])
+def readme_part(run):
+    about = run["about"]
+    return f"The run of {about['date']} (Drover {about['version']}; {about['machine']}; Linux {about['kernel']}; {about['peers']}):\n\n" + \
+        question_table(run["samples"])
+
+
+def with_part(readme, part):
+    """README with the part between its marks."""
+    begin, end = README_MARKS
+    before, _, rest = readme.partition(begin)
+    _, mark, after = rest.partition(end)
+    if not mark:
+        raise ValueError("README.md has no marks for the table")
+    return before + begin + part + end + after

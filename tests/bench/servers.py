@@ -1,5 +1,6 @@
 """The servers that are measured: each a context manager with a name, a port and the CPU time and memory it has used.
 All run one worker (unless asked otherwise) on SERVER_CPU, with a configuration in a folder of their own."""
+import contextlib
 import glob
 import json
 import os
@@ -13,6 +14,13 @@ import time
 CPUS = sorted(os.sched_getaffinity(0))
 SERVER_CPU, CLIENT_CPU = CPUS[0], CPUS[-1]
 MANY = 16_000  # connections a server must be able to hold
+ALIVE = []
+
+
+def end_all():
+    """Those that a broken-off measurement has left."""
+    for server in list(ALIVE):
+        server.__exit__()
 
 
 def free_port():
@@ -33,6 +41,7 @@ class Server:
     """Subclasses say how they are called and configured; `command` is run with the folder as its prefix."""
     name = ""
     pin = True
+    needs = ()  # files beside the program itself
 
     def __init__(self):
         self.port = free_port()
@@ -44,29 +53,39 @@ class Server:
         pathlib.Path(path).write_text(text.replace("{port}", str(self.port)).replace("{dir}", self.folder))
         return path
 
+    def is_installed(self):
+        return shutil.which(self.command()[0]) is not None and all(map(os.path.exists, self.needs))
+
+    def discard(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def __enter__(self):
         pinned = ["taskset", "-c", str(SERVER_CPU)] if self.pin else []
         log = open(os.path.join(self.folder, "output"), "wb")
         self.process = subprocess.Popen(pinned + self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        ALIVE.append(self)
         deadline = time.monotonic() + 10
         while not self.answers():
             if time.monotonic() > deadline or self.process.poll() is not None:
                 said = pathlib.Path(self.folder, "output").read_text()
-                self.__exit__(None, None, None)
+                self.__exit__()
                 raise RuntimeError(f"{self.name} did not start:\n{said}")
             time.sleep(0.01)
         return self
 
     def __exit__(self, *_):
-        family = [self.process.pid] + descendants(self.process.pid)
+        family = self.pids()
         self.process.terminate()
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:
             for pid in family:
-                os.kill(pid, 9)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, 9)
             self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self in ALIVE:
+            ALIVE.remove(self)
+        self.discard()
 
     def answers(self):
         with socket.socket() as s:
@@ -110,6 +129,18 @@ class Bare(Server):
         return [str(self.program), str(self.port)]
 
 
+class BareBulk(Server):
+    """Nothing but the kernel's work: `down` only writes, `up` only reads."""
+    name = "bare epoll loop"
+
+    def __init__(self, build, direction):
+        super().__init__()
+        self.program, self.direction = build / "bench_bare_bulk", direction
+
+    def command(self):
+        return [str(self.program), str(self.port), self.direction]
+
+
 class Drover(Server):
     name = "Drover"
 
@@ -144,6 +175,9 @@ protocol = {protocol}
         return [w for g in json.loads(out)["generations"] if g["state"] == "serving" for w in g["workers"]]
 
 
+STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so"
+
+
 class Nginx(Server):
     """`stream`: return on accept, without reading. `http`: what waits for a request is an idle connection."""
     name = "nginx"
@@ -152,7 +186,8 @@ class Nginx(Server):
         super().__init__()
         stream = "stream { server { listen 127.0.0.1:{port} backlog=4096; return dddddddd; } }"
         http = "http { access_log off; client_header_timeout 600s; server { listen 127.0.0.1:{port}; return 204; } }"
-        module = "load_module /usr/lib/nginx/modules/ngx_stream_module.so;" if kind == "stream" else ""
+        self.needs = (STREAM_MODULE,) if kind == "stream" else ()
+        module = f"load_module {STREAM_MODULE};" if kind == "stream" else ""
         self.config = self.write("nginx.conf", f"""{module}
 daemon off; worker_processes 1; pid {{dir}}/nginx.pid; error_log stderr crit; user root;
 events {{ worker_connections {worker_connections}; multi_accept off; }}
