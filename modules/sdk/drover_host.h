@@ -3,7 +3,7 @@
 #ifndef DROVER_HOST_H
 #define DROVER_HOST_H
 
-#include "modules/sdk/drover_types.h"
+#include "drover_types.h"
 
 #ifdef __cplusplus
 extern "C" {

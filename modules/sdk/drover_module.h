@@ -15,8 +15,8 @@
 #ifndef DROVER_MODULE_H
 #define DROVER_MODULE_H
 
-#include "modules/sdk/drover_host.h"
-#include "modules/sdk/drover_types.h"
+#include "drover_host.h"
+#include "drover_types.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -7,8 +7,8 @@
 #include <string>
 #include <type_traits>
 
-#include "modules/sdk/drover_module.h"
-#include "modules/sdk/host.hpp"
+#include "drover_module.h"
+#include "host.hpp"
 
 namespace drover::detail {
 

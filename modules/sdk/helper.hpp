@@ -6,8 +6,8 @@
 #include <memory>
 #include <string_view>
 
-#include "modules/sdk/drover_module.h"
-#include "modules/sdk/guard.hpp"
+#include "drover_module.h"
+#include "guard.hpp"
 
 namespace drover::detail {
 

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <utility>
 
-#include "modules/sdk/drover_module.h"
-#include "modules/sdk/zone.hpp"
+#include "drover_module.h"
+#include "zone.hpp"
 
 namespace drover {
 

@@ -59,10 +59,10 @@
 #include <string_view>
 #include <type_traits>
 
-#include "modules/sdk/drover_module.h"
-#include "modules/sdk/guard.hpp"
-#include "modules/sdk/helper.hpp"
-#include "modules/sdk/host.hpp"
+#include "drover_module.h"
+#include "guard.hpp"
+#include "helper.hpp"
+#include "host.hpp"
 
 namespace drover {
 namespace detail {

@@ -32,7 +32,7 @@
 #include <string>
 #include <string_view>
 
-#include "modules/sdk/process_lock.hpp"
+#include "process_lock.hpp"
 
 namespace drover {
 

@@ -13,7 +13,7 @@
 #include <span>
 #include <type_traits>
 
-#include "modules/sdk/drover_module.h"
+#include "drover_module.h"
 
 namespace drover {
 

@@ -23,7 +23,7 @@
 #include <string_view>
 #include <vector>
 
-#include "modules/sdk/drover_module.h"
+#include "../drover_module.h"
 
 namespace drover::testkit {
 
