@@ -90,7 +90,7 @@ TEST(Hardening, LeavesLimitsAndCpusToTheConfiguration) {
 
   ASSERT_EQ(unit.start().status, 0);
 
-  std::size_t pinned = 0;
+  std::ptrdiff_t pinned = 0;
   for (const pid_t pid : processes(unit)) {
     const std::string limits =
         unit.machine().run({"cat", "/proc/" + std::to_string(pid) + "/limits"}).output;
@@ -98,7 +98,7 @@ TEST(Hardening, LeavesLimitsAndCpusToTheConfiguration) {
     const auto lines = status_lines(unit, pid);
     pinned += std::ranges::count(lines, "Cpus_allowed_list:\t0");
   }
-  EXPECT_GE(pinned, 2U) << "the workers";
+  EXPECT_GE(pinned, 2) << "the workers";
 }
 
 TEST(Hardening, KeepsPortsBelow1024FromItUnlessTheDropInGivesThem) {
