@@ -207,7 +207,7 @@ CommandResult listen(const DroverUnit& unit, const std::string& lines) {
 }
 
 TEST(SocketUnit, StartsTheServiceForItsFirstClientAndOutlivesIt) {
-  DroverUnit unit({.accept = "reuseport"});
+  DroverUnit unit({.accept = "reuseport", .service = kAsRoot});
   const CommandResult listening = listen(unit, "ListenStream=127.0.0.1:7007\n");
   ASSERT_EQ(listening.status, 0) << listening.both();
 
@@ -220,6 +220,19 @@ TEST(SocketUnit, StartsTheServiceForItsFirstClientAndOutlivesIt) {
   EXPECT_EQ(unit.answer(), "hello");
   ASSERT_EQ(unit.machine().systemctl({"stop", "drover.service"}).status, 0);
   EXPECT_EQ(unit.answer(), "hello") << "the socket unit starts it again";
+}
+
+TEST(SocketUnit, ThatShipsStartsTheService) {
+  DroverUnit unit;
+  unit.machine().write_unit("drover.socket", shipped("drover.socket"));
+  unit.machine().write_unit("drover.socket.d/test.conf", "[Unit]\nDefaultDependencies=no\n");
+  ASSERT_EQ(unit.machine().systemctl({"start", "drover.socket"}).status, 0);
+
+  EXPECT_EQ(unit.answer(), "hello");
+
+  EXPECT_TRUE(unit.log_has("passed by systemd: listeners=1 zones=0"));
+  ASSERT_EQ(unit.command("upgrade").status, 0);
+  EXPECT_EQ(unit.answer(), "hello");
 }
 
 TEST(SocketUnit, KeepsTheFileAndTheModeOfAUnixSocket) {
@@ -241,7 +254,7 @@ TEST(SocketUnit, KeepsTheFileAndTheModeOfAUnixSocket) {
 
 // The workers let go of it, systemd does not: whoever comes waits in its queue.
 TEST(SocketUnit, OfAnAddressThatAReloadDropsIsThereForTheNextThatNamesIt) {
-  DroverUnit unit({.accept = "reuseport"});
+  DroverUnit unit({.accept = "reuseport", .service = kAsRoot});
   ASSERT_EQ(listen(unit, "ListenStream=127.0.0.1:7007\n").status, 0);
   EXPECT_EQ(unit.answer(), "hello");
   unit.options().echo_listen = "127.0.0.1:7017";
@@ -351,8 +364,7 @@ TEST(SocketUnit, ThatTakesIPv4OnAnIPv6AddressMustBeMeantTo) {
 }
 
 TEST(SocketUnit, OfAnotherUserCannotBeJoinedAndSaysWhatToDo) {
-  DroverUnit unit({.accept = "reuseport", .service = "Restart=no\nUser=nobody\n"});
-  std::filesystem::permissions(unit.dir(), std::filesystem::perms::all);
+  DroverUnit unit({.accept = "reuseport", .service = "Restart=no\n"});
   ASSERT_EQ(listen(unit, "ListenStream=127.0.0.1:7007\n").status, 0);
 
   EXPECT_NE(unit.start().status, 0);

@@ -8,6 +8,7 @@
 
 #include "tests/support/daemon.h"
 #include "tests/support/proc.h"
+#include "tests/support/sanitizer.h"
 #include "tests/support/systemd_machine.h"
 
 namespace drover::test {
@@ -27,12 +28,19 @@ struct UnitOptions {
   std::string echo_listen = "127.0.0.1:7007";
 };
 
+// What needs root in the unit: a group of reuseport sockets that a socket unit has opened.
+inline constexpr const char* kAsRoot = "User=root\nGroup=root\nCapabilityBoundingSet=~\n";
+
+inline std::string shipped(const std::string& name) {
+  return read_file(DROVER_SOURCE_DIR "/packaging/systemd/" + name);
+}
+
 class DroverUnit {
  public:
   explicit DroverUnit(UnitOptions options = {}) : options_(std::move(options)) {
     write_config();
-    machine_.write_unit("drover.service",
-                        read_file(DROVER_SOURCE_DIR "/packaging/systemd/drover.service"));
+    machine_.give_to_drover(dir_.path());
+    machine_.write_unit("drover.service", shipped("drover.service"));
     machine_.write_unit("drover.service.d/test.conf", drop_in());
   }
 
@@ -41,7 +49,8 @@ class DroverUnit {
   [[nodiscard]] std::string file(std::string_view name) const { return dir_.file(name); }
   UnitOptions& options() { return options_; }
   void write_config(const std::string& more = "") {
-    write_file(dir_.file("drover.conf"), replace_all(text() + more, "{dir}", dir_.path().string()));
+    write_file(dir_.file("drover.conf"),
+               SystemdMachine::seen(replace_all(text() + more, "{dir}", dir_.path().string())));
   }
 
   CommandResult start() { return machine_.systemctl({"start", "drover.service"}); }
@@ -71,13 +80,15 @@ class DroverUnit {
   }
 
  private:
-  // What hides folders would hide the tree that is tested, too.
+  // What hides /tmp would hide the files of the test. All else that the unit forbids is forbidden
+  // here, but to the leak checker, which is a debugger.
   [[nodiscard]] std::string drop_in() const {
-    return "[Unit]\nDefaultDependencies=no\n[Service]\nRestartSec=100ms\nPrivateTmp="
-           "no\nProtectHome=no\nExecStart=\n"
-           "ExecStart=" +
-           options_.binary + " -F -c " + file("drover.conf") +
-           "\nExecReload=\nExecReload=" + options_.binary + " -s reload -c " + file("drover.conf") +
+    const std::string binary = SystemdMachine::seen(options_.binary);
+    return "[Unit]\nDefaultDependencies=no\n[Service]\nRestartSec=100ms\nPrivateTmp=no\n"
+           "ReadWritePaths=" +
+           dir_.path().string() + "\n" + (kUnderAsan ? "SystemCallFilter=@debug\n" : "") +
+           "ExecStart=\nExecStart=" + binary + " -F -c " + file("drover.conf") +
+           "\nExecReload=\nExecReload=" + binary + " -s reload -c " + file("drover.conf") +
            "\nStandardOutput=file:" + file("log") + "\nStandardError=inherit\n" +
            replace_all(options_.service, "{dir}", dir_.path().string());
   }

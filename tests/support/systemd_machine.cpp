@@ -30,11 +30,24 @@ constexpr const char* kInner = R"(
 set -e
 mount -t tmpfs tmpfs /run
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
+for file in passwd group; do mount --bind {dir}/etc/$file /etc/$file; done
+mkdir /run/build && mount --bind {build} /run/build
 ip link set lo up
 unset NOTIFY_SOCKET LISTEN_FDS LISTEN_PID
 export container=lxc SYSTEMD_UNIT_PATH={dir}/units SYSTEMD_GENERATOR_PATH={dir}/generators
 exec /lib/systemd/systemd --system --unit=default.target --log-target=console --show-status=no
 )";
+
+// The users of this machine, and the one that the package makes.
+void add_user(const std::filesystem::path& root) {
+  std::filesystem::create_directory(root / "etc");
+  for (const char* file : {"passwd", "group"})
+    std::filesystem::copy_file(std::string("/etc/") + file, root / "etc" / file);
+  const CommandResult made =
+      run_command({"systemd-sysusers", "--root=" + root.string(),
+                   DROVER_SOURCE_DIR "/packaging/systemd/sysusers.d/drover.conf"});
+  if (made.status != 0) fail("systemd-sysusers: " + made.both());
+}
 
 // This thread's network, until the scope ends. A socket stays in the one it was made in.
 class InNetworkOf {
@@ -58,8 +71,10 @@ SystemdMachine::SystemdMachine() {
   for (const char* folder : {"units", "generators"})
     std::filesystem::create_directory(dir_.path() / folder);
   write_file(dir_.file("units/default.target"), "[Unit]\nDefaultDependencies=no\n");
+  add_user(dir_.path());
   write_file(dir_.file("outer"), replace_all(kOuter, "{dir}", dir_.path().string()));
-  write_file(dir_.file("inner"), replace_all(kInner, "{dir}", dir_.path().string()));
+  write_file(dir_.file("inner"), replace_all(replace_all(kInner, "{dir}", dir_.path().string()),
+                                             "{build}", DROVER_BUILD_DIR));
   group_ = std::make_unique<ProcessGroup>(std::vector<std::string>{"sh", dir_.file("outer")},
                                           Environment{}, dir_.file("log"));
   const bool is_up = wait_until([this] {
@@ -91,6 +106,15 @@ void SystemdMachine::write_unit(const std::string& name, std::string_view text) 
   write_file(path, text);
   const CommandResult reread = systemctl({"daemon-reload"});
   if (reread.status != 0) fail("daemon-reload: " + reread.both());
+}
+
+std::string SystemdMachine::seen(const std::string& text) {
+  return replace_all(text, DROVER_BUILD_DIR, "/run/build");
+}
+
+void SystemdMachine::give_to_drover(const std::string& path) const {
+  const CommandResult given = run({"chown", "drover:drover", path});
+  if (given.status != 0) fail("chown: " + given.both());
 }
 
 std::vector<std::string> SystemdMachine::enter() const {

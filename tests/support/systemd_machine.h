@@ -25,6 +25,12 @@ class SystemdMachine {
   SystemdMachine& operator=(const SystemdMachine&) = delete;
   ~SystemdMachine();
 
+  // The same text with the paths of the build as every user of the machine may follow them,
+  // wherever the tree lies.
+  [[nodiscard]] static std::string seen(const std::string& text);
+  // Gives a file or folder to the user that Drover's package makes.
+  void give_to_drover(const std::string& path) const;
+
   // NAME.service, or NAME.service.d/x.conf; systemd reads it at once.
   void write_unit(const std::string& name, std::string_view text) const;
 
