@@ -14,7 +14,7 @@ using drover::testkit::Host;
 class Template : public testing::Test {
  protected:
   Host host_{drover::testkit::load(TEMPLATE_MODULE),
-             {{"greeting", {.text = "hello"}}, {"max_line", {.text = "8", .number = 8}}}};
+             {{"greeting", {.text = "hello"}}, {"max_line", {.text = "8"}}}};
   drover_conn conn_ = host_.accept();
 };
 
@@ -22,7 +22,7 @@ TEST_F(Template, GreetsAndNumbersLinesHoweverTheyAreSplit) {
   EXPECT_EQ(host_.read(conn_), "hello\n");
   const std::string lines = "one\ntwo\n\n";
   for (std::size_t size = 1; size <= lines.size(); ++size) {
-    Host host(drover::testkit::load(TEMPLATE_MODULE), {{"max_line", {.text = "8", .number = 8}}});
+    Host host(drover::testkit::load(TEMPLATE_MODULE));
     const drover_conn conn = host.accept();
     host.feed_in_pieces(conn, lines, size);
     EXPECT_EQ(host.read(conn), "1 one\n2 two\n3 \n") << size;

@@ -15,6 +15,7 @@ import unittest
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PAGE_FILE = SOURCE / "man/drover-module.3"
 PAGE = PAGE_FILE.read_text()
+TESTKIT = (SOURCE / "modules/sdk/testkit/testkit.h").read_text()
 HEADERS = ("drover_types.h", "drover_host.h", "drover_module.h")
 HEADER = re.sub(r"/\*.*?\*/", "", "".join((SOURCE / "modules/sdk" / each).read_text() for each in HEADERS), flags=re.DOTALL)
 COMPILER = "c++"
@@ -49,9 +50,9 @@ def described(section):
     return members
 
 
-def listings():
-    """The sources, as mandoc would print them."""
-    texts = re.findall(r'^\.\\" test: compile\n\.Bd -literal[^\n]*\n(.*?)^\.Ed$', PAGE, re.DOTALL | re.MULTILINE)
+def listings(mark="compile"):
+    """The sources, as mandoc would print them; "compile c" are those in C."""
+    texts = re.findall(rf'^\.\\" test: {mark}\n\.Bd -literal[^\n]*\n(.*?)^\.Ed$', PAGE, re.DOTALL | re.MULTILINE)
     return [text.replace("\\e", "\\").replace("\\&", "") for text in texts]
 
 
@@ -71,7 +72,7 @@ class ModulePage(unittest.TestCase):
     def test_it_names_nothing_that_does_not_exist(self):
         functions = {name for struct in STRUCTS for name in declared(struct)}
         self.assertLessEqual(set(re.findall(r"\bFn (\w+)", PAGE)), functions)
-        constants = set(re.findall(r"\bDROVER_\w+", HEADER)) | {"DROVER_MODULE"}  # module.hpp's
+        constants = set(re.findall(r"\bDROVER_\w+", HEADER + TESTKIT)) | {"DROVER_MODULE"}  # module.hpp's
         self.assertLessEqual(set(re.findall(r"\bDROVER_\w+", PAGE)), constants)
         files = re.findall(r"\b(?:modules|tests)/\w[\w./]*\w", PAGE.replace("build/dev/test-modules/relay.so", ""))
         self.assertTrue(files)
@@ -82,14 +83,30 @@ class ModulePage(unittest.TestCase):
         text = (SOURCE / "modules/echo/echo.cpp").read_text()
         self.assertEqual(listings()[0], text.replace('"modules/sdk/module.hpp"', "<drover/module.hpp>"))
 
-    def test_its_listings_compile(self):
-        self.assertEqual(len(listings()), PAGE.count("\n.\\\" test: compile\n"))
+    def test_it_names_every_function_of_the_test_kit_in_c(self):
+        declared_names = set(re.findall(r"\bdrover_testkit_(\w+)\(", TESTKIT))
+        described_names = PAGE.partition("\n.Li drover_testkit_ :\n")[2].partition("\n.Sh ")[0]
+        named = set(re.findall(r"\w+", " ".join(re.findall(r"^\.Li (.*)$", described_names, re.MULTILINE))))
+        self.assertGreater(len(declared_names), 25)
+        self.assertEqual(named, declared_names)
+        self.assertLessEqual(set(re.findall(r"\bdrover_testkit_(\w+)", PAGE)), declared_names)
+
+    def compile(self, text, *flags):
         with tempfile.TemporaryDirectory() as include:  # as it is when the headers are installed
             pathlib.Path(include, "drover").symlink_to(SOURCE / "modules/sdk")
-            for text in listings():
-                run = subprocess.run([COMPILER, "-std=c++20", "-Wall", "-Wextra", "-Werror", f"-I{include}", "-fsyntax-only", "-xc++", "-"],
-                                     input=text, capture_output=True, text=True)
-                self.assertEqual(run.returncode, 0, f"\n{text}\n{run.stderr}")
+            run = subprocess.run([COMPILER, "-Wall", "-Wextra", "-Werror", f"-I{include}", "-fsyntax-only", *flags, "-"],
+                                 input=text, capture_output=True, text=True)
+        self.assertEqual(run.returncode, 0, f"\n{text}\n{run.stderr}")
+
+    def test_its_listings_compile(self):
+        in_c = listings("compile c")
+        self.assertEqual(len(listings()) + len(in_c), PAGE.count("\n.\\\" test: compile"))
+        self.assertTrue(in_c)
+        for text in listings():
+            self.compile(text, "-std=c++20", "-xc++")
+        for text in in_c:  # with libcmocka's header and with that of the layer
+            self.compile(text, "-std=c11", "-pedantic", "-xc")
+            self.compile(text, "-std=c11", "-pedantic", f"-I{SOURCE}/modules/sdk/testkit/cmocka", "-xc")
 
 
 if __name__ == "__main__":

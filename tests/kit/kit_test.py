@@ -105,6 +105,34 @@ class Kit(unittest.TestCase):
         (self.place / "template.conf").write_text("[drover]\nload = ./template.so\n[server s]\nlisten = 127.0.0.1:7070\nprotocol = echo_c\n")
         self.assertEqual(self.answer_of(self.place, "./echo_c.so", b"text"), b"text")
 
+    def c_test(self):
+        """The test in C of the module in C, which it finds in test-modules."""
+        (self.place / "test-modules").mkdir()
+        for source in ("tests/modules/echo_c/echo_c.c", "tests/cmocka/echo_c_test.c"):
+            text = (SOURCE / source).read_text().replace('"modules/sdk/', '"drover/')
+            (self.place / pathlib.Path(source).name).write_text(text)
+        self.run_there("cc -std=c11 -fPIC -shared $(pkg-config --cflags drover-c) -o test-modules/echo_c.so echo_c.c "
+                       "$(pkg-config --libs drover-c)")
+
+    def test_a_test_in_c_is_built_with_libcmocka_and_with_googletest(self):
+        self.c_test()
+        for kit, passed in (("cmocka", "[  PASSED  ] 7 test(s)."), ("drover-cmocka", "[  PASSED  ] 7 tests.")):
+            said = self.run_there(f"cc -std=c11 -Wall -Wextra -Werror -DDROVER_BUILD_DIR='\".\"' -o {kit} echo_c_test.c "
+                                  f"$(pkg-config --cflags --libs drover-testkit {kit}) && ./{kit}")
+            self.assertIn(passed, said)
+
+    def test_cmake_knows_the_layer_over_googletest(self):
+        self.c_test()
+        (self.place / "CMakeLists.txt").write_text(
+            "cmake_minimum_required(VERSION 3.18)\nproject(p LANGUAGES C CXX)\nfind_package(drover REQUIRED)\n"
+            "add_executable(p echo_c_test.c)\ntarget_link_libraries(p PRIVATE drover::testkit drover::cmocka)\n"
+            "target_compile_definitions(p PRIVATE DROVER_BUILD_DIR=\".\")\n")
+        self.assertIn("[  PASSED  ] 7 tests.", self.run_there("cmake -B b && cmake --build b && b/p"))
+
+    def test_what_is_private_is_not_installed(self):
+        headers = {path.name for path in (self.prefix / "include/drover/testkit").rglob("*.h*")}
+        self.assertEqual(headers, {"testkit.hpp", "testkit.h", "cmocka.h"})
+
     def test_pkg_config_and_cmake_know_the_abi(self):
         abi = re.search(r"#define DROVER_ABI (\d+)u", (self.prefix / "include/drover/drover_types.h").read_text()).group(1)
         self.assertEqual(self.run_there("pkg-config --variable=abi drover").strip(), abi)

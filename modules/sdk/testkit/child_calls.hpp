@@ -1,7 +1,7 @@
 // The functions of drover_host for servers and streams. Private to the kit.
 #pragma once
 
-#include "modules/sdk/testkit/testkit.hpp"
+#include "testkit.hpp"
 
 // A server of the configuration, which has every server that a module asks for.
 struct drover_server {

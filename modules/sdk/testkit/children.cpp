@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "modules/sdk/testkit/child_calls.hpp"
-#include "modules/sdk/testkit/host_calls.hpp"
+#include "child_calls.hpp"
+#include "host_calls.hpp"
 
 namespace drover::testkit {
 

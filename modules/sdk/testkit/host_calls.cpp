@@ -1,11 +1,11 @@
-#include "modules/sdk/testkit/host_calls.hpp"
+#include "host_calls.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
-#include "modules/sdk/testkit/child_calls.hpp"
+#include "child_calls.hpp"
 
 struct drover_file {
   std::string content;
@@ -151,7 +151,7 @@ struct HostCalls {
   static std::int64_t config_number(drover_context* context, const char* name) {
     const auto& settings = called(context, "config_number").settings_;
     const auto found = settings.find(name);
-    return found == settings.end() ? 0 : found->second.number;
+    return found == settings.end() ? 0 : found->second.number.value_or(0);
   }
 
   static drover_zone_result zone(drover_context* context, const char* name,

@@ -1,7 +1,7 @@
 // The module's side of the test kit: the table of host functions. Private to the kit.
 #pragma once
 
-#include "modules/sdk/testkit/testkit.hpp"
+#include "testkit.hpp"
 
 // What the contract calls a context: the way from a host function back to the test's host.
 struct drover_context {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "modules/sdk/testkit/testkit.hpp"
+#include "testkit.hpp"
 
 namespace drover::testkit {
 namespace {

@@ -1,14 +1,16 @@
-#include "modules/sdk/testkit/testkit.hpp"
+#include "testkit.hpp"
 
 #include <dlfcn.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
-#include "modules/sdk/testkit/host_calls.hpp"
+#include "host_calls.hpp"
+#include "setting_numbers.hpp"
 
 namespace drover::testkit {
 namespace {
@@ -36,10 +38,25 @@ Host::Host(NotStarted /*how*/, const ModuleTable& module, Settings settings, Zon
       settings_(std::move(settings)),
       zones_(std::move(zones)),
       context_(std::make_unique<drover_context>(drover_context{this})) {
+  read_settings();
+}
+
+// A directive without a default that the test does not give: its text is empty, its number 0.
+void Host::read_settings() {
   for (std::size_t i = 0; i < module_.directive_count; ++i) {
     const drover_directive& row = module_.directives[i];
-    settings_.try_emplace(row.name,
-                          Setting{row.default_text == nullptr ? "" : row.default_text, 0});
+    const bool is_given = settings_.contains(row.name);
+    Setting& setting = settings_[row.name];
+    if (!is_given && row.default_text == nullptr) continue;
+    if (!is_given) setting.text = row.default_text;
+    if (!setting.number) setting.number = number_of(row, setting.text);
+  }
+  const auto is_row = [&](const std::string& name) {
+    const std::span rows(module_.directives, module_.directive_count);
+    return std::ranges::any_of(rows, [&](const auto& row) { return row.name == name; });
+  };
+  for (const auto& entry : settings_) {
+    if (!is_row(entry.first)) throw std::logic_error("the module has no directive " + entry.first);
   }
 }
 

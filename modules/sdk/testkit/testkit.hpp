@@ -49,11 +49,11 @@ class Host {
   struct Connection;
 
  public:
-  // What a server says to the module: texts by the names of its directives, without the module's;
-  // where the text is not a plain number, its number is given beside it.
+  // What a server says to the module: texts by the names of its directives, without the module's,
+  // read as Drover reads them; a number that is given beside its text is taken as it is.
   struct Setting {
     std::string text;
-    std::int64_t number = 0;
+    std::optional<std::int64_t> number = std::nullopt;
   };
   using Settings = std::map<std::string, Setting>;
 
@@ -76,7 +76,7 @@ class Host {
   using Zones = std::map<std::string, std::shared_ptr<Zone>>;
 
   // Calls worker_init; throws with the module's words when it refuses. Directives that `settings`
-  // does not name have their defaults as text, and the number 0.
+  // does not name have their defaults; a value that a directive does not take throws.
   explicit Host(const ModuleTable& module, Settings settings = {}, Zones zones = {});
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
@@ -237,6 +237,7 @@ class Host {
 
   struct NotStarted {};
   Host(NotStarted how, const ModuleTable& module, Settings settings, Zones zones);
+  void read_settings();
   [[noreturn]] void throw_last_words(const char* otherwise) const;
 
   Connection& at(drover_conn conn);
