@@ -80,6 +80,9 @@ class alignas(std::max_align_t) Connection {
   void on_timer();
   // The worker drains: tells the module, once. May delete this.
   void drain();
+  // The worker's time is over: ends the streams of a carrier, which gets no others and may say so
+  // to its peer in this batch. False: there are none, and it may end itself.
+  [[nodiscard]] bool cut_streams();
   // Ends now, whatever is pending. Deletes this.
   void end(drover_close_reason reason);
   // Whether the module knows it: on_open was called.
@@ -171,6 +174,7 @@ class alignas(std::max_align_t) Connection {
   bool is_outgoing_ : 1 = false;
   bool is_child_ : 1 = false;           // its transport is a ChildTransport
   bool is_carrier_ : 1 = false;         // has, or has had, children
+  bool is_cut_ : 1 = false;             // ... which have been cut: it gets no more
   bool is_ending_ : 1 = false;          // end() has begun
   bool is_sending_ : 1 = false;         // its transport has what it sends
   bool is_open_ : 1 = false;            // on_open has been called

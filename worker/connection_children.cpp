@@ -34,7 +34,7 @@ drover_conn Connection::open_child(Server& server, const StreamCarrier& carrier)
 
 // One that ends may be ending its children just now.
 bool Connection::may_carry() const {
-  return state_ == State::kServing && is_open_ && !is_ending_ && !is_broken_ &&
+  return state_ == State::kServing && is_open_ && !is_cut_ && !is_ending_ && !is_broken_ &&
          depth() < ChildTransport::kDeepest;
 }
 
@@ -47,6 +47,15 @@ int Connection::depth() const { return is_child_ ? stream()->carrier().depth : 0
 void Connection::fail_stream() {
   break_with(DROVER_MODULE_FAILED);
   settle_soon();
+}
+
+bool Connection::cut_streams() {
+  const auto& streams = core().streams();
+  const auto first = streams.lower_bound({handle(), 0});
+  if (is_cut_ || first == streams.end() || first->first != handle()) return false;
+  is_cut_ = true;
+  end_children(DROVER_DRAINED);
+  return true;
 }
 
 // To a child its parent's end is what a broken cable is to a socket, unless the worker ends them.

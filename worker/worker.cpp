@@ -281,11 +281,13 @@ void Worker::on_drain_turn() {
   cut(drain_->due(core_.sockets(), core_.now()));
 }
 
-// Streams go with the connection that carries them.
+// Streams go with the connection that carries them, which goes a turn later: until then what its
+// module says of their ends can leave.
 void Worker::cut(std::size_t connections) {
   core_.table().for_each([&](Connection& connection) {
     if (connections == 0 || connection.stream() != nullptr) return;
     --connections;
+    if (connection.cut_streams()) return;
     if (connection.is_open()) ConnectionCore::count(core_.counters().drained_cut);
     connection.end(DROVER_DRAINED);
   });

@@ -63,8 +63,8 @@ Stream* BaseSession::admit(std::uint32_t id) {
     ++worker_.counts.streams_over_rate;
     return nullptr;
   }
-  const bool is_closed =
-      is_draining_ && !traits_.serves_while_drained && traits_.is_done_when_drained;
+  const bool is_closed = is_draining_ && !is_in_grace() && !traits_.serves_while_drained &&
+                         traits_.is_done_when_drained;
   if (is_closed || streams() >= limits_.max_streams) {
     ++worker_.counts.streams_refused;
     return nullptr;
@@ -188,12 +188,13 @@ void BaseSession::drain(Time now) {
   if (is_draining_ || ending_ != Ending::kNone) return;
   now_ = now;
   is_draining_ = true;
+  grace_until_ = now + limits_.drain_grace;
   announce_drain();
   end_if_drained();
 }
 
 void BaseSession::end_if_drained() {
-  if (is_draining_ && traits_.is_done_when_drained && streams() == 0) fail(Ending::kDone, "");
+  if (is_drained_but_for_grace() && !is_in_grace()) fail(Ending::kDone, "");
 }
 
 void BaseSession::cut(Time now) {
@@ -263,6 +264,7 @@ std::optional<Time> BaseSession::wake_at() const {
   if (watches_silence()) add(heard_at_ + limits_.silence);
   if (!deadlines_.empty()) add(deadlines_.begin()->first);
   if (!waiting_.empty()) add(now_ + kRetry);
+  if (is_drained_but_for_grace()) add(grace_until_);
   if (const std::optional<Time> own = own_wake_at()) add(*own);
   return earliest;
 }
@@ -280,6 +282,7 @@ void BaseSession::wake(Time now) {
   own_wake();
   pass_deadlines();
   tell_waiting();
+  end_if_drained();
 }
 
 }  // namespace mux

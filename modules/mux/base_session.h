@@ -184,6 +184,12 @@ class BaseSession : public Session {
   [[nodiscard]] bool asks_for_life() const;
   [[nodiscard]] bool watches_silence() const;
   void end_if_drained();
+  // What the peer has sent before it knew of the drain may still come.
+  [[nodiscard]] bool is_in_grace() const { return is_heard_ && now_ < grace_until_; }
+  // The end of the grace ends the session.
+  [[nodiscard]] bool is_drained_but_for_grace() const {
+    return is_draining_ && traits_.is_done_when_drained && streams() == 0;
+  }
   // Input
   [[nodiscard]] bool is_over_memory(std::size_t size_bytes) const;
   void account_input(Stream& stream, std::size_t size_bytes);
@@ -233,6 +239,7 @@ class BaseSession : public Session {
   bool may_open_ = true;
   bool is_heard_ = true;
   bool is_draining_ = false;
+  Time grace_until_{};  // of a drain
   Ending ending_ = Ending::kNone;
   const char* error_ = "";
 

@@ -137,7 +137,7 @@ void CarrierConnection::drain() {
   if (is_over_) return;
   touch();
   cut_at_ = now() + service_.config.drain_timeout;
-  if (session_ != nullptr && session_->streams() > 0) return session_->drain(now());
+  if (session_ != nullptr) return session_->drain(now());
   drain_at_ = now() + kDrainGrace;
 }
 

@@ -27,10 +27,6 @@ class CarrierConnection final : private Listener {
   // Output that may wait for the socket, bytes. Far below DROVER_HIGH_WATER, above which Drover
   // would stop to read.
   static constexpr std::size_t kMostPending = std::size_t{128} << 10;
-  // A client with nothing under way, when the worker drains, may have sent what has not come yet:
-  // it is waited for so long.
-  static constexpr Time kDrainGrace{100};
-
   // `service` outlives it.
   CarrierConnection(Service& service, drover_conn conn);
   CarrierConnection(const CarrierConnection&) = delete;
@@ -94,11 +90,11 @@ class CarrierConnection final : private Listener {
   // Moments, when they are set.
   std::optional<Time> undecided_until_;  // the client must have shown what it speaks
   std::optional<Time> guess_at_;         // ... or is taken for what it looks like
-  std::optional<Time> drain_at_;         // the grace of a drain is over
-  std::optional<Time> cut_at_;           // ... and all its time
-  std::optional<Time> idle_at_;          // without a stream for too long
-  std::optional<Time> leave_at_;         // after the client's end of stream and the last stream
-  std::optional<Time> timer_at_;         // Drover's timer rings
+  std::optional<Time> drain_at_;  // ... and who has not shown it when the worker drains, either
+  std::optional<Time> cut_at_;    // ... and all its time
+  std::optional<Time> idle_at_;   // without a stream for too long
+  std::optional<Time> leave_at_;  // after the client's end of stream and the last stream
+  std::optional<Time> timer_at_;  // Drover's timer rings
 
   unsigned slow_turns_ = 1;  // between two tries of one whose socket is full
   unsigned slow_turns_left_ = 0;

@@ -16,6 +16,7 @@ Limits read_limits(const drover::Config& config) {
   limits.silence = config.duration("silence_timeout");
   limits.fin_delay = config.duration("fin_delay");
   limits.half_closed_linger = config.duration("half_closed_linger");
+  limits.drain_grace = kDrainGrace;
   return limits;
 }
 

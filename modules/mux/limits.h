@@ -22,6 +22,10 @@ inline constexpr std::size_t kModestInput = std::size_t{64} << 10;
 // It has room for a read more in what Drover keeps for a child (DROVER_CHILD_INBOX).
 inline constexpr std::size_t kMostStreamInput = std::size_t{512} << 10;
 
+// A client that is told to open no more, or that has nothing open, may have sent what has not come
+// yet: a session that drains takes it for so long.
+inline constexpr Time kDrainGrace{100};
+
 struct Limits {
   std::size_t max_streams = 10'000;  // open at once in a session
   std::uint32_t opens_per_second =
@@ -39,6 +43,7 @@ struct Limits {
   Time silence{60'000};    // the peer is gone when nothing came for so long (0: never)
   Time fin_delay{20};      // xsmux: our FIN after the client's, or of a refusal, waits so long
   Time half_closed_linger{30'000};  // what remains to be sent after the owner has gone, at most
+  Time drain_grace{0};  // a drain begins by so much in which all is served that was on its way
 };
 
 // Counted from the start of the worker; the owner adds them to its metrics.

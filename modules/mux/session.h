@@ -82,9 +82,9 @@ class Session {
   // The peer says nothing more, and is not taken for dead because of it.
   virtual void input_ended() = 0;
 
-  // No new streams: where there is a word for it the peer is told so, and what it opens is refused;
-  // where there is none it is served. ending() is kDone as soon as no stream is open; a smux
-  // server's only by cut().
+  // No new streams: where there is a word for it the peer is told so at once, and what it opens
+  // when Limits::drain_grace is over is refused; where there is none it is served. ending() is
+  // kDone as soon as no stream is open and the grace is over; a smux server's only by cut().
   virtual void drain(Time now) = 0;
   // The deadline of the drain: every stream is ended towards the peer, broken off where there is a
   // word for it, and told broken() to the owner. ending() is kDone.

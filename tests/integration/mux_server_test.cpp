@@ -66,6 +66,105 @@ TEST(MuxServer, LeavesAnIdleSessionAMomentWhenItDrains) {
   }
 }
 
+// The drain and what the client sends reach the worker in one batch.
+TEST(MuxServer, ServesWhatWasOnItsWayWhenItDrains) {
+  for (const Protocol protocol : {Protocol::kXsmux1, Protocol::kXsmux2, Protocol::kYamux}) {
+    Daemon daemon({.config = mux_config()});
+    MuxClient client(daemon, protocol);
+    MuxStream* first = client.open("hello", false);
+    ASSERT_TRUE(client.run_until([&] { return first->received == "hello"; }));
+    const pid_t worker = daemon.worker_pid(0);
+    stop(worker);
+    ASSERT_EQ(daemon.run_command({"-s", "reload"}).status, 0);
+    const MuxStream* late = client.open("on its way");
+    client.turn(Millis{0});
+
+    resume(worker);
+
+    EXPECT_TRUE(client.run_until_ended(*late));
+    EXPECT_EQ(late->received, "on its way");
+    client.end(*first);
+    EXPECT_TRUE(client.run_until_ended(*first));
+    EXPECT_EQ(first->received, "hello");
+    EXPECT_TRUE(client.wait_for_end());
+  }
+}
+
+// Nobody's client waits for what will not come.
+class MuxFastStop : public testing::TestWithParam<Protocol> {};
+
+TEST_P(MuxFastStop, TellsEveryOpenStreamItsEnd) {
+  Daemon daemon({.config = mux_config()});
+  MuxClient client(daemon, GetParam());
+  const std::string bytes = random_bytes(20'000, 1);  // a frame at least: a smux client keeps less
+  std::vector<MuxStream*> streams;
+  for (int i = 0; i < 20; ++i) streams.push_back(client.open(bytes, false));
+  const bool is_smux = GetParam() == Protocol::kSmux;  // answers when a stream has ended
+  ASSERT_TRUE(client.run_until([&] {
+    return mux_number(daemon, "streams_opened") == 20 &&
+           std::ranges::all_of(
+               streams, [&](const MuxStream* one) { return is_smux || one->received == bytes; });
+  }));
+
+  ASSERT_EQ(daemon.run_command({"-s", "stop"}).status, 0);
+
+  EXPECT_TRUE(client.wait_for_end());
+  for (const MuxStream* stream : streams) EXPECT_TRUE(stream->has_ended || stream->is_broken);
+  if (GetParam() == Protocol::kYamux) {
+    EXPECT_EQ(client.open("no more"), nullptr) << "it was not told that the server goes";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, MuxFastStop,
+                         testing::Values(Protocol::kSmux, Protocol::kXsmux1, Protocol::kXsmux2,
+                                         Protocol::kYamux),
+                         protocol_name);
+
+// Of xsmux version 1, each stream of which holds the next session.
+std::string sessions_inside_of_each_other(int levels) {
+  std::string nested;
+  while (levels-- > 0) {
+    const std::string open = xsmux_frame(1, kSyn, 3);
+    nested = open + (nested.empty() ? "" : xsmux_frame(1, kPsh, 3, nested));
+  }
+  return nested;
+}
+
+std::int64_t sum(Daemon& daemon, const std::string& name) {
+  const DaemonStatus now = daemon.status();
+  std::int64_t all = 0;
+  for (const char* server : {"inner", "streams"}) {
+    const auto found = std::ranges::find(now.servers, server, &ServerStatus::name);
+    if (found != now.servers.end()) all += found->metrics.at(name);
+  }
+  return all;
+}
+
+void expect_a_bounded_circle(const std::string& circle) {
+  Daemon daemon({.config = circle});
+  const pid_t worker = daemon.worker_pid(0);
+  for (int round = 1; round <= 2; ++round) {
+    Client client(Endpoint::v4(daemon.port()));
+    client.send_all(sessions_inside_of_each_other(20));
+    EXPECT_TRUE(wait_until([&] { return sum(daemon, "streams_refused") == round; }));
+    EXPECT_EQ(sum(daemon, "streams_opened"), 8 * round);
+    client.reset();
+    EXPECT_TRUE(wait_until([&] { return sum(daemon, "buffered_bytes") == 0; }));
+  }
+  EXPECT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) { return now.live() == 0; }));
+  EXPECT_EQ(daemon.worker_pid(0), worker);
+}
+
+TEST(MuxCircle, OfAServerThatServesItselfIsBoundedAndCounted) {
+  expect_a_bounded_circle(config("workers = 1\nload = " + built("modules/mux.so"),
+                                 "\n[server streams]\nlisten = 127.0.0.1:{port}\nprotocol = mux\n"
+                                 "mux.serve = streams\n"));
+}
+
+TEST(MuxCircle, OfTwoServersIsBoundedAndCounted) {
+  expect_a_bounded_circle(mux_config({.inner = "mux.serve = streams\n", .protocol = "mux"}));
+}
+
 TEST(MuxLimits, OfStreamsRefuseTheNextAndCountIt) {
   Daemon daemon({.config = mux_config({.mux = "mux.max_streams = 3\n"})});
   MuxClient client(daemon, Protocol::kXsmux2);
