@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 #include <random>
@@ -137,6 +138,17 @@ class MuxClient final : private mux::Listener {
     if (mine.stream != nullptr)
       session_->close(*std::exchange(mine.stream, nullptr), is_in_order, now());
   }
+  // Of one that is over: a client that opens thousands must not keep them.
+  void forget(MuxStream& mine) {
+    close(mine);
+    std::erase_if(streams_, [&](const auto& one) { return one.get() == &mine; });
+  }
+  // Of one that does not read by itself.
+  void use(MuxStream& mine, std::size_t size_bytes) {
+    const std::size_t used = std::min(size_bytes, mine.unused);
+    mine.unused -= used;
+    if (mine.stream != nullptr) session_->consumed(*mine.stream, used, now());
+  }
   void use_all(MuxStream& mine) {
     mine.reads = true;
     if (mine.stream != nullptr)
@@ -248,6 +260,12 @@ class MuxClient final : private mux::Listener {
   bool has_ended_ = false;
   bool is_half_closed_ = false;
 };
+
+// Of a row of tests.
+inline std::string protocol_name(const testing::TestParamInfo<mux::Protocol>& row) {
+  constexpr std::array kNames{"Smux", "Xsmux1", "Xsmux2", "Yamux"};
+  return kNames.at(static_cast<std::size_t>(row.param));
+}
 
 inline std::size_t ended(const std::vector<MuxStream*>& streams) {
   return static_cast<std::size_t>(

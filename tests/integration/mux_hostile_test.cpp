@@ -1,7 +1,5 @@
 // Peers that break the rules of their protocol, or keep to them and still want a worker's memory:
 // what they get is counted, bounded, and nobody else's trouble.
-#include <array>
-
 #include "tests/integration/mux_client.h"
 #include "tests/support/sanitizer.h"
 
@@ -183,15 +181,10 @@ TEST_P(MuxGreedy, ClientsThatNeverReadKeepToTheBudgetOfTheirSession) {
   EXPECT_TRUE(wait_until([&] { return mux_number(daemon, "buffered_bytes") == 0; }));
 }
 
-std::string name_of_row(const testing::TestParamInfo<Protocol>& row) {
-  constexpr std::array kNames{"Smux", "Xsmux1", "Xsmux2", "Yamux"};
-  return kNames.at(static_cast<std::size_t>(row.param));
-}
-
 INSTANTIATE_TEST_SUITE_P(All, MuxGreedy,
                          testing::Values(Protocol::kSmux, Protocol::kXsmux1, Protocol::kXsmux2,
                                          Protocol::kYamux),
-                         name_of_row);
+                         protocol_name);
 
 TEST(MuxSilence, OfAYamuxPeerEndsItsSession) {
   Daemon daemon({.config = mux_config({.mux = "mux.keepalive = 100ms\n"

@@ -14,11 +14,6 @@ using mux::Protocol;
 constexpr std::array kAll{Protocol::kSmux, Protocol::kXsmux1, Protocol::kXsmux2, Protocol::kYamux};
 constexpr std::array kWithWindows{Protocol::kXsmux2, Protocol::kYamux};
 
-std::string name_of(Protocol protocol) {
-  constexpr std::array kNames{"Smux", "Xsmux1", "Xsmux2", "Yamux"};
-  return kNames.at(static_cast<std::size_t>(protocol));
-}
-std::string name_of_row(const testing::TestParamInfo<Protocol>& row) { return name_of(row.param); }
 std::string sessions_of(Protocol protocol) {
   constexpr std::array kNames{"sessions_smux", "sessions_xsmux1", "sessions_xsmux2",
                               "sessions_yamux"};
@@ -202,7 +197,7 @@ TEST_P(MuxProtocols, GoOnAfterTheirWorkerWasKilled) {
   }));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, MuxProtocols, testing::ValuesIn(kAll), name_of_row);
+INSTANTIATE_TEST_SUITE_P(All, MuxProtocols, testing::ValuesIn(kAll), protocol_name);
 
 class MuxWindows : public testing::TestWithParam<Protocol> {};
 
@@ -222,7 +217,7 @@ TEST_P(MuxWindows, LetOneSlowStreamStopNoOther) {
   EXPECT_TRUE(slow->received == slow->to_send);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, MuxWindows, testing::ValuesIn(kWithWindows), name_of_row);
+INSTANTIATE_TEST_SUITE_P(All, MuxWindows, testing::ValuesIn(kWithWindows), protocol_name);
 
 // A yamux client opens with 00 01 00 01 and an odd number, and so begins a smux request of one
 // byte: only what follows tells.

@@ -1,59 +1,14 @@
-// The session of monochromegane/smux: the frames are those of its Go client, captured.
+// The session of monochromegane/smux: requests and answers, and how streams begin and end.
 #include "modules/mux/smux_session.h"
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/mux/framed_rig.h"
+#include "tests/unit/mux/smux_rig.h"
 
-namespace mux {
+namespace mux::testing {
 namespace {
 
-using testing::bytes_of;
-using testing::hex_of;
-using testing::Kind;
-using testing::Peer;
-
-constexpr auto kHello = "0005 00 01 00000001 68656c6c6f";
-constexpr auto kEndOf1 = "0000000100000001";
-
-struct Frames {
-  std::vector<std::size_t> sizes;
-  std::size_t ends = 0;
-  std::size_t bytes = 0;
-  bool ends_last = false;
-};
-
-Frames frames_in(std::string_view out) {
-  Frames frames;
-  while (out.size() >= smux::kHeadBytes) {
-    const auto head = smux::head_at(out);
-    frames.sizes.push_back(head.length);
-    frames.bytes += head.length;
-    frames.ends_last = head.flag == 1;
-    frames.ends += head.flag;
-    out.remove_prefix(smux::kHeadBytes + head.length);
-  }
-  EXPECT_TRUE(out.empty());
-  return frames;
-}
-
-struct SmuxSessionTest : ::testing::Test {
-  Session& session() { return *peer.session; }
-  // As much as is taken, again and again.
-  std::string answer_with(std::size_t size) {
-    const std::string all(size, 'a');
-    std::string out;
-    for (std::size_t done = 0; done < size;) {
-      const std::size_t taken = session().write(peer.stream(1), std::string_view(all).substr(done));
-      out += peer.output();
-      if (taken == 0 && !peer.session->has_output()) break;
-      done += taken;
-    }
-    session().end(peer.stream(1));
-    return out + peer.output();
-  }
-  Peer peer{Kind::kSmux};
-};
+using SmuxSessionTest = SmuxTest;
 
 TEST_F(SmuxSessionTest, FirstDataOpenAStream) {
   peer.receive(kHello);
@@ -184,147 +139,6 @@ TEST_F(SmuxSessionTest, ANumberIsFreeForANewRequestWhenItsAnswerIsComplete) {
   EXPECT_EQ(session().streams(), 0U);
 }
 
-TEST_F(SmuxSessionTest, DataAfterTheEndAreAnErrorWhileTheAnswerIsDue) {
-  peer.receive(kHello);
-
-  peer.receive("0001 00 01 00000001 61");
-
-  EXPECT_EQ(session().ending(), Ending::kProtocolError);
-  EXPECT_STREQ(session().error(), "data after the end of a request");
-  EXPECT_EQ(peer.listener.said[1], "<hello.");
-  EXPECT_EQ(peer.worker.counts.protocol_errors, 1U);
-  EXPECT_EQ(peer.output_hex(), kEndOf1);
-  EXPECT_FALSE(session().has_output());
-}
-
-TEST_F(SmuxSessionTest, ARefusedStreamIsEndedAndSkippedUntilItsEnd) {
-  peer.listener.refuses = true;
-  peer.receive("0002 00 00 00000001 6869");
-  EXPECT_EQ(peer.output_hex(), kEndOf1);
-  peer.listener.refuses = false;
-
-  peer.receive("0002 00 00 00000001 6869 0002 00 01 00000001 6869");
-  EXPECT_EQ(peer.listener.opens, 0U);
-  peer.receive(kHello);
-
-  EXPECT_EQ(peer.listener.said[1], "<hello.");
-  EXPECT_EQ(peer.worker.counts.streams_refused, 1U);
-}
-
-TEST_F(SmuxSessionTest, ABrokenStreamIsEndedAndSkippedUntilItsEnd) {
-  peer.receive("0002 00 00 00000001 6869");
-  session().write(peer.stream(1), "never sent");
-  session().close(peer.stream(1), false, peer.now);
-
-  EXPECT_EQ(peer.output_hex(), kEndOf1);
-  peer.receive("0002 00 01 00000001 6869");
-  EXPECT_EQ(peer.listener.opens, 1U);
-  EXPECT_EQ(session().streams(), 0U);
-  EXPECT_EQ(peer.worker.memory_used, 0U);
-}
-
-TEST_F(SmuxSessionTest, AStreamBrokenInsideAFrameIsSkippedToItsEnd) {
-  peer.receive("0004 00 01 00000001 6869");
-  session().close(peer.stream(1), false, peer.now);
-
-  peer.receive("6a6b 0001 00 01 00000001 7a");
-
-  EXPECT_EQ(peer.listener.said[1], "<hi<z.");
-}
-
-TEST_F(SmuxSessionTest, RequestsThatNeverEndAfterARefusalAreBounded) {
-  peer.limits.max_streams = 100;
-  peer.listener.refuses = true;
-  for (std::uint32_t i = 0; i < 101; ++i) {
-    std::string bytes;
-    smux::append_head(bytes, {.length = 1, .id = 2 * i + 1});
-    session().receive(bytes + "x", peer.now);
-    (void)peer.output();
-  }
-
-  EXPECT_EQ(session().ending(), Ending::kProtocolError);
-}
-
-TEST_F(SmuxSessionTest, EndsThatAreNotReadStopTheReadingAndThenTheSession) {
-  peer.listener.refuses = true;
-  std::string bytes;
-  for (std::uint32_t i = 0; i < 200'000; ++i) bytes += bytes_of("0001 00 01 00000001 61");
-
-  session().receive(std::string_view(bytes).substr(0, 9 * 9'000), peer.now);
-  EXPECT_EQ(session().ending(), Ending::kNone);
-  EXPECT_FALSE(session().reads());
-  session().receive(bytes, peer.now);
-
-  EXPECT_EQ(session().ending(), Ending::kProtocolError);
-  EXPECT_LT(peer.output().size(), 1'100'000U);
-}
-
-TEST_F(SmuxSessionTest, TooManyStreamsAreRefused) {
-  peer.limits.max_streams = 1;
-
-  peer.receive(kHello);
-  peer.receive("0001 00 01 00000003 61");
-
-  EXPECT_EQ(peer.listener.opens, 1U);
-  EXPECT_EQ(peer.output_hex(), "0000000100000003");
-  EXPECT_EQ(peer.worker.counts.streams_refused, 1U);
-}
-
-TEST(SmuxSessionRate, OpensBeyondTheRateAreRefused) {
-  Peer peer(Kind::kSmux, Role::kServer, Limits{.opens_per_second = 2});
-  const auto open = [&peer](std::uint32_t id) {
-    std::string bytes;
-    smux::append_head(bytes, {.length = 1, .flag = 1, .id = id});
-    peer.session->receive(bytes + "x", peer.now);
-  };
-
-  for (const std::uint32_t id : {1U, 3U, 5U}) open(id);
-  EXPECT_EQ(peer.listener.opens, 2U);
-  EXPECT_EQ(peer.worker.counts.streams_over_rate, 1U);
-  peer.now += Time{500};
-  for (const std::uint32_t id : {7U, 9U}) open(id);
-
-  EXPECT_EQ(peer.listener.opens, 3U);
-}
-
-TEST_F(SmuxSessionTest, InputAtTheLimitStopsTheReadingAndBreaksNothingOff) {
-  peer.limits.max_session_input = 1'000;
-  std::string bytes;
-  smux::append_head(bytes, {.length = 2'000, .id = 1});
-  session().receive(bytes + std::string(600, 'a'), peer.now);
-  EXPECT_TRUE(session().reads());
-
-  session().receive(std::string(600, 'a'), peer.now);
-
-  EXPECT_FALSE(session().reads());
-  EXPECT_EQ(peer.listener.got, 1'200U);
-  EXPECT_EQ(peer.worker.counts.streams_over_memory, 0U);
-  session().consumed(peer.stream(1), 700, peer.now);
-  EXPECT_TRUE(session().reads());
-}
-
-TEST_F(SmuxSessionTest, WhatIsConsumedIsReadAgain) {
-  peer.limits.max_session_input = 5;
-  peer.receive(kHello);
-  EXPECT_FALSE(session().reads());
-
-  session().consumed(peer.stream(1), 5, peer.now);
-
-  EXPECT_TRUE(session().reads());
-  EXPECT_EQ(peer.worker.memory_used, 0U);
-}
-
-TEST_F(SmuxSessionTest, HeldAnswersThatFillTheSessionLeaveBeforeTheRequestsEnd) {
-  peer.limits.max_session_output = 1'000;
-  peer.receive("0001 00 00 00000001 61 0001 00 00 00000003 61");
-  EXPECT_EQ(session().write(peer.stream(1), std::string(900, 'a')), 900U);
-
-  EXPECT_EQ(session().write(peer.stream(3), std::string(900, 'b')), 100U);
-
-  EXPECT_TRUE(session().has_output());
-  EXPECT_EQ(frames_in(peer.output()).bytes, 100U);
-}
-
 TEST_F(SmuxSessionTest, ADrainServesWhatComesAndEndsOnlyByTheCut) {
   peer.receive(kHello);
   session().drain(peer.now);
@@ -417,4 +231,4 @@ TEST(SmuxClient, IsDoneWhenItsLastStreamHasEnded) {
 }
 
 }  // namespace
-}  // namespace mux
+}  // namespace mux::testing
