@@ -78,7 +78,7 @@ TEST_F(StuckSession, IsLookedAtMoreSeldomTheLongerItIsStuck) {
 
 TEST_F(StuckSession, GoesOnSoonWhenItsClientReadsAgain) {
   write_all();
-  looks_in(milliseconds{5'000});
+  looks_in(milliseconds{7'000});
   std::size_t got = host_.read(conn_).size();
   host_.set_deaf(conn_, false);
 
