@@ -471,6 +471,7 @@ static int all(void) {
   const struct CMUnitTest of_a_group[] = {
       cmocka_unit_test(passes_state_of_the_group),
       {"passes_state_of_the_group_again", passes_state_of_the_group, NULL, NULL, NULL},
+      {"passes_state_of_the_group_before_its_own", passes_state_of_the_group, NULL, NULL, prestate},
   };
   return cmocka_run_group_tests(verdicts, NULL, NULL) +
          cmocka_run_group_tests_name("a group", of_a_group, group_set_up, group_tear_down);

@@ -42,7 +42,7 @@ struct CMUnitTest {
   CMUnitTestFunction test_func;
   CMFixtureFunction setup_func;
   CMFixtureFunction teardown_func;
-  void* initial_state; /* null: the group's */
+  void* initial_state; /* of a test whose group has none */
 };
 
 #define cmocka_unit_test(f) cmocka_unit_test_prestate_setup_teardown(f, NULL, NULL, NULL)

@@ -77,7 +77,7 @@ class CTest : public testing::Test {
 
   // As libcmocka: no test without its setup, and no teardown without it either.
   void TestBody() override {
-    void* state = test_.initial_state != nullptr ? test_.initial_state : group_.state;
+    void* state = group_.state != nullptr ? group_.state : test_.initial_state;
     const std::size_t mark = memory_mark();
     if (fixture_succeeds(test_.setup_func, &state)) {
       run_test(&state);
