@@ -103,61 +103,6 @@ static void forgets_a_client_that_is_reset(void** state) {
   assert_int_equal(drover_testkit_calls(used->kit, "stale"), 0);
 }
 
-/* A module of the test's own, whose hooks are mocks: how the kit asks a module. */
-static void* mocked_init(const struct drover_host* host, drover_context* context) {
-  void* instance = mock_ptr_type(void*);
-  if (instance == NULL) host->log(context, DROVER_LOG_ERROR, "no instance today");
-  return instance;
-}
-static int64_t mocked_on_data(void* instance, drover_conn conn, void* state,
-                              struct drover_slice bytes) {
-  (void)instance, (void)conn, (void)state;
-  check_expected(bytes.size);
-  return mock_type(int64_t);
-}
-static void mocked_on_close(void* instance, drover_conn conn, void* state,
-                            enum drover_close_reason reason) {
-  (void)instance, (void)conn, (void)state;
-  check_expected(reason);
-}
-static const struct drover_module mocked = {.size = sizeof(struct drover_module),
-                                            .abi = DROVER_ABI,
-                                            .name = "mocked",
-                                            .worker_init = mocked_init,
-                                            .on_data = mocked_on_data,
-                                            .on_close = mocked_on_close};
-
-static void offers_again_what_was_not_consumed(void** state) {
-  drover_testkit* kit;
-  drover_conn conn;
-  (void)state;
-  will_return(mocked_init, &fixture);
-  kit = drover_testkit_start(&mocked, NULL, 0);
-  assert_ptr_equal(drover_testkit_instance(kit), &fixture);
-  conn = drover_testkit_accept(kit, NULL);
-  expect_value(mocked_on_data, bytes.size, 5);
-  will_return(mocked_on_data, 2);
-  drover_testkit_feed(kit, conn, "hello", 5);
-  expect_value(mocked_on_data, bytes.size, 4);
-  will_return(mocked_on_data, DROVER_FAIL);
-  expect_value(mocked_on_close, reason, DROVER_MODULE_FAILED);
-  drover_testkit_feed(kit, conn, "!", 1);
-  drover_testkit_stop(kit);
-}
-
-static void says_why_a_module_did_not_start(void** state) {
-  drover_testkit* kit;
-  (void)state;
-  will_return(mocked_init, NULL);
-  kit = drover_testkit_start(&mocked, NULL, 0);
-  assert_string_equal(drover_testkit_refusal(kit), "no instance today");
-  drover_testkit_stop(kit);
-  kit = drover_testkit_start(NULL, NULL, 0);
-  assert_non_null(drover_testkit_refusal(kit));
-  drover_testkit_stop(kit);
-  assert_null(drover_testkit_load("/nonexistent.so"));
-}
-
 int main(void) {
   const struct CMUnitTest echo_c[] = {
       cmocka_unit_test_setup_teardown(greets_with_what_the_server_says, start, stop),
@@ -168,11 +113,5 @@ int main(void) {
       cmocka_unit_test_setup_teardown(ends_after_a_deaf_client_has_heard_all, start, stop),
       cmocka_unit_test_setup_teardown(forgets_a_client_that_is_reset, start, stop),
   };
-  const struct CMUnitTest testkit_c[] = {
-      cmocka_unit_test(offers_again_what_was_not_consumed),
-      cmocka_unit_test(says_why_a_module_did_not_start),
-  };
-  int failed = cmocka_run_group_tests(echo_c, load, NULL);
-  failed += cmocka_run_group_tests(testkit_c, NULL, NULL);
-  return failed;
+  return cmocka_run_group_tests(echo_c, load, NULL);
 }
