@@ -29,6 +29,10 @@ static void second(void) { function_called(); }
 static int is_even(const LargestIntegralType value, const LargestIntegralType divisor) {
   return value % divisor == 0;
 }
+static int assert_even(const LargestIntegralType value, const LargestIntegralType divisor) {
+  assert_int_equal(value % divisor, 0);
+  return 1;
+}
 
 /* Assertions: each as it holds, and as it does not. */
 static void passes_what_holds(void** state) {
@@ -226,6 +230,7 @@ FAILS_CHECK(expect_not_in_range, expect_not_in_range(take, value, 1, 3), take(3)
 FAILS_CHECK(expect_in_set, expect_in_set(take, value, set), take(2))
 FAILS_CHECK(expect_not_in_set, expect_not_in_set(take, value, set), take(3))
 FAILS_CHECK(expect_check, expect_check(take, value, is_even, 2), take(3))
+FAILS_CHECK(check_that_asserts, expect_check(take, value, assert_even, 2), take(3))
 FAILS_CHECK(expect_string, expect_string(take_text, text, "a"), take_text("b"))
 FAILS_CHECK(expect_not_string, expect_not_string(take_text, text, "a"), take_text("a"))
 FAILS_CHECK(expect_memory, expect_memory(take_text, text, "ab", 2), take_text("aa"))
@@ -291,6 +296,21 @@ static void fails_memory_written_behind(void** state) {
   text[3] = 'x';
   test_free((char*)text);
 }
+
+static int allocate(void** state) {
+  *state = test_malloc(5);
+  return 0;
+}
+static int give_back(void** state) {
+  test_free(*state);
+  return 0;
+}
+static int keep(void** state) {
+  UNUSED(state);
+  return 0;
+}
+static void passes_memory_of_the_setup(void** state) { assert_non_null(*state); }
+static void fails_memory_of_the_setup_kept(void** state) { UNUSED(state); }
 
 /* Failed assertions of the code under test. */
 static void stop_if(int condition) { mock_assert(!condition, "!condition", "stop_if.c", 7); }
@@ -381,93 +401,96 @@ static void passes_state_of_the_group(void** state) {
   *state = NULL; /* a copy of the group's */
 }
 
+#define T(test) cmocka_unit_test(test)
 static int all(void) {
   const struct CMUnitTest verdicts[] = {
-      cmocka_unit_test(passes_what_holds),
-      cmocka_unit_test(fails_true),
-      cmocka_unit_test(fails_false),
-      cmocka_unit_test(fails_non_null),
-      cmocka_unit_test(fails_null),
-      cmocka_unit_test(fails_ptr_equal),
-      cmocka_unit_test(fails_ptr_not_equal),
-      cmocka_unit_test(fails_int_equal),
-      cmocka_unit_test(fails_int_not_equal),
-      cmocka_unit_test(fails_float_equal),
-      cmocka_unit_test(fails_float_not_equal),
-      cmocka_unit_test(fails_string_equal),
-      cmocka_unit_test(fails_string_not_equal),
-      cmocka_unit_test(fails_memory_equal),
-      cmocka_unit_test(fails_memory_not_equal),
-      cmocka_unit_test(fails_in_range),
-      cmocka_unit_test(fails_not_in_range),
-      cmocka_unit_test(fails_in_set),
-      cmocka_unit_test(fails_not_in_set),
-      cmocka_unit_test(fails_return_code),
-      cmocka_unit_test(fails_fail),
-      cmocka_unit_test(fails_fail_msg),
-      cmocka_unit_test(skips_skip),
-      cmocka_unit_test(passes_return_code_of_any_width),
-      cmocka_unit_test(fails_narrow_return_code),
-      cmocka_unit_test(passes_values_in_their_order),
-      cmocka_unit_test(passes_always),
-      cmocka_unit_test(passes_maybe),
-      cmocka_unit_test(fails_always_that_is_never),
-      cmocka_unit_test(fails_value_not_returned),
-      cmocka_unit_test(fails_value_not_returned_often_enough),
-      cmocka_unit_test(fails_mock_without_a_value),
-      cmocka_unit_test(fails_mock_without_a_value_any_more),
-      cmocka_unit_test(fails_mock_whose_value_is_anothers),
-      cmocka_unit_test(passes_queues_are_empty_in_the_next_test),
-      cmocka_unit_test(passes_parameters),
-      cmocka_unit_test(passes_every_kind_of_check),
-      cmocka_unit_test(passes_counted_checks),
-      cmocka_unit_test(passes_memory_as_it_was),
-      cmocka_unit_test(fails_expect_value),
-      cmocka_unit_test(fails_expect_not_value),
-      cmocka_unit_test(fails_expect_in_range),
-      cmocka_unit_test(fails_expect_not_in_range),
-      cmocka_unit_test(fails_expect_in_set),
-      cmocka_unit_test(fails_expect_not_in_set),
-      cmocka_unit_test(fails_expect_check),
-      cmocka_unit_test(fails_expect_string),
-      cmocka_unit_test(fails_expect_not_string),
-      cmocka_unit_test(fails_expect_memory),
-      cmocka_unit_test(fails_expect_not_memory),
-      cmocka_unit_test(fails_expectation_not_met),
-      cmocka_unit_test(fails_expectation_not_met_twice),
-      cmocka_unit_test(fails_expectation_always_never_met),
-      cmocka_unit_test(fails_parameter_not_expected),
-      cmocka_unit_test(fails_parameter_of_another),
-      cmocka_unit_test(passes_calls_in_order),
-      cmocka_unit_test(passes_calls_ignored),
-      cmocka_unit_test(passes_calls_ignored_that_never_come),
-      cmocka_unit_test(passes_call_any),
-      cmocka_unit_test(fails_call_not_expected),
-      cmocka_unit_test(fails_call_missing),
-      cmocka_unit_test(fails_call_any_missing),
-      cmocka_unit_test(fails_call_of_another),
-      cmocka_unit_test(fails_call_too_many),
-      cmocka_unit_test(fails_call_not_among_the_ignored),
-      cmocka_unit_test(passes_memory_given_back),
-      cmocka_unit_test(fails_memory_leaked),
-      cmocka_unit_test(fails_memory_written_behind),
-      cmocka_unit_test(passes_expected_assertion),
-      cmocka_unit_test(fails_expected_assertion_holds),
-      cmocka_unit_test(fails_assertion_not_expected),
+      T(passes_what_holds),
+      T(fails_true),
+      T(fails_false),
+      T(fails_non_null),
+      T(fails_null),
+      T(fails_ptr_equal),
+      T(fails_ptr_not_equal),
+      T(fails_int_equal),
+      T(fails_int_not_equal),
+      T(fails_float_equal),
+      T(fails_float_not_equal),
+      T(fails_string_equal),
+      T(fails_string_not_equal),
+      T(fails_memory_equal),
+      T(fails_memory_not_equal),
+      T(fails_in_range),
+      T(fails_not_in_range),
+      T(fails_in_set),
+      T(fails_not_in_set),
+      T(fails_return_code),
+      T(fails_fail),
+      T(fails_fail_msg),
+      T(skips_skip),
+      T(passes_return_code_of_any_width),
+      T(fails_narrow_return_code),
+      T(passes_values_in_their_order),
+      T(passes_always),
+      T(passes_maybe),
+      T(fails_always_that_is_never),
+      T(fails_value_not_returned),
+      T(fails_value_not_returned_often_enough),
+      T(fails_mock_without_a_value),
+      T(fails_mock_without_a_value_any_more),
+      T(fails_mock_whose_value_is_anothers),
+      T(passes_queues_are_empty_in_the_next_test),
+      T(passes_parameters),
+      T(passes_every_kind_of_check),
+      T(passes_counted_checks),
+      T(passes_memory_as_it_was),
+      T(fails_expect_value),
+      T(fails_expect_not_value),
+      T(fails_expect_in_range),
+      T(fails_expect_not_in_range),
+      T(fails_expect_in_set),
+      T(fails_expect_not_in_set),
+      T(fails_expect_check),
+      T(fails_check_that_asserts),
+      T(fails_expect_string),
+      T(fails_expect_not_string),
+      T(fails_expect_memory),
+      T(fails_expect_not_memory),
+      T(fails_expectation_not_met),
+      T(fails_expectation_not_met_twice),
+      T(fails_expectation_always_never_met),
+      T(fails_parameter_not_expected),
+      T(fails_parameter_of_another),
+      T(passes_calls_in_order),
+      T(passes_calls_ignored),
+      T(passes_calls_ignored_that_never_come),
+      T(passes_call_any),
+      T(fails_call_not_expected),
+      T(fails_call_missing),
+      T(fails_call_any_missing),
+      T(fails_call_of_another),
+      T(fails_call_too_many),
+      T(fails_call_not_among_the_ignored),
+      T(passes_memory_given_back),
+      T(fails_memory_leaked),
+      T(fails_memory_written_behind),
+      cmocka_unit_test_setup_teardown(passes_memory_of_the_setup, allocate, give_back),
+      cmocka_unit_test_setup_teardown(fails_memory_of_the_setup_kept, allocate, keep),
+      T(passes_expected_assertion),
+      T(fails_expected_assertion_holds),
+      T(fails_assertion_not_expected),
       cmocka_unit_test_setup_teardown(passes_with_fixtures, set_up, tear_down),
-      cmocka_unit_test(passes_teardown_came),
+      T(passes_teardown_came),
       cmocka_unit_test_setup_teardown(fails_between_fixtures, set_up, tear_down),
-      cmocka_unit_test(passes_teardown_came_after_failure),
+      T(passes_teardown_came_after_failure),
       cmocka_unit_test_setup_teardown(fails_setup_refuses, refuse, tear_down),
-      cmocka_unit_test(passes_test_of_refused_setup_did_not_run),
+      T(passes_test_of_refused_setup_did_not_run),
       cmocka_unit_test_setup(fails_setup_asserts, refuse_by_assertion),
       cmocka_unit_test_teardown(fails_teardown_refuses, refuse),
       cmocka_unit_test_teardown(fails_teardown_asserts, refuse_by_assertion),
       cmocka_unit_test_prestate(passes_prestate, prestate),
       cmocka_unit_test_prestate_setup_teardown(passes_prestate_replaced, prestate_set_up, NULL,
                                                prestate),
-      cmocka_unit_test_setup(fails_value_queued_in_setup, will_return_in_setup),
-  };
+      cmocka_unit_test_setup(fails_value_queued_in_setup, will_return_in_setup)};
   const struct CMUnitTest of_a_group[] = {
       cmocka_unit_test(passes_state_of_the_group),
       {"passes_state_of_the_group_again", passes_state_of_the_group, NULL, NULL, NULL},

@@ -186,6 +186,8 @@ int run_group(Group& group) {
 
 }  // namespace
 
+std::string at(Place place) { return std::string(place.file) + ":" + std::to_string(place.line); }
+
 bool told(Place place, const std::string& complaint) {
   if (complaint.empty()) return false;
   ADD_FAILURE_AT(place.file, place.line) << complaint;

@@ -16,6 +16,8 @@ struct Place {
   int line;
 };
 
+[[nodiscard]] std::string at(Place place);  // "test.c:12"
+
 // Tells GoogleTest of a failure, if there is a complaint: then the answer is true.
 bool told(Place place, const std::string& complaint);
 // Leaves the C function that runs, as in: if (told(place, complaint())) leave();

@@ -53,10 +53,6 @@ void* allocate(std::size_t size, Place place) {
   return memory;
 }
 
-std::string told_place(Place place) {
-  return std::string(place.file) + ":" + std::to_string(place.line);
-}
-
 // False when that is told.
 bool give_back(void* memory, Place place) {
   const auto found = blocks().living.find(memory);
@@ -66,7 +62,7 @@ bool give_back(void* memory, Place place) {
   blocks().living.erase(found);
   if (block->is_whole()) return true;
   return !told(place, "written beyond the " + std::to_string(block->size) +
-                          " bytes that were allocated at " + told_place(block->place));
+                          " bytes that were allocated at " + at(block->place));
 }
 
 // Null when that is told.

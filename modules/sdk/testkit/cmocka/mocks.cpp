@@ -55,8 +55,6 @@ Notes& notes() {
   return all;
 }
 
-std::string at(Place place) { return std::string(place.file) + ":" + std::to_string(place.line); }
-
 // The front of the queue comes; what it is then is in `copy`.
 template <class Entry>
 bool take(std::deque<Entry>& queue, Entry& copy) {
