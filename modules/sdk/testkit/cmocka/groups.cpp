@@ -226,14 +226,12 @@ void cmocka_set_skip_filter(const char* pattern) {
 }
 void cmocka_set_message_output(enum cm_message_output /*output*/) {}
 
-// NOLINTBEGIN(clang-analyzer-valist.Uninitialized): the caller has begun it, who may be in C.
 void vprint_message(const char* format, va_list arguments) {
   static_cast<void>(std::vfprintf(stdout, format, arguments));
 }
 void vprint_error(const char* format, va_list arguments) {
   static_cast<void>(std::vfprintf(stderr, format, arguments));
 }
-// NOLINTEND(clang-analyzer-valist.Uninitialized)
 void print_message(const char* format, ...) {
   va_list arguments;
   va_start(arguments, format);
