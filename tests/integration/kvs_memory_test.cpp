@@ -11,7 +11,6 @@ namespace {
 using namespace kvs::kv1;
 
 constexpr std::int64_t kMiB = 1 << 20;
-constexpr std::int64_t kWithSanitizer = kUnderAsan ? 4 : 1;  // its blocks are larger
 
 // Reads as it comes, and counts.
 struct Counting {
@@ -67,7 +66,7 @@ TEST(KvsMemory, AThousandConnectionsThatAskAndDoNotReadKeepToTheBudget) {
       << other.stat("worker_memory_used") << " bytes are counted";
   wait_until_quiet(other);
   const std::int64_t grown = private_dirty_bytes(worker) - before;
-  EXPECT_LT(grown, kWithSanitizer * (2 * kMiB + std::int64_t{kClients} * 16'000));
+  EXPECT_LT(grown, kMemoryFactor * (2 * kMiB + std::int64_t{kClients} * 16'000));
   EXPECT_EQ(other.get("k").size(), kValue) << "who reads is served";
   EXPECT_EQ(other.status(kGet, "larger"), kBusy);
 
@@ -109,7 +108,7 @@ TEST(KvsMemory, SixteenSlowClientsOfA64MiBValueCostSomeHundredKilobytesEach) {
 
   std::vector<KvClient> clients = slow_readers(daemon, "k");
 
-  EXPECT_LT(private_dirty_bytes(worker) - before, kWithSanitizer * 12 * kMiB);
+  EXPECT_LT(private_dirty_bytes(worker) - before, kMemoryFactor * 12 * kMiB);
   EXPECT_LT(writer.stat("worker_memory_used"), 16U * 330'000U);
   EXPECT_EQ(writer.status(kSet, "k", "new"), kOk);
   EXPECT_EQ(writer.status(kSet, "another", value), kOk);

@@ -8,6 +8,7 @@
 #include "tests/support/daemon.h"
 #include "tests/support/payload.h"
 #include "tests/support/proc.h"
+#include "tests/support/sanitizer.h"
 
 namespace drover::test {
 namespace {
@@ -89,7 +90,7 @@ TEST_F(Files, CostNoMemoryHoweverLargeAndSlowlyRead) {
     EXPECT_EQ(slow.back().receive(11), "1073741824\n");
   }
 
-  EXPECT_LT(rss_bytes(worker) - before, 4 << 20);
+  EXPECT_LT(rss_bytes(worker) - before, kMemoryFactor * (4 << 20));
   slow.clear();
   EXPECT_TRUE(wait_until([&] { return fd_count(worker) == descriptors; })) << fd_count(worker);
 }

@@ -9,7 +9,6 @@ namespace {
 using mux::Protocol;
 
 constexpr std::int64_t kMiB = 1 << 20;
-constexpr std::int64_t kWithSanitizer = kUnderAsan ? 4 : 1;  // its blocks are larger
 
 std::string yamux_open(std::uint32_t id) { return yamux_head(kYamuxWindow, kYamuxSyn, id, 0); }
 std::string xsmux_open(int version, std::uint32_t id) { return xsmux_frame(version, kSyn, id); }
@@ -112,7 +111,7 @@ TEST(MuxFloods, OfPingsByAClientThatNeverReadsCostALittle) {
 
   flood(attacker, pings, std::size_t{64} << 20);
 
-  EXPECT_LT(rss_bytes(worker) - before, kWithSanitizer * 4 * kMiB);
+  EXPECT_LT(rss_bytes(worker) - before, kMemoryFactor * 4 * kMiB);
   EXPECT_TRUE(wait_for_mux_number(daemon, "pings", 20'000));
   expect_service(daemon);
 }
@@ -132,7 +131,7 @@ TEST(MuxFloods, OfOpensGetNoMoreThanTheirStreams) {
   EXPECT_GT(sent, 0U);
   EXPECT_TRUE(wait_for_mux_number(daemon, "streams_refused", 1'000));
   EXPECT_EQ(mux_number(daemon, "streams_opened"), 101) << "one is the other's";
-  EXPECT_LT(rss_bytes(worker) - before, kWithSanitizer * 8 * kMiB);
+  EXPECT_LT(rss_bytes(worker) - before, kMemoryFactor * 8 * kMiB);
   expect_service(daemon);
 }
 
@@ -173,7 +172,7 @@ TEST_P(MuxGreedy, ClientsThatNeverReadKeepToTheBudgetOfTheirSession) {
 
   flood(attacker, all, all.size());
 
-  EXPECT_LT(rss_bytes(worker) - before, kWithSanitizer * 16 * kMiB);
+  EXPECT_LT(rss_bytes(worker) - before, kMemoryFactor * 16 * kMiB);
   EXPECT_TRUE(wait_for_mux_number(daemon, "buffered_bytes", kMiB)) << "its streams are served";
   EXPECT_LE(mux_number(daemon, "buffered_bytes"), 6 * kMiB);
   expect_service(daemon);

@@ -127,7 +127,7 @@ TEST(Systemd, ChildrenDoNotSeeTheServiceManager) {
 // --- upgrade, watchdog ---
 
 TEST(Systemd, AnUpgradeMovesTheMainProcessAndTheWatchdog) {
-  DroverUnit unit({.service = "WatchdogSec=1s\n"});
+  DroverUnit unit({.service = "WatchdogSec=2s\n"});
   ASSERT_EQ(unit.start().status, 0);
   const pid_t former = unit.main_pid();
   Client client = unit.machine().connect(kEchoPort);
@@ -147,7 +147,7 @@ TEST(Systemd, AnUpgradeMovesTheMainProcessAndTheWatchdog) {
   EXPECT_TRUE(wait_until([&] {
     return unit.machine().run({"kill", "-0", std::to_string(former)}).status != 0;
   })) << "the former master leaves";
-  const auto fed_until = Clock::now() + Millis{2'500};  // two and a half times WatchdogSec
+  const auto fed_until = Clock::now() + Millis{5'000};  // two and a half times WatchdogSec
   EXPECT_FALSE(wait_until([&] { return !unit.is_active(); }, millis_left(fed_until) * Millis{1}));
   EXPECT_EQ(unit.main_pid(), master);
   EXPECT_EQ(unit.restarts(), 0);

@@ -48,6 +48,17 @@ std::vector<std::string> names_in(const std::filesystem::path& folder) {
   return names;
 }
 
+// What the descriptors of the process are of; without those that it closes meanwhile.
+std::vector<std::string> fd_links(pid_t pid) {
+  std::vector<std::string> links;
+  for (const std::string& name : names_in(proc_path(pid, "fd"))) {
+    std::error_code gone;
+    links.push_back(std::filesystem::read_symlink(proc_path(pid, "fd") / name, gone).string());
+    if (gone) links.pop_back();
+  }
+  return links;
+}
+
 std::unordered_multimap<pid_t, pid_t> children_by_parent() {
   std::unordered_multimap<pid_t, pid_t> tree;
   for (const std::string& name : names_in("/proc")) {
@@ -117,16 +128,17 @@ std::int64_t cpu_ns(pid_t pid) {
   return total;
 }
 
-int fd_count(pid_t pid) { return static_cast<int>(names_in(proc_path(pid, "fd")).size()); }
+int fd_count(pid_t pid) {
+  const std::vector<std::string> links = fd_links(pid);
+  return static_cast<int>(
+      std::count_if(links.begin(), links.end(), [](const auto& to) { return to != "/dev/null"; }));
+}
 
 std::vector<std::uint64_t> socket_inodes_of(pid_t pid) {
   std::vector<std::uint64_t> inodes;
   const std::string prefix = "socket:[";
-  for (const std::string& name : names_in(proc_path(pid, "fd"))) {
-    std::error_code gone;
-    const std::string link =
-        std::filesystem::read_symlink(proc_path(pid, "fd") / name, gone).string();
-    if (gone || link.rfind(prefix, 0) != 0) continue;
+  for (const std::string& link : fd_links(pid)) {
+    if (link.rfind(prefix, 0) != 0) continue;
     inodes.push_back(std::strtoull(link.c_str() + prefix.size(), nullptr, 10));
   }
   return inodes;

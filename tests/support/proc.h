@@ -18,6 +18,8 @@ namespace drover::test {
 [[nodiscard]] std::int64_t rss_bytes(pid_t pid);
 [[nodiscard]] std::int64_t private_dirty_bytes(pid_t pid);
 [[nodiscard]] std::int64_t cpu_ns(pid_t pid);  // user and system, all threads
+// Without those of /dev/null: a worker's spare ones, which it closes and opens when the master
+// speaks.
 [[nodiscard]] int fd_count(pid_t pid);
 [[nodiscard]] std::vector<std::uint64_t> socket_inodes_of(pid_t pid);
 

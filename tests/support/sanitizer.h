@@ -1,6 +1,7 @@
 // What a test that looks at memory must know about AddressSanitizer.
 #pragma once
 
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 
@@ -19,6 +20,10 @@ inline constexpr bool kUnderAsan = false;
 #else
 inline constexpr bool kUnderAsan = false;
 #endif
+
+// What a limit of memory is multiplied by: the sanitizer's blocks are larger, and those that were
+// freed are kept for a while.
+inline constexpr std::int64_t kMemoryFactor = kUnderAsan ? 4 : 1;
 
 // It keeps freed memory for a while to find those who use it; that is no leak of the daemon's.
 [[nodiscard]] inline Environment without_quarantine() {
