@@ -145,23 +145,21 @@ TEST(Orphans, OfAGenerationThatNeverServedDoNotStay) {
   EXPECT_TRUE(daemon.wait_gone());
 }
 
-// The first is held up by a module that takes its time to load.
+// The first is stopped before it tells the orphans that it serves.
 TEST(Adoption, OfTwoThatRaceOneWinsAndTheOtherSaysWho) {
-  Daemon daemon({.config = text("exclusive")});
+  const TempDir pauses;
+  Daemon daemon({.config = text("exclusive"),
+                 .faulty = true,
+                 .environment = {{"DROVER_PAUSE", "@" + pauses.file("rules")}}});
   kill_master(daemon);
-  daemon.rewrite_config(
-      config("workers = 2\nload = " + built("test-modules/slow_start.so") + "\n",
-             echo_server("exclusive") +
-                 "\n[server slow]\nlisten = 127.0.0.1:{port2}\nprotocol = slow_start\n"));
+  write_file(pauses.file("rules"), "master.taking_over:1");
+  daemon.start();
+  const pid_t first = daemon.wait_for_paused();
+  write_file(pauses.file("rules"), "");
 
-  CommandResult second;
-  std::thread rival([&] {
-    const bool is_given = daemon.wait_for_log("giving the heritage to pid ", Millis{60'000});
-    EXPECT_TRUE(is_given);
-    if (is_given) second = daemon.run_command({"-F"});  // it would have been the first, and stayed
-  });
-  daemon.start_again();
-  rival.join();
+  const CommandResult second = daemon.run_command({"-F"});
+  resume(first);
+  ASSERT_TRUE(daemon.wait_for_status([&](const DaemonStatus& now) { return now.pid == first; }));
 
   EXPECT_EQ(second.status, 1);
   EXPECT_NE(

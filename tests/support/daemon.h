@@ -65,6 +65,8 @@ class Daemon {
   // Runs the program once more, as an operator does whose daemon's master has died; the processes
   // that it left stay this daemon's. It is the program of program_status() from now on.
   void start_again();
+  // The same, and waits for nothing.
+  void start();
   // The same, when it may be refused: true when it serves, false when it has exited.
   [[nodiscard]] bool try_to_start_again();
 
@@ -113,7 +115,6 @@ class Daemon {
   [[nodiscard]] bool wait_for_log(std::string_view text, Millis patience = kPatience) const;
 
  private:
-  void start();
   [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& arguments,
                                                  const std::vector<std::string>& wrapper) const;
   void wait_until_it_serves();

@@ -48,17 +48,6 @@ std::vector<std::string> names_in(const std::filesystem::path& folder) {
   return names;
 }
 
-// What the descriptors of the process are of; without those that it closes meanwhile.
-std::vector<std::string> fd_links(pid_t pid) {
-  std::vector<std::string> links;
-  for (const std::string& name : names_in(proc_path(pid, "fd"))) {
-    std::error_code gone;
-    links.push_back(std::filesystem::read_symlink(proc_path(pid, "fd") / name, gone).string());
-    if (gone) links.pop_back();
-  }
-  return links;
-}
-
 std::unordered_multimap<pid_t, pid_t> children_by_parent() {
   std::unordered_multimap<pid_t, pid_t> tree;
   for (const std::string& name : names_in("/proc")) {
@@ -126,6 +115,16 @@ std::int64_t cpu_ns(pid_t pid) {
     total += std::atoll(read_file(proc_path(pid, "task") / thread / "schedstat").c_str());
   }
   return total;
+}
+
+std::vector<std::string> fd_links(pid_t pid) {
+  std::vector<std::string> links;
+  for (const std::string& name : names_in(proc_path(pid, "fd"))) {
+    std::error_code gone;
+    links.push_back(std::filesystem::read_symlink(proc_path(pid, "fd") / name, gone).string());
+    if (gone) links.pop_back();
+  }
+  return links;
 }
 
 int fd_count(pid_t pid) {

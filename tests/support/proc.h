@@ -18,6 +18,9 @@ namespace drover::test {
 [[nodiscard]] std::int64_t rss_bytes(pid_t pid);
 [[nodiscard]] std::int64_t private_dirty_bytes(pid_t pid);
 [[nodiscard]] std::int64_t cpu_ns(pid_t pid);  // user and system, all threads
+// What its descriptors are of, as /proc/PID/fd has it: paths, "socket:[INODE]"; without those that
+// it closes meanwhile.
+[[nodiscard]] std::vector<std::string> fd_links(pid_t pid);
 // Without those of /dev/null: a worker's spare ones, which it closes and opens when the master
 // speaks.
 [[nodiscard]] int fd_count(pid_t pid);
