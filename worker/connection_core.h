@@ -125,7 +125,7 @@ class ConnectionCore {
   std::unique_ptr<char[]> read_buffer_;
   WriteGather gather_;
   ConnectionTable table_;
-  ModuleTimers timers_{*this};
+  ModuleTimers timers_{*this, options_.base};
   LingerQueue lingering_{*this};
   std::set<std::pair<drover_conn, drover_conn>> streams_;
   std::unordered_map<drover_conn, std::uint64_t> tags_;

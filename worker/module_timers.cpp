@@ -43,17 +43,17 @@ Millis ModuleTimers::deadline_after(Millis after) const {
   return core_.now() + std::max(after, Millis{1});
 }
 
+// What was cancelled may leave the alarm too early: it finds nothing due, and is set again.
 void ModuleTimers::arm() {
-  const auto conn = by_connection_.next();
-  const auto instance = by_instance_.next();
-  if (!conn && !instance) return event_.stop();
-  const Millis next = std::min(conn.value_or(Millis::max()), instance.value_or(Millis::max()));
-  if (event_.is_pending(EV_TIMEOUT) && armed_for_ <= next) return;  // looks too early, arms again
+  const Millis next = std::min(by_connection_.next().value_or(Millis::max()),
+                               by_instance_.next().value_or(Millis::max()));
+  if (next >= armed_for_.value_or(Millis::max())) return;
   armed_for_ = next;
-  event_.start(core_.base(), std::max(next - core_.now(), Millis{0}), this);
+  alarm_.set(next - core_.now());
 }
 
 void ModuleTimers::call_due() {
+  armed_for_.reset();
   core_.begin_batch();
   const Millis now = core_.now();
   while (const auto conn = by_connection_.pop_due(now)) {

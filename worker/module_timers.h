@@ -1,11 +1,12 @@
 // The timers of modules: one for each connection, any number for each instance. All of a worker
-// share one libevent timer, which is armed for the earliest.
+// share one alarm, which is set for the earliest.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 
-#include "common/event.h"
+#include "common/alarm.h"
 #include "modules/sdk/drover_module.h"
 #include "worker/timer_queue.h"
 
@@ -16,7 +17,7 @@ struct Server;
 
 class ModuleTimers {
  public:
-  explicit ModuleTimers(ConnectionCore& core) : core_(core) {}
+  ModuleTimers(ConnectionCore& core, event_base* base) : core_(core), alarm_(base, this) {}
 
   // Calls on_timer of the connection once; replaces what was set. Shorter than a millisecond is a
   // millisecond.
@@ -44,8 +45,8 @@ class ModuleTimers {
   TimerQueue<drover_timer> by_instance_;
   std::unordered_map<drover_timer, Instance> instances_;
   drover_timer last_timer_ = 0;
-  Millis armed_for_{0};
-  Timer<&ModuleTimers::call_due> event_;
+  std::optional<Millis> armed_for_;
+  Alarm<&ModuleTimers::call_due> alarm_;
 };
 
 }  // namespace drover

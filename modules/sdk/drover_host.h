@@ -44,8 +44,8 @@ struct drover_host {
 
   /* Milliseconds of CLOCK_MONOTONIC when the running batch of events began. */
   int64_t (*now_ms)(drover_context* context);
-  /* Has on_timer called for this connection once, `after_ms` from now (0 counts as 1); replaces
-   * what was set before. */
+  /* Has on_timer called for this connection once, `after_ms` after now_ms (0 counts as 1): never
+   * early, in an idle worker some 2 ms late, of 500 ms and more some 10. Replaces what was set. */
   void (*set_timer)(drover_context* context, drover_conn conn, int64_t after_ms);
   void (*cancel_timer)(drover_context* context, drover_conn conn);
   /* Has on_worker_timer called for this instance once, with `tag`; in a helper on_helper_timer. 0:

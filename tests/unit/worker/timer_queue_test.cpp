@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <random>
+
 namespace drover {
 namespace {
 
@@ -35,6 +39,53 @@ TEST(TimerQueue, ForgetsWhatIsCancelled) {
   queue.cancel(2);
 
   EXPECT_EQ(queue.next(), std::nullopt);
+}
+
+TEST(TimerQueue, GivesAKeyOnceWhoseFormerDeadlineIsSetAgain) {
+  TimerQueue<std::uint64_t> queue;
+  queue.set(1, Millis{10});
+  queue.set(1, Millis{50});
+  queue.set(1, Millis{10});
+
+  EXPECT_EQ(queue.pop_due(Millis{60}), 1U);
+  EXPECT_EQ(queue.pop_due(Millis{60}), std::nullopt);
+}
+
+TEST(TimerQueue, KeepsLittleOfWhatIsSetAndCancelledForEver) {
+  TimerQueue<std::uint64_t> queue;
+  queue.set(1, Millis{5});  // on top, so that nothing below comes up
+  for (std::uint64_t i = 2; i < 100'000; ++i) {
+    queue.set(i, Millis{10'000 + static_cast<std::int64_t>(i)});
+    queue.cancel(i);
+    ASSERT_LE(queue.kept(), 70U);
+  }
+
+  EXPECT_EQ(queue.pop_due(Millis{5}), 1U);
+  EXPECT_EQ(queue.next(), std::nullopt);
+}
+
+// Against an ordered set, with a few keys that are set, cancelled and taken out in any order.
+TEST(TimerQueue, AgreesWithASet) {
+  TimerQueue<std::uint64_t> queue;
+  std::map<std::uint64_t, Millis> all;
+  std::mt19937 random(7);
+  Millis now{0};
+  for (int i = 0; i < 20'000; ++i) {
+    const std::uint64_t key = random() % 50;
+    if (random() % 4 == 0) {
+      queue.cancel(key);
+      all.erase(key);
+    } else {
+      queue.set(key, all[key] = now + Millis{1 + random() % 200});
+    }
+    if (i % 3 != 0) continue;
+    now += Millis{random() % 20};
+    while (const auto due = queue.pop_due(now)) {
+      ASSERT_LE(all.at(*due), now);
+      all.erase(*due);
+    }
+    ASSERT_TRUE(std::ranges::all_of(all, [&](const auto& entry) { return entry.second > now; }));
+  }
 }
 
 }  // namespace
