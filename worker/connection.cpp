@@ -99,7 +99,8 @@ void Connection::settle_soon() {
 
 void Connection::on_turn() {
   is_settling_later_ = false;
-  if (is_child_ && state_ == State::kConnecting && !is_broken_) open();
+  if (is_broken_) return settle();
+  if (is_child_ && state_ == State::kConnecting) open();
   const short ready = transport().ready();
   ready != 0 ? on_event(ready) : settle();
 }

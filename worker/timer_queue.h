@@ -2,10 +2,10 @@
 #pragma once
 
 #include <algorithm>
-#include <functional>
+#include <cstdint>
 #include <optional>
+#include <tuple>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "common/event.h"
@@ -19,21 +19,21 @@ class TimerQueue {
  public:
   // Replaces the key's deadline.
   void set(Key key, Millis deadline) {
-    deadlines_.insert_or_assign(key, deadline);
-    heap_.emplace_back(deadline, key);
-    std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
+    serials_.insert_or_assign(key, ++last_serial_);
+    heap_.push_back({deadline, last_serial_, key});
+    std::ranges::push_heap(heap_, kEarliestFirst);
     drop_stale();
   }
   void cancel(Key key) {
-    if (deadlines_.erase(key) > 0) drop_stale();
+    if (serials_.erase(key) > 0) drop_stale();
   }
   [[nodiscard]] std::optional<Millis> next() const {
-    return heap_.empty() ? std::nullopt : std::optional(heap_.front().first);
+    return heap_.empty() ? std::nullopt : std::optional(heap_.front().deadline);
   }
-  // Takes out the earliest key whose deadline is `now` or before.
+  // Takes out the earliest key whose deadline is `now` or before; of the same, that set first.
   [[nodiscard]] std::optional<Key> pop_due(Millis now) {
-    if (heap_.empty() || heap_.front().first > now) return std::nullopt;
-    const Key key = heap_.front().second;
+    if (heap_.empty() || heap_.front().deadline > now) return std::nullopt;
+    const Key key = heap_.front().key;
     cancel(key);
     return key;
   }
@@ -41,25 +41,33 @@ class TimerQueue {
   [[nodiscard]] std::size_t kept() const { return heap_.size(); }
 
  private:
-  using Entry = std::pair<Millis, Key>;
+  struct Entry {
+    Millis deadline;
+    std::uint64_t serial;
+    Key key;
+  };
   static constexpr std::size_t kFew = 64;  // not worth the work
+  static constexpr auto kEarliestFirst = [](const Entry& a, const Entry& b) {
+    return std::tie(a.deadline, a.serial) > std::tie(b.deadline, b.serial);
+  };
 
   [[nodiscard]] bool is_stale(const Entry& entry) const {
-    const auto found = deadlines_.find(entry.second);
-    return found == deadlines_.end() || found->second != entry.first;
+    const auto found = serials_.find(entry.key);
+    return found == serials_.end() || found->second != entry.serial;
   }
   void drop_stale() {
     while (!heap_.empty() && is_stale(heap_.front())) {
-      std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
+      std::ranges::pop_heap(heap_, kEarliestFirst);
       heap_.pop_back();
     }
-    if (heap_.size() <= 2 * deadlines_.size() + kFew) return;
+    if (heap_.size() <= 2 * serials_.size() + kFew) return;
     std::erase_if(heap_, [this](const Entry& entry) { return is_stale(entry); });
-    std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
+    std::ranges::make_heap(heap_, kEarliestFirst);
   }
 
-  std::unordered_map<Key, Millis> deadlines_;
-  std::vector<Entry> heap_;  // the earliest on top, which is never stale
+  std::uint64_t last_serial_ = 0;
+  std::unordered_map<Key, std::uint64_t> serials_;  // of the entry that counts
+  std::vector<Entry> heap_;                         // the earliest on top, which is never stale
 };
 
 }  // namespace drover

@@ -1,5 +1,6 @@
 // How connections end: half-close, lingering close, resets, deadlines, drain.
 #include "tests/unit/worker/harness.h"
+#include "worker/child_transport.h"
 
 namespace drover {
 namespace {
@@ -228,6 +229,24 @@ TEST_F(ConnectionTest, CallsOnCloseOnceForEachOnOpenWithAStaleHandle) {
   EXPECT_EQ(module_.closed.size(), 3U);
   EXPECT_EQ(value(seat_.counters.stale_handles), 3U);
   EXPECT_EQ(value(seat_.counters.closed), 3U);
+}
+
+// Its carrier gave it too much, and took it back, within a batch.
+TEST_F(ConnectionTest, OpensNoStreamThatIsBrokenBefore) {
+  streams_ = 1;
+  const UniqueFd client = connect();
+  StreamCarrier carrier{.server = server_.get(), .parent = module_.opened[0]};
+  carrier.table.close = [](void*, void*, drover_close_reason, int) {};
+
+  const drover_conn stream = Connection::open_child(*server_, carrier);
+  ASSERT_NE(stream, 0U);
+  find(stream)->fail_stream();
+  find(stream)->stream()->put_reset();
+  turn();
+
+  EXPECT_EQ(find(stream), nullptr);
+  EXPECT_EQ(module_.opened.size(), 1U);
+  EXPECT_TRUE(module_.closed.empty());
 }
 
 TEST_F(ConnectionTest, GivesEachConnectionZeroedStateOfItsOwn) {

@@ -117,6 +117,7 @@ class ConnectionTest : public testing::Test {
                               .log = &log_,
                               .seat = &seat_,
                               .capacity = kCapacity,
+                              .streams = streams_,
                               .clock = &clock},
                   nullptr);
     server_ = std::make_unique<Server>(*core_, settings_, hooks_,
@@ -212,6 +213,7 @@ class ConnectionTest : public testing::Test {
   static Millis clock() { return now_; }
   static inline Millis now_{1'000'000};
 
+  std::size_t streams_ = 0;
   EventBase base_ = make_event_base();
   Log log_{UniqueFd(), Log::Style::kPlain, LogLevel::kError};
   Seat seat_;

@@ -64,6 +64,17 @@ TEST(TimerQueue, KeepsLittleOfWhatIsSetAndCancelledForEver) {
   EXPECT_EQ(queue.next(), std::nullopt);
 }
 
+TEST(TimerQueue, KeepsLittleOfWhatIsSetAgainForEver) {
+  TimerQueue<std::uint64_t> queue;
+  for (int i = 0; i < 100'000; ++i) {
+    queue.set(1, Millis{10 + i % 2});
+    ASSERT_LE(queue.kept(), 70U);
+  }
+
+  EXPECT_EQ(queue.pop_due(Millis{20}), 1U);
+  EXPECT_EQ(queue.next(), std::nullopt);
+}
+
 // Against an ordered set, with a few keys that are set, cancelled and taken out in any order.
 TEST(TimerQueue, AgreesWithASet) {
   TimerQueue<std::uint64_t> queue;
