@@ -28,7 +28,9 @@ BaseSession::~BaseSession() { drop_all(); }
 void BaseSession::receive(std::string_view bytes, Time now) {
   if (ending_ != Ending::kNone || bytes.empty()) return;
   now_ = heard_at_ = now;
+  is_parsing_ = true;
   parse(bytes);
+  is_parsing_ = false;
   tell_waiting();
   relieve();
 }
@@ -116,9 +118,8 @@ void BaseSession::close(Stream& stream, bool is_in_order, Time now) {
   if (is_forgettable(stream)) return forget(stream);
   if (ending_ != Ending::kNone) return;
   if (!is_in_order) {
-    if (abort(stream)) return forget(stream);
-    drop_pending(stream, stream.pending_size());
-    stream.is_ended = true;
+    abort(stream);
+    return forget(stream);
   }
   set_deadline(stream, now + limits_.half_closed_linger);
   update_ready(stream);
@@ -144,15 +145,9 @@ void BaseSession::peer_broke(Stream& stream) {
 }
 
 void BaseSession::break_off(Stream& stream) {
-  const bool is_forgettable = abort(stream);
+  abort(stream);
   if (!stream.is_orphaned) listener_.broken(stream);
-  if (is_forgettable) return forget(stream);
-  stream.is_orphaned = stream.is_ending = stream.is_ended = true;
-  stream.owner = nullptr;
-  release_input(stream, stream.received - stream.consumed);
-  drop_pending(stream, stream.pending_size());
-  update_ready(stream);
-  set_deadline(stream, now_ + limits_.half_closed_linger);
+  forget(stream);
 }
 
 void BaseSession::detach(Stream& stream) {

@@ -97,10 +97,9 @@ class BaseSession : public Session {
   virtual void announce(Stream& stream) = 0;
   // A stream of the peer's that the listener has taken.
   virtual void accepted(Stream&) {}
-  // Breaks the stream off towards the peer; neither end may have been said. True: it can be
-  // forgotten, late frames are told apart. False: it stays, its end is taken as sent, and what
-  // comes is dropped, until the peer's end or the linger.
-  virtual bool abort(Stream& stream) = 0;
+  // Breaks the stream off towards the peer; neither end may have been said. It is forgotten then:
+  // late frames are told apart.
+  virtual void abort(Stream& stream) = 0;
   // Whether granted should be told anew; by default when half of the window was consumed.
   [[nodiscard]] virtual bool is_grant_due(const Stream& stream) const;
   // Whether one that the owner has closed may go: by default when both ends are said. Where late
@@ -238,6 +237,7 @@ class BaseSession : public Session {
   std::uint32_t next_own_id_;
   bool may_open_ = true;
   bool is_heard_ = true;
+  bool is_parsing_ = false;
   bool is_draining_ = false;
   Time grace_until_{};  // of a drain
   Ending ending_ = Ending::kNone;

@@ -12,6 +12,11 @@ constexpr std::size_t kCompactAt = 16 << 10;
 // A peer that is not read any more has no way to here, but in bad faith within one read.
 constexpr std::size_t kTooMuchControl = 1 << 20;
 
+// Less room than this is not worth a stream's turn.
+constexpr std::size_t kLeastRoom = 4 << 10;
+
+constexpr std::size_t kFewWaiting = 64;  // not worth the work
+
 void compact(std::string& bytes, std::size_t& begin) {
   if (begin == bytes.size()) {
     std::string{}.swap(bytes);  // an idle stream keeps no buffer
@@ -24,8 +29,9 @@ void compact(std::string& bytes, std::size_t& begin) {
 }
 }  // namespace
 
+// Our own farewells, of a drain or of an owner that ends, may be as many as there are streams.
 void BaseSession::control(std::string_view frame) {
-  if (control_.size() - control_begin_ > kTooMuchControl)
+  if (is_parsing_ && control_.size() - control_begin_ > kTooMuchControl)
     fail(Ending::kProtocolError, "too much is asked for and not read");
   control_ += static_cast<char>(frame.size());
   control_ += frame;
@@ -143,17 +149,24 @@ void BaseSession::tell_writable(Stream& stream) {
   listener_.writable(stream);
 }
 
+// Who has gone stays in the queue until it comes to the front, or until there are more of them than
+// of the rest.
 void BaseSession::wait_for_room(Stream& stream) {
-  if (!std::exchange(stream.is_waiting, true)) waiting_.push_back(stream.id);
+  if (std::exchange(stream.is_waiting, true)) return;
+  waiting_.push_back(stream.id);
+  if (waiting_.size() <= 2 * streams_.size() + kFewWaiting) return;
+  std::erase_if(waiting_, [this](std::uint32_t id) {
+    const Stream* const waits = find(id);
+    return waits == nullptr || !waits->is_waiting;
+  });
 }
 
 // Streams that found no room in the session, in the order in which they came. The owner writes
 // after we return, so only a few are told at a time: as many as a share each would hold.
 void BaseSession::tell_waiting() {
   if (waiting_.empty() || ending_ != Ending::kNone) return;
-  if (output_ > limits_.max_session_output / 2) return;
   std::size_t room = output_room();
-  while (!waiting_.empty() && room > 0) {
+  while (!waiting_.empty() && room >= kLeastRoom) {
     Stream* const stream = find(waiting_.front());
     waiting_.pop_front();
     if (!stream || !std::exchange(stream->is_waiting, false) || !stream->wants_writable) continue;

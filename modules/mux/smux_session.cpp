@@ -135,9 +135,8 @@ std::size_t SmuxSession::most_pending(const Stream& stream) const {
   return std::max(limits().max_stream_output, least) + (is_held ? limits().max_held_answer : 0);
 }
 
-bool SmuxSession::abort(Stream& stream) {
+void SmuxSession::abort(Stream& stream) {
   if (!stream.is_ended) say_end(stream.id);
-  return true;
 }
 
 void SmuxSession::say_end(std::uint32_t id) {

@@ -33,7 +33,7 @@ class SmuxSession final : public BaseSession {
   [[nodiscard]] Turn turn_of(const Stream& stream) const override;
   [[nodiscard]] std::size_t most_pending(const Stream& stream) const override;
   void announce(Stream& /*stream*/) override {}  // the first data do
-  bool abort(Stream& stream) override;
+  void abort(Stream& stream) override;
   [[nodiscard]] bool is_forgettable(const Stream& stream) const override { return stream.is_ended; }
   void forgotten(const Stream& stream) override;
   [[nodiscard]] bool must_speak() const override { return false; }

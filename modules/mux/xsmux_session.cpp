@@ -156,9 +156,8 @@ void XsmuxSession::append_turn(Stream& stream, std::string_view payload, bool en
     xsmux::append_head(out, {.version = version_, .command = Command::kFin, .id = stream.id});
 }
 
-bool XsmuxSession::abort(Stream& stream) {
+void XsmuxSession::abort(Stream& stream) {
   if (!stream.is_ended) say(Command::kFin, stream.id);
-  return true;
 }
 
 // After the first bytes, so that the peer learns our window, and then for each half of it.

@@ -45,7 +45,7 @@ class XsmuxSession final : public BaseSession {
   [[nodiscard]] std::uint64_t peer_room(const Stream& stream) const override;
   [[nodiscard]] Turn turn_of(const Stream& stream) const override;
   void announce(Stream& stream) override { say(xsmux::Command::kSyn, stream.id); }
-  bool abort(Stream& stream) override;
+  void abort(Stream& stream) override;
   [[nodiscard]] bool is_forgettable(const Stream& stream) const override { return stream.is_ended; }
   [[nodiscard]] bool is_grant_due(const Stream& stream) const override;
   void grant(Stream& stream, std::uint32_t delta_bytes) override;

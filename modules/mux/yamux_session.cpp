@@ -166,10 +166,7 @@ void YamuxSession::accepted(Stream& stream) {
   say(Type::kWindowUpdate, yamux::kAck, stream.id, 0);
 }
 
-bool YamuxSession::abort(Stream& stream) {
-  say(Type::kWindowUpdate, yamux::kRst, stream.id, 0);
-  return true;
-}
+void YamuxSession::abort(Stream& stream) { say(Type::kWindowUpdate, yamux::kRst, stream.id, 0); }
 
 void YamuxSession::grant(Stream& stream, std::uint32_t delta_bytes) {
   say(Type::kWindowUpdate, 0, stream.id, delta_bytes);

@@ -38,7 +38,7 @@ class YamuxSession final : public BaseSession {
   [[nodiscard]] std::uint64_t peer_room(const Stream& stream) const override;
   void announce(Stream& stream) override;
   void accepted(Stream& stream) override;
-  bool abort(Stream& stream) override;
+  void abort(Stream& stream) override;
   void grant(Stream& stream, std::uint32_t delta_bytes) override;
   void keep_alive() override;
   void announce_drain() override;

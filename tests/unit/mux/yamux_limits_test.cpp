@@ -17,6 +17,11 @@ class YamuxLimits : public YamuxTest {
   void open_many(std::uint32_t count) {
     for (std::uint32_t i = 0; i < count; ++i) receive(update(yamux::kSyn, 2 * i + 1));
   }
+  // What is written to it afterwards cannot leave.
+  void use_up_the_window(Stream& stream) {
+    for (std::size_t left = kFirstWindow; left > 0; output())
+      left -= session().write(stream, std::string(left, 'x'));
+  }
 };
 
 TEST_F(YamuxLimits, RefuseStreamsBeyondTheMost) {
@@ -153,6 +158,53 @@ TEST_F(YamuxLimits, TakeOutputOfASessionUpToItsMost) {
   owner.taken();
   output();
   EXPECT_THAT(owner.taken(), ::testing::UnorderedElementsAre("writable 3", "writable 5"));
+}
+
+TEST_F(YamuxLimits, TellThoseWhoWaitForRoomWhatOthersCannotSend) {
+  limits.max_session_output = 100'000;
+  limits.max_stream_output = 1 << 20;
+  use_up_the_window(opened(1));
+  receive(update(yamux::kSyn, 3) + update(yamux::kSyn, 5));
+  EXPECT_EQ(session().write(stream(1), std::string(60'000, 'x')), 60'000U);
+  EXPECT_EQ(session().write(stream(3), std::string(60'000, 'x')), 40'000U);
+  EXPECT_EQ(session().write(stream(5), "x"), 0U);
+  owner.taken();
+  output();
+  EXPECT_THAT(owner.taken(), ::testing::UnorderedElementsAre("writable 3", "writable 5"));
+}
+
+TEST_F(YamuxLimits, RememberNoneOfThoseWhoWaitedAndLeft) {
+  limits.max_session_output = 1'000;
+  use_up_the_window(opened(1));
+  session().write(stream(1), std::string(1'000, 'x'));
+  const auto before = static_cast<std::int64_t>(mallinfo2().uordblks);
+  for (std::uint32_t id = 3; id < 200'003; id += 2) {
+    ASSERT_EQ(session().write(opened(id), "x"), 0U);
+    receive(update(yamux::kRst, id));
+    owner.streams.erase(id);
+    owner.waiting.erase(id);
+  }
+  if (!drover::test::kUnderAsan) {
+    EXPECT_LT(static_cast<std::int64_t>(mallinfo2().uordblks) - before, 100'000);
+  }
+}
+
+// They are not what the peer asked for.
+TEST_F(YamuxLimits, LetASessionSayHoweverManyFarewells) {
+  constexpr std::uint32_t kStreams = 90'000;
+  limits.max_streams = kStreams;
+  for (std::uint32_t i = 0; i < kStreams; ++i) opened(2 * i + 1);
+  for (std::uint32_t i = 0; i < kStreams; ++i) session().close(stream(2 * i + 1), false, now);
+  EXPECT_EQ(session().ending(), Ending::kNone);
+  EXPECT_EQ(sent().size(), kStreams);
+}
+
+TEST_F(YamuxLimits, EndASessionThatAsksForTooManyFarewellsAtOnce) {
+  limits.max_streams = 0;
+  std::string openings;
+  for (std::uint32_t i = 0; i < 90'000; ++i) openings += update(yamux::kSyn, 2 * i + 1);
+  receive(openings);
+  EXPECT_EQ(session().ending(), Ending::kProtocolError);
 }
 
 // Else a session would wait for what only another's sending can give.
