@@ -3,14 +3,13 @@
 #include <time.h>
 
 #include <algorithm>
-#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "modules/kvs/config.h"
+#include "modules/kvs/connection_queue.h"
 #include "modules/kvs/kv1/session.h"
 #include "modules/kvs/maintenance.h"
 #include "modules/kvs/metrics.h"
@@ -19,6 +18,7 @@
 
 namespace {
 
+using kvs::ConnectionQueue;
 using kvs::kv1::Output;
 using kvs::kv1::Session;
 using kvs::kv1::Wait;
@@ -43,9 +43,9 @@ class Kvs {
     bool is_paused = false;
     bool is_held_back = false;  // by the worker, until most of what was written has left
     std::optional<kvs::kv1::Time> timer_at;
-    bool is_waiting = false;  // in waiting_ or ready_
-    bool is_writing = false;  // in writing_
-    bool is_slow = false;     // in slow_
+    ConnectionQueue::Place in_turns = 0;
+    ConnectionQueue::Place in_writing = 0;
+    ConnectionQueue::Place in_slow = 0;
   };
 
   static void validate(drover::Host /*host*/, drover::Config config) {
@@ -97,11 +97,11 @@ class Kvs {
   kvs::kv1::Service service_;
   kvs::Maintenance maintenance_{zone_store_};
   kvs::Metrics metrics_{host_};
-  std::string written_;               // by the session that runs
-  std::vector<drover_conn> writing_;  // output that counts, in this batch
-  std::deque<drover_conn> slow_;      // who had such output at the end of one
-  std::deque<drover_conn> waiting_;   // for the next turn, since this one
-  std::deque<drover_conn> ready_;     // whose next turn this is
+  std::string written_;             // by the session that runs
+  ConnectionQueue writing_;         // output that counts, in this batch
+  ConnectionQueue slow_;            // who had such output at the end of one
+  ConnectionQueue turns_;           // who waits for a turn
+  ConnectionQueue::Place ready_{};  // the others wait for the next one
   bool has_slow_timer_ = false;
   bool is_in_turn_ = false;
   unsigned ticks_ = 0;
@@ -117,13 +117,10 @@ Kvs::Kvs(drover::Host host, const kvs::Config& config)
   host_.start_timer(kvs::Maintenance::kEvery, kMaintenance);
 }
 
-void Kvs::on_close(drover_conn conn, State& state, drover_close_reason /*reason*/) {
-  if (state.is_waiting) {
-    std::erase(waiting_, conn);
-    std::erase(ready_, conn);
-  }
-  if (state.is_writing) std::erase(writing_, conn);
-  if (state.is_slow) std::erase(slow_, conn);
+void Kvs::on_close(drover_conn /*conn*/, State& state, drover_close_reason /*reason*/) {
+  turns_.leave(state.in_turns);
+  writing_.leave(state.in_writing);
+  slow_.leave(state.in_slow);
 }
 
 // The first hook of a batch of events.
@@ -149,8 +146,7 @@ void Kvs::settle(drover_conn conn, State& state) {
   if (!written_.empty()) host_.write(conn, written_);
   if (host_.pending_output(conn) > DROVER_HIGH_WATER) state.is_held_back = true;
   if (written_.capacity() > kMostKept) std::string().swap(written_);
-  if (state.session->has_counted_output() && !std::exchange(state.is_writing, true))
-    writing_.push_back(conn);
+  if (state.session->has_counted_output()) writing_.push(conn, state.in_writing);
   if (state.session->is_over()) return host_.close(conn);
   const Wait wait = state.session->wait();
   if (wait == Wait::kNextTurn) go_on_next_turn(conn, state);
@@ -158,9 +154,7 @@ void Kvs::settle(drover_conn conn, State& state) {
   set_timer(conn, state);
 }
 
-void Kvs::go_on_next_turn(drover_conn conn, State& state) {
-  if (!std::exchange(state.is_waiting, true)) waiting_.push_back(conn);
-}
+void Kvs::go_on_next_turn(drover_conn conn, State& state) { turns_.push(conn, state.in_turns); }
 
 void Kvs::pause(drover_conn conn, State& state, bool is_paused) {
   if (state.is_paused == is_paused) return;
@@ -200,10 +194,8 @@ void Kvs::on_timer(drover_conn conn, State& state) {
 void Kvs::on_doorbell() {
   begin_turn();
   service_.work_time.begin_turn();
-  while (!ready_.empty()) {
-    const drover_conn conn = ready_.front();
-    ready_.pop_front();
-    resume(conn);
+  while (turns_.has_before(ready_)) {
+    resume(turns_.pop());
     if (service_.work_time.is_over(service_.clock())) break;
   }
 }
@@ -213,7 +205,7 @@ void Kvs::on_doorbell() {
 void Kvs::resume(drover_conn conn) {
   State* state = host_.state_of<State>(conn);
   if (state == nullptr) return;
-  state->is_waiting = false;
+  state->in_turns = 0;
   try {
     run(conn, *state, &Session::resume);
   } catch (...) {
@@ -228,15 +220,15 @@ void Kvs::on_batch_end() {
   service_.store.end_batch();
   is_in_turn_ = false;
   metrics_.tell(service_);
-  for (const drover_conn conn : std::exchange(writing_, {})) {
+  while (!writing_.empty()) {
+    const drover_conn conn = writing_.pop();
     State& state = *host_.state_of<State>(conn);
-    state.is_writing = false;
+    state.in_writing = 0;
     look_at_output(conn, state);
   }
-  ready_.insert(ready_.end(), waiting_.begin(), waiting_.end());
-  waiting_.clear();
+  ready_ = turns_.end();
   if (!slow_.empty() && !std::exchange(has_slow_timer_, true)) host_.start_timer(kSlowEvery, kSlow);
-  if (!ready_.empty()) host_.ring(host_.slot());
+  if (!turns_.empty()) host_.ring(host_.slot());
 }
 
 // Above DROVER_HIGH_WATER the worker stops reading, and begins again below a quarter of it: what
@@ -254,8 +246,7 @@ void Kvs::note_pending(drover_conn conn, State& state) {
 void Kvs::look_at_output(drover_conn conn, State& state) {
   note_pending(conn, state);
   if (state.session->may_go_on()) go_on_next_turn(conn, state);
-  const bool is_slow = state.session->has_counted_output();
-  if (is_slow && !std::exchange(state.is_slow, true)) slow_.push_back(conn);
+  if (state.session->has_counted_output()) slow_.push(conn, state.in_slow);
 }
 
 void Kvs::on_worker_timer(std::uint64_t tag) { tag == kSlow ? look_at_slow() : maintain(); }
@@ -263,11 +254,11 @@ void Kvs::on_worker_timer(std::uint64_t tag) { tag == kSlow ? look_at_slow() : m
 // Those who are still slow come last.
 void Kvs::look_at_slow() {
   has_slow_timer_ = false;
-  for (std::size_t left = std::min(slow_.size(), kSlowEachTime); left > 0; --left) {
-    const drover_conn conn = slow_.front();
-    slow_.pop_front();
+  const ConnectionQueue::Place end = slow_.end();
+  for (std::size_t left = kSlowEachTime; left > 0 && slow_.has_before(end); --left) {
+    const drover_conn conn = slow_.pop();
     State& state = *host_.state_of<State>(conn);
-    state.is_slow = false;
+    state.in_slow = 0;
     look_at_output(conn, state);
   }
 }

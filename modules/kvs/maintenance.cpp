@@ -22,14 +22,22 @@ void Maintenance::tick() {
   tend_some();
 }
 
-// Once through the store at most. A shard that is busy is tried again in the next tick.
+// Once through the store at most.
 void Maintenance::sweep() {
   const auto end = Clock::now() + kSweepTime;
   Slice slice;
   do {
     slice = remove_expired(store_, cursor_, {.buckets = 64, .items = 64});
-    cursor_ = slice.cursor;
-  } while (!slice.is_last && !slice.is_busy && !slice.must_end_batch && Clock::now() < end);
+    cursor_ = slice.is_busy ? next_shard(slice.cursor) : slice.cursor;
+  } while (cursor_ != 0 && !slice.must_end_batch && Clock::now() < end);
+}
+
+// One that is busy, for as long as its holder is stopped, has its turn when the others have had
+// theirs.
+std::uint64_t Maintenance::next_shard(std::uint64_t cursor) const {
+  const Mapping& mapping = store_.mapping();
+  const std::uint64_t next = (cursor / mapping.buckets_per_shard + 1) * mapping.buckets_per_shard;
+  return next < mapping.buckets.size() ? next : 0;
 }
 
 void Maintenance::tend_some() {

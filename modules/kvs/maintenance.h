@@ -23,6 +23,7 @@ class Maintenance {
 
  private:
   void sweep();
+  [[nodiscard]] std::uint64_t next_shard(std::uint64_t cursor) const;
   void tend_some();
 
   const drover::ZoneMemory& zone_;

@@ -126,10 +126,11 @@ struct Mapped {
   explicit Mapped(std::size_t items) {
     constexpr std::size_t kAverageItem = 160;
     const std::size_t size = (items * 2 * kAverageItem + (std::size_t{16} << 20)) / 4096 * 4096;
-    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (memory == MAP_FAILED) std::abort();
     const std::span<std::byte> bytes(static_cast<std::byte*>(memory), size);
-    const kvs::Options options{.average_item = 2 * kAverageItem, .preallocate = true};
+    const kvs::Options options{.average_item = 2 * kAverageItem};
     if (Store::create(bytes, options) != kvs::Attached::kAttached) std::abort();
     store = Store::attach(bytes).store;
   }

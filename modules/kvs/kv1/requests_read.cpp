@@ -93,13 +93,15 @@ Progress serve_lpm_meta(Client& client, Call& call) {
 Progress serve_multi_get(Client& client, Call& call) {
   Service& service = client.service;
   const std::string_view keys = call.frame.value;
-  if (call.cursor == 0) {
+  if (!std::exchange(call.has_begun, true)) {
     const auto refusal = check_keys(keys, service.limits.frame.key_bytes);
     if (refusal) return refused(client, call, *refusal);
   }
+  const std::uint64_t began_at = call.cursor;  // a key each time, however the turn's time goes
   while (const auto key = key_at(keys, call.cursor)) {
     if (client.is_full()) return Progress::kOutputFull;
-    if (service.work_time.is_over(service.clock())) return Progress::kMore;
+    if (call.cursor != began_at && service.work_time.is_over(service.clock()))
+      return Progress::kMore;
     const auto item = service.store.get(*key);
     if (item) {
       const Progress progress = answer_item(client, call, {kPartial, *key}, *item);

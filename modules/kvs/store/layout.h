@@ -28,8 +28,6 @@ struct Options {
   // What an item is expected to take, with its key. Sets the number of buckets and markers: items
   // that are ten times as small make chains ten times as long, and are found more slowly.
   std::uint32_t average_item = 192;
-  // Touch all pages at creation, so that a lack of memory shows then and not as SIGBUS later.
-  bool preallocate = false;
   // Fixed by tests; otherwise from the kernel.
   std::optional<HashSecret> secret = std::nullopt;
 };

@@ -33,7 +33,7 @@ inline constexpr Epoch kNotReading = 0;
 
 // Cells that a process keeps beyond its batch: *reserved* ones, which it fills before they are
 // published, and *pinned* ones, which it sends in pieces. A word of units, and the kind. Each kind
-// has its own, so that slow uploads do not keep anybody from sending.
+// has its own, so that who writes does not keep anybody from sending.
 inline constexpr std::size_t kPinsPerReader = 16;         // the first of a slot's holds
 inline constexpr std::size_t kReservationsPerReader = 8;  // the others
 inline constexpr std::size_t kHoldsPerReader = kPinsPerReader + kReservationsPerReader;

@@ -1,5 +1,5 @@
-// A value that arrives piece by piece goes straight to where it will stay. Its cell is held in the
-// process's reader slot: if the process dies it is garbage like any other.
+// A large value is copied to where it will stay while others have the shard. Its cell is held in
+// the process's reader slot: if the process dies it is garbage like any other.
 #include "modules/kvs/store/store.h"
 
 namespace kvs {

@@ -12,15 +12,6 @@ bool fill_with_random(HashSecret& secret) {
   return getrandom(&secret, sizeof secret, 0) == static_cast<ssize_t>(sizeof secret);
 }
 
-// One byte of each page, unchanged.
-void touch_all(std::span<std::byte> memory) {
-  constexpr std::size_t kStep = 4096;
-  for (std::size_t i = 0; i < memory.size(); i += kStep) {
-    auto* byte = reinterpret_cast<volatile char*>(&memory[i]);
-    *byte = *byte;
-  }
-}
-
 // No key is longer. But where a segment is cut, its part is none.
 std::string_view searchable(std::string_view path, Match match) {
   if (path.size() <= kLongestKey) return path;
@@ -76,7 +67,6 @@ Attached Store::create(std::span<std::byte> memory, const Options& options) {
   if (!counts) return Attached::kTooSmall;
   Plan plan{layout_of(*counts), options.secret.value_or(HashSecret{})};
   if (!options.secret && !fill_with_random(plan.secret)) return Attached::kFailed;
-  if (options.preallocate) touch_all(memory);
   Mapping mapping(memory, plan);
   if (!initialise(mapping)) return Attached::kFailed;
   write_header(memory, plan);

@@ -158,10 +158,10 @@ class Store {
   Written prepend(std::string_view key, std::string_view bytes);
   Written touch(std::string_view key, std::uint64_t expires_ms);
 
-  // write() in two steps, without write.value: room for so many bytes, which the caller fills at
-  // leisure. To be ended by commit() or cancel(); by itself when the process dies.
-  // kTooManyReserved: kReservationsPerReader of this process are open. They may stay so for as long
-  // as slow clients like; collect the value elsewhere, and write() it when it is whole.
+  // write() in two steps, without write.value: room for so many bytes, which the caller fills while
+  // others have the shard, as write() does with what is large. To be ended by commit() or cancel();
+  // by itself when the process dies. kTooManyReserved: kReservationsPerReader of this process are
+  // open.
   struct Reserved {
     Answer answer = Answer::kOk;
     Reservation reservation;

@@ -140,6 +140,24 @@ TEST(Kv1Session, WorksNoLongerInATurnThanItsTime) {
   EXPECT_EQ(statuses(peer.take()), (std::vector<int>{kOk, kNotFound}));
 }
 
+// Its keys are looked at before any is answered, which may take all of a turn's time.
+TEST(Kv1Session, AnswersAKeyOfAnMGetInEachTurnAtLeast) {
+  Server server;
+  Peer peer(server);
+  server.service.clock = [] { return test_time += std::chrono::milliseconds(2); };
+  constexpr int kKeys = 22'000;  // in 64 KiB, which is costly
+  std::string keys;
+  for (int i = 0; i < kKeys; ++i) keys += std::string("\0\1k", 3);
+
+  peer.send(frame(kMultiGet, 1, "", keys));
+  for (int turn = 0; turn < kKeys && peer.session.wait() == Wait::kNextTurn; ++turn) {
+    server.next_turn();
+    peer.resume();
+  }
+
+  EXPECT_EQ(statuses(peer.take()), (std::vector<int>{kOk}));
+}
+
 // Many small requests may be as much work as a large one.
 TEST(Kv1Session, DoesNoMoreCostlyRequestsInATurnThanItsTimeAllows) {
   for (const Request costly : {kTouch, kAppend, kPrepend, kIncr, kLpm, kLpmMeta, kStats}) {

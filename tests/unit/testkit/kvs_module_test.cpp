@@ -1,8 +1,11 @@
 // The key-value module on a host without sockets or time: when a session that waits goes on.
 #include <gtest/gtest.h>
 
+#include "modules/kvs/kv1/big_endian.h"
 #include "modules/kvs/kv1/frame.h"
+#include "modules/kvs/maintenance.h"
 #include "modules/kvs/store/shard.h"
+#include "modules/kvs/store/statistics.h"
 #include "modules/kvs/store/store.h"
 #include "modules/sdk/testkit/testkit.hpp"
 
@@ -42,7 +45,9 @@ Host::Settings settings() {
 }
 
 struct KvsModule : ::testing::Test {
-  std::shared_ptr<Host::Zone> zone = std::make_shared<Host::Zone>(std::size_t{4} << 20);
+  explicit KvsModule(std::size_t mib = 4) : zone(std::make_shared<Host::Zone>(mib << 20)) {}
+
+  std::shared_ptr<Host::Zone> zone;
   Host host{load(DROVER_BUILD_DIR "/modules/kvs.so"), settings(), {{"data", zone}}};
   drover_conn conn = host.accept();
 
@@ -73,6 +78,39 @@ TEST_F(KvsModule, TriesAShardThatIsHeldByItsTimerAndThenSaysBusy) {
   }
   EXPECT_EQ(statuses(answers), (std::vector<int>{kBusy, kOk}));
   EXPECT_FALSE(host.is_paused(conn));
+}
+
+struct KvsModuleOfManyShards : KvsModule {
+  KvsModuleOfManyShards() : KvsModule(64) {}
+};
+
+TEST_F(KvsModuleOfManyShards, SweepsTheOthersWhileOneIsHeld) {
+  const auto other = another_worker();
+  const auto shard_of = [&](const std::string& key) {
+    return other->mapping().shard_of(other->hash().of(key));
+  };
+  std::string meta;
+  append_number(meta, std::uint32_t{0});
+  append_number(meta, std::uint64_t{1});  // ms that it lives
+  append_number(meta, std::uint64_t{0});
+  append_number(meta, std::uint32_t{0});
+  std::string sets;
+  std::uint64_t held_items = 0;
+  for (std::uint32_t i = 0; i < 60; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    sets += frame(kSetMeta, i, key, meta + "v");
+    held_items += shard_of(key) == shard_of("k0") ? 1 : 0;
+  }
+  host.feed(conn, sets);
+  ring_while_paused();
+  ASSERT_EQ(statistics(*other).items, 60U);
+  ASSERT_LT(held_items, 30U);
+
+  const kvs::LockedShard held(other->mapping(), shard_of("k0"));
+  for (int i = 0; i < 1'000 && statistics(*other).items > held_items; ++i)
+    host.pass(kvs::Maintenance::kEvery);
+
+  EXPECT_EQ(statistics(*other).items, held_items);
 }
 
 TEST_F(KvsModule, WritesWhenTheShardIsGivenBack) {
