@@ -1,6 +1,6 @@
 // A module to begin from: it answers each line with its number and itself. It shows what most
 // protocols need: directives, a state for each connection, requests that come in pieces, and
-// something to count. Copy the folder, and give it a name of your own here and in its Makefile.
+// something to count. Copy the folder; its README.md says how it gets a name of your own.
 #include <algorithm>
 #include <drover/module.hpp>
 #include <string>

@@ -104,7 +104,7 @@ QUESTIONS = (
     streams(0, 10, "streams, a request of 2,727 bytes and an answer of 207 each, 10 at once: CPU a request"),
     streams(0, 100, "the same, 100 at once"),
     streams(0, 350, "the same, 350 at once"),
-    streams(10, 10, "answered after 10 ms, 10 at once: the server wakes twice for ten"),
+    streams(10, 10, "answered after 10 ms, 10 at once"),
     streams(10, 100, "answered after 10 ms, 100 at once"),
     streams(10, 350, "answered after 10 ms, 350 at once"),
     Question("one stream up: MB a CPU second", "bulk/up", "MB", STREAMS, GO, at_least(2), more_is_better=True),

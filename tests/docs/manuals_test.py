@@ -83,7 +83,7 @@ class KvManual(Page):
         usage = subprocess.run([DROVER_KV, "-h"], capture_output=True, text=True, check=True).stdout
         options, _, rest = usage.partition("\ncommands:\n")
         commands, _, bench = rest.partition("\nbench:\n")
-        described = KV_MANUAL.partition(".Sh COMMANDS")[2].partition(".Sh LINES")[0]
+        described = KV_MANUAL.partition(".Sh COMMANDS")[2].partition(".Sh LINE FORMAT")[0]
         self.assertEqual(re.findall(r"^  (\w+)", commands, re.MULTILINE), re.findall(r"^\.It Cm (\w+)", described, re.MULTILINE))
         told = set(re.findall(r"(?<![\w-])(--?[A-Za-z][\w-]*)", options.partition("\n")[2] + commands + bench))
         named = {"-" + flag for line in re.findall(r"^\.(?:It|Cm|.*Fl) ?.*", KV_MANUAL, re.MULTILINE)

@@ -97,6 +97,14 @@ class Kit(unittest.TestCase):
         again = "; ".join(re.search(r"`(cmake .*?)`", text).group(1).split(" && "))
         self.run_there(again, self.place / "mymodule")
 
+    def test_it_is_renamed_as_its_readme_says(self):
+        mine = self.copy()
+        script = re.findall(r"```sh\n(.*?)```", (mine / "README.md").read_text(), re.DOTALL)[1]
+        said = self.run_there(script + "make && make check && drover -t -c counter.conf && cmake -B build && cmake --build build", mine)
+        self.assertIn("[  PASSED  ] 3 tests", said)
+        self.assertTrue((mine / "counter.so").exists())
+        self.assertTrue((mine / "build/counter.so").exists())
+
     def test_a_module_in_c_needs_no_more(self):
         text = (SOURCE / "tests/modules/echo_c/echo_c.c").read_text()
         (self.place / "echo_c.c").write_text(text.replace("modules/sdk/", "drover/"))
@@ -104,6 +112,10 @@ class Kit(unittest.TestCase):
                        "-o echo_c.so echo_c.c $(pkg-config --libs drover-c)")
         (self.place / "template.conf").write_text("[drover]\nload = ./template.so\n[server s]\nlisten = 127.0.0.1:7070\nprotocol = echo_c\n")
         self.assertEqual(self.answer_of(self.place, "./echo_c.so", b"text"), b"text")
+        (self.place / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.18)\nproject(p LANGUAGES C CXX)\n"
+                                                   "find_package(drover REQUIRED)\ndrover_add_module(echo_c echo_c.c)\n")
+        self.run_there("cmake -B b && cmake --build b")
+        self.assertEqual(self.answer_of(self.place, "b/echo_c.so", b"text"), b"text")
 
     def c_test(self):
         """The test in C of the module in C, which it finds in test-modules."""

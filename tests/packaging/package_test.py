@@ -88,6 +88,10 @@ class PackageTest(unittest.TestCase):
         self.assertIn("/usr/sbin/nologin", self.machine.sh("getent passwd drover"))
         self.assertTrue(self.machine.sh("getent shadow drover").startswith("drover:!"))
         self.assertEqual(self.machine.sh("drover -t -q"), "")
+        self.assertEqual([self.machine.property(name) for name in ("WatchdogUSec", "LimitNOFILE", "FileDescriptorStoreMax")],
+                         ["10s", "1048576", "2048"])
+        self.machine.sh("systemctl stop drover; rm -r /run/drover; systemd-tmpfiles --create")
+        self.assertEqual(self.machine.sh("stat -c '%U %G' /run/drover"), "drover drover\n")
 
     def test_a_module_is_enabled_by_a_link_and_a_reload(self):
         self.machine.apt("install", "drover", "drover-module-kvs", "drover-module-mux", "drover-tools")
@@ -105,6 +109,7 @@ class PackageTest(unittest.TestCase):
 
         self.machine.sh("logrotate --force /etc/logrotate.d/drover")
 
+        self.assertIn("serving", self.machine.sh(f"cat {LOG}.1"))
         self.assertEqual(self.machine.sh(f"readlink /proc/[0-9]*/fd/* | grep -c '{LOG}.1' || true", check=False), "0\n")
         self.assertIn(LOG + "\n", self.machine.sh(f"readlink /proc/[0-9]*/fd/* | grep '{LOG}'"))
         self.assertEqual(self.machine.sh(f"stat -c '%U %G %a' {LOG}"), "drover adm 640\n")
@@ -114,7 +119,7 @@ class PackageTest(unittest.TestCase):
         before = self.all_files()
         self.machine.apt("install", "drover", "drover-module-kvs", "drover-module-mux", "drover-tools", "drover-dev")
         self.enable("kvs")
-        self.enable("mux")
+        self.machine.sh("ln -s ../conf-available/mux.conf /etc/drover/conf-enabled/50-streams.conf; systemctl reload drover")
         self.machine.sh("echo '; mine' >>/etc/drover/drover.conf")
 
         self.machine.apt("remove", "drover", "drover-module-kvs", "drover-module-mux", "drover-tools", "drover-dev")
@@ -131,6 +136,25 @@ class PackageTest(unittest.TestCase):
         self.assertEqual(self.all_files() - before, set())
         self.assertEqual(self.machine.sh("ls -d /run/drover /run/systemd/system/drover* 2>/dev/null || true"), "")
         self.assertIn("drover", self.machine.sh("getent passwd drover"))
+
+    def test_removal_stops_a_daemon_that_systemd_has_not_started(self):
+        self.machine.apt("install", "drover")
+        self.machine.sh("systemctl disable --now drover; runuser -u drover -- drover -c /etc/drover/drover.conf")
+        self.assertEqual(self.echo(), "hello")
+
+        self.machine.apt("remove", "drover")
+
+        self.assertEqual(self.machine.sh("readlink /proc/[0-9]*/exe | grep -c drover || true", check=False), "0\n")
+
+    def test_a_module_for_another_abi_is_not_configured_alone(self):
+        self.machine.apt("install", "drover", "drover-module-kvs")
+        self.machine.offer(BUILD / "deb-next")
+
+        alone = self.machine.run("sh", "-c", "dpkg --install /run/repo/drover-module-kvs_*.deb", check=False)
+
+        self.assertNotEqual(alone.returncode, 0)
+        self.assertIn("drover-module-kvs depends on drover-abi-2", alone.stdout)
+        self.assertEqual(self.echo(), "hello")
 
     # --- upgrades ---
 
@@ -207,5 +231,6 @@ if __name__ == "__main__":
     started = time.monotonic()
     suite = unittest.defaultTestLoader.loadTestsFromName(f"PackageTest.test_{sys.argv[2]}", sys.modules[__name__])
     result = unittest.TextTestRunner(verbosity=2).run(suite)
-    print(f"took {time.monotonic() - started:.0f} s")
+    root = "this machine's own files" if (BUILD / "package-root").is_symlink() else "a clean Debian"
+    print(f"took {time.monotonic() - started:.0f} s on {root}")
     sys.exit(0 if result.wasSuccessful() and result.testsRun == 1 else 1)
