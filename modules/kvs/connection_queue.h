@@ -30,7 +30,7 @@ class ConnectionQueue {
     place = 0;
     drop_left();
   }
-  // The first, whose place is 0 from now on.
+  // The first. Its place is for the caller to set to 0.
   [[nodiscard]] drover_conn pop() {
     const drover_conn conn = all_.front();
     all_.front() = 0;

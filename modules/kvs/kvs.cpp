@@ -88,7 +88,6 @@ class Kvs {
   void look_at_output(drover_conn conn, State& state);
   void look_at_slow();
   void maintain();
-  void go_on_next_turn(drover_conn conn, State& state);
   void pause(drover_conn conn, State& state, bool is_paused);
   void set_timer(drover_conn conn, State& state);
 
@@ -149,12 +148,10 @@ void Kvs::settle(drover_conn conn, State& state) {
   if (state.session->has_counted_output()) writing_.push(conn, state.in_writing);
   if (state.session->is_over()) return host_.close(conn);
   const Wait wait = state.session->wait();
-  if (wait == Wait::kNextTurn) go_on_next_turn(conn, state);
+  if (wait == Wait::kNextTurn) turns_.push(conn, state.in_turns);
   pause(conn, state, wait != Wait::kNothing);
   set_timer(conn, state);
 }
-
-void Kvs::go_on_next_turn(drover_conn conn, State& state) { turns_.push(conn, state.in_turns); }
 
 void Kvs::pause(drover_conn conn, State& state, bool is_paused) {
   if (state.is_paused == is_paused) return;
@@ -245,7 +242,7 @@ void Kvs::note_pending(drover_conn conn, State& state) {
 // is looked at again.
 void Kvs::look_at_output(drover_conn conn, State& state) {
   note_pending(conn, state);
-  if (state.session->may_go_on()) go_on_next_turn(conn, state);
+  if (state.session->may_go_on()) turns_.push(conn, state.in_turns);
   if (state.session->has_counted_output()) slow_.push(conn, state.in_slow);
 }
 

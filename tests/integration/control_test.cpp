@@ -109,10 +109,7 @@ TEST(Control, ReopenWritesToANewFileWhenItReturns) {
   EXPECT_EQ(reopen.status, 0) << reopen.both();
   EXPECT_TRUE(std::filesystem::exists(log));
   for (const pid_t pid : daemon.processes()) {
-    for (const auto& entry :
-         std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
-      EXPECT_NE(std::filesystem::read_symlink(entry).string(), log + ".1") << title_of(pid);
-    }
+    for (const std::string& target : fd_links(pid)) EXPECT_NE(target, log + ".1") << title_of(pid);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "modules/kvs/kv1/meta.h"
 #include "tests/integration/kvs_daemon.h"
 
 namespace drover::test {
@@ -212,10 +213,7 @@ TEST(Kvs, SweepsWhatHasExpired) {
   Daemon daemon({.config = kvs_config("", 2)});
   KvClient client(daemon);
   std::string meta;
-  append_number(meta, std::uint32_t{0});
-  append_number(meta, std::uint64_t{50});
-  append_number(meta, std::uint64_t{0});
-  append_number(meta, std::uint32_t{0});
+  append_meta(meta, {.ttl_ms = 50});
   for (int i = 0; i < 100; ++i)
     ASSERT_EQ(client.status(kSetMeta, "k" + std::to_string(i), meta + "v"), kOk);
   EXPECT_EQ(client.status(kSet, "stays", "v"), kOk);

@@ -2,9 +2,11 @@
 // again, whatever lies on the disk.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "tests/integration/strategies.h"
+#include "tests/support/proc.h"
 
 namespace drover::test {
 namespace {
@@ -89,14 +91,9 @@ class Rollback : public testing::Test {
     return wait_until([&] { return images_of(daemon) == count; });
   }
   static int images_of(Daemon& daemon) {
-    int count = 0;
-    const std::string fds = "/proc/" + std::to_string(daemon.status().pid) + "/fd";
-    for (const auto& fd : std::filesystem::directory_iterator(fds)) {
-      std::error_code gone;
-      const std::string target = std::filesystem::read_symlink(fd.path(), gone);
-      if (target.starts_with("/memfd:fragile.so")) ++count;
-    }
-    return count;
+    return static_cast<int>(std::ranges::count_if(
+        fd_links(daemon.status().pid),
+        [](const std::string& target) { return target.starts_with("/memfd:fragile.so"); }));
   }
 
   TempDir folder_;

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
-#include <filesystem>
 #include <ostream>
 
 #include "tests/integration/counter_daemon.h"
@@ -19,14 +19,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 int zone_descriptors_of(pid_t pid) {
-  const std::string folder = "/proc/" + std::to_string(pid) + "/fd";
-  int count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    std::error_code gone;
-    const std::string target = std::filesystem::read_symlink(entry, gone);
-    count += target.find("memfd:drover-zone.") != std::string::npos;
-  }
-  return count;
+  return static_cast<int>(std::ranges::count_if(fd_links(pid), [](const std::string& target) {
+    return target.find("memfd:drover-zone.") != std::string::npos;
+  }));
 }
 
 // What holds a zone's memory.

@@ -54,8 +54,8 @@ class PackageTest(unittest.TestCase):
                                   check=False))
         self.machine.close()
 
-    def enable(self, module: str):
-        self.machine.sh(f"ln -s ../conf-available/{module}.conf /etc/drover/conf-enabled/; systemctl reload drover")
+    def enable(self, module: str, name: str = ""):
+        self.machine.sh(f"ln -s ../conf-available/{module}.conf /etc/drover/conf-enabled/{name}; systemctl reload drover")
 
     def echo(self, text: str = "hello") -> str:
         script = ("import socket, sys; s = socket.create_connection(('127.0.0.1', 7007), 10); s.sendall(sys.argv[1].encode());"
@@ -119,7 +119,7 @@ class PackageTest(unittest.TestCase):
         before = self.all_files()
         self.machine.apt("install", "drover", "drover-module-kvs", "drover-module-mux", "drover-tools", "drover-dev")
         self.enable("kvs")
-        self.machine.sh("ln -s ../conf-available/mux.conf /etc/drover/conf-enabled/50-streams.conf; systemctl reload drover")
+        self.enable("mux", "50-streams.conf")
         self.machine.sh("echo '; mine' >>/etc/drover/drover.conf")
 
         self.machine.apt("remove", "drover", "drover-module-kvs", "drover-module-mux", "drover-tools", "drover-dev")

@@ -1,4 +1,6 @@
 // Requests that read keys by name.
+#include <utility>
+
 #include "modules/kvs/kv1/big_endian.h"
 #include "modules/kvs/kv1/requests.h"
 

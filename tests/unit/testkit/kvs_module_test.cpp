@@ -1,8 +1,8 @@
 // The key-value module on a host without sockets or time: when a session that waits goes on.
 #include <gtest/gtest.h>
 
-#include "modules/kvs/kv1/big_endian.h"
 #include "modules/kvs/kv1/frame.h"
+#include "modules/kvs/kv1/meta.h"
 #include "modules/kvs/maintenance.h"
 #include "modules/kvs/store/shard.h"
 #include "modules/kvs/store/statistics.h"
@@ -90,10 +90,7 @@ TEST_F(KvsModuleOfManyShards, SweepsTheOthersWhileOneIsHeld) {
     return other->mapping().shard_of(other->hash().of(key));
   };
   std::string meta;
-  append_number(meta, std::uint32_t{0});
-  append_number(meta, std::uint64_t{1});  // ms that it lives
-  append_number(meta, std::uint64_t{0});
-  append_number(meta, std::uint32_t{0});
+  append_meta(meta, {.ttl_ms = 1});
   std::string sets;
   std::uint64_t held_items = 0;
   for (std::uint32_t i = 0; i < 60; ++i) {
