@@ -302,6 +302,7 @@ TEST_F(Returning, IsGivenUpForADrain) {
   begin(daemon, more);
 
   daemon.signal_master(SIGWINCH);
+  ASSERT_EQ(daemon.run_command({"-s", "reopen"}).status, 0);  // the master has heeded it
   let_it_come();
 
   EXPECT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) {
