@@ -92,7 +92,7 @@ void reads_no_faster_than_the_peer(Scene& scene) {
 void expect_timeout(Scene& scene, Peer& peer) {
   const auto from = Clock::now();
   EXPECT_TRUE(peer.ends());
-  EXPECT_GE(since(from), Millis{990});
+  EXPECT_GE(since(from), Millis{1000} - kEarly);
   EXPECT_LT(since(from), Millis{2500});
   EXPECT_EQ(scene.reason(), "timeout");
 }

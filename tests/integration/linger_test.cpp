@@ -63,7 +63,7 @@ TEST(Lingering, EndsAfterItsTimeoutWhenTheClientNeverCloses) {
 
   EXPECT_TRUE(none_is_left(daemon));
 
-  EXPECT_GE(since(from), kTimeout - Millis{10});
+  EXPECT_GE(since(from), kTimeout - kEarly);
 }
 
 TEST(Lingering, TakesWhatAClientStillSends) {

@@ -37,7 +37,7 @@ TEST(MuxLinger, EndsAStreamThatItsServerHasDoneWith) {
 
   EXPECT_TRUE(client.run_until([&] { return stream->is_broken; }));
 
-  EXPECT_GE(since(begin), Millis{300});
+  EXPECT_GE(since(begin), Millis{300} - kEarly);
   EXPECT_EQ(stream->received.size(), mux::kFirstWindow);
   EXPECT_TRUE(wait_until([&] { return mux_number(daemon, "buffered_bytes") == 0; }));
   const MuxStream* next = client.open(frame(kGet, 3, "none"));
@@ -55,7 +55,7 @@ TEST(MuxLinger, EndsAnXsmuxStreamWhoseClientHasEndedAndReadsNothing) {
 
   EXPECT_TRUE(client.run_until_ended(*stream));
 
-  EXPECT_GE(since(begin), Millis{300});
+  EXPECT_GE(since(begin), Millis{300} - kEarly);
   EXPECT_EQ(stream->received.size(), mux::kFirstWindow);
   EXPECT_TRUE(wait_until([&] { return mux_number(daemon, "buffered_bytes") == 0; }));
 }
@@ -121,7 +121,7 @@ TEST_P(MuxFinDelay, HoldsAnEndBackThatFollowsTheClients) {
 
   EXPECT_EQ(read_until(client, kFin, 3).data, "hello");
 
-  EXPECT_GE(since(begin), Millis{300});
+  EXPECT_GE(since(begin), Millis{300} - kEarly);
 }
 
 TEST_P(MuxFinDelay, HoldsTheEndBackThatRefuses) {
@@ -132,7 +132,7 @@ TEST_P(MuxFinDelay, HoldsTheEndBackThatRefuses) {
 
   EXPECT_EQ(read_until(client, kFin, 5).data, "hello") << "of the other one";
 
-  EXPECT_GE(since(begin), Millis{300});
+  EXPECT_GE(since(begin), Millis{300} - kEarly);
   EXPECT_EQ(mux_number(daemon, "streams_refused"), 1);
 }
 

@@ -10,7 +10,6 @@ namespace drover::test {
 namespace {
 
 constexpr Millis kTimeout{1000};
-constexpr Millis kEarly{10};  // both clocks are cut to milliseconds
 constexpr Millis kLate{600};
 
 std::string timed(const std::string& lines, const std::string& protocol = "echo") {

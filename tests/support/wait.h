@@ -13,6 +13,10 @@ using Millis = std::chrono::milliseconds;
 inline constexpr Millis kPatience{10'000};  // generous: this machine may be busy
 inline constexpr Millis kGlance{3};
 
+// How much earlier than its time a deadline may seem to come: a worker's clock and since() are both
+// cut to milliseconds, and a batch has begun before its hooks run.
+inline constexpr Millis kEarly{10};
+
 [[nodiscard]] inline Millis since(Clock::time_point start) {
   return std::chrono::duration_cast<Millis>(Clock::now() - start);
 }
