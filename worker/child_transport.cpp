@@ -24,15 +24,34 @@ auto ChildTransport::call(Hook hook, Args... args) {
 }
 
 bool ChildTransport::put(std::string_view bytes) {
-  if (peer_ended_ || waiting() + bytes.size() > kMaxInbox) return false;
+  if (!has_room(bytes.size())) return false;
+  append(bytes);
+  waiting_ += static_cast<std::uint32_t>(bytes.size());
+  return true;
+}
+
+bool ChildTransport::lend(std::size_t size_bytes) {
+  if (!has_room(size_bytes)) return false;
+  waiting_ += static_cast<std::uint32_t>(size_bytes);
+  return true;
+}
+
+bool ChildTransport::use_lent(std::size_t size_bytes) {
+  if (!inbox_.empty() || is_reset_) return false;
+  waiting_ -= static_cast<std::uint32_t>(size_bytes);
+  tell_consumed(size_bytes);
+  return true;
+}
+
+void ChildTransport::keep_lent(std::string_view bytes) { append(bytes); }
+
+void ChildTransport::append(std::string_view bytes) {
   if (front_ > inbox_.size() / 2) {  // or it would grow for as long as something waits
     inbox_.erase(inbox_.begin(), inbox_.begin() + front_);
     front_ = 0;
   }
   if (inbox_.empty() || inbox_.back().size() + bytes.size() > kPart) inbox_.emplace_back();
   inbox_.back().append(bytes);
-  waiting_ += static_cast<std::uint32_t>(bytes.size());
-  return true;
 }
 
 // Out of the inbox. An idle stream keeps none.
@@ -48,11 +67,15 @@ std::size_t ChildTransport::take(std::span<char> buffer) {
     front_read_ = 0;
   }
   waiting_ -= static_cast<std::uint32_t>(size);
-  if (waiting_ == 0) {
+  if (front_ == inbox_.size()) {
     std::vector<std::string>().swap(inbox_);
     front_ = 0;
   }
   return size;
+}
+
+void ChildTransport::tell_consumed(std::size_t size_bytes) {
+  if (carrier_.table.consumed != nullptr) call(carrier_.table.consumed, size_bytes);
 }
 
 ssize_t ChildTransport::receive(std::span<char> buffer) {
@@ -62,7 +85,7 @@ ssize_t ChildTransport::receive(std::span<char> buffer) {
   }
   const std::size_t size = take(buffer);
   if (size > 0) {
-    if (carrier_.table.consumed != nullptr) call(carrier_.table.consumed, size);
+    tell_consumed(size);
   } else if (!peer_ended_) {
     errno = EAGAIN;
     return -1;

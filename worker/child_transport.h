@@ -1,6 +1,7 @@
 // A stream that a module carries inside of another connection. What its peer has sent waits in an
-// inbox until the end of the batch: no module's hook runs inside of another module's call. What the
-// connection writes goes to the carrier's transport table at once.
+// inbox until the end of the batch, or where the carrier was given it until its hook has returned
+// (lent_input.h): no module's hook runs inside of another module's call. What the connection writes
+// goes to the carrier's transport table at once.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,13 @@ class ChildTransport final : public Transport {
   // From the carrier, which then has the connection take its turn. False: the inbox would be above
   // its limit, or the peer has ended before; nothing is kept.
   [[nodiscard]] bool put(std::string_view bytes);
+  // The same of bytes that stay where they are until one of the next two is called, while nothing
+  // is received.
+  [[nodiscard]] bool lend(std::size_t size_bytes);
+  // They are used now, as received ones. False: others wait before them, or it is reset.
+  [[nodiscard]] bool use_lent(std::size_t size_bytes);
+  // They wait in the inbox.
+  void keep_lent(std::string_view bytes);
   void put_end() { peer_ended_ = true; }
   void put_reset() { is_reset_ = true; }
   void set_writable() { is_writable_ = true; }
@@ -49,6 +57,11 @@ class ChildTransport final : public Transport {
   [[nodiscard]] bool is_reset(bool peer_ended) const override;
 
  private:
+  [[nodiscard]] bool has_room(std::size_t size_bytes) const {
+    return !peer_ended_ && waiting_ + size_bytes <= kMaxInbox;
+  }
+  void append(std::string_view bytes);
+  void tell_consumed(std::size_t size_bytes);
   std::size_t take(std::span<char> buffer);
   template <class Hook, class... Args>
   auto call(Hook hook, Args... args);
@@ -58,7 +71,7 @@ class ChildTransport final : public Transport {
   std::vector<std::string> inbox_;
   std::uint32_t front_ = 0;       // the first that has bytes left
   std::uint32_t front_read_ = 0;  // bytes of it
-  std::uint32_t waiting_ = 0;     // bytes of all
+  std::uint32_t waiting_ = 0;     // bytes of all, and what is lent
   short watched_ = 0;
   bool is_writable_ = true;
   bool peer_ended_ = false;  // behind the inbox

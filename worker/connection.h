@@ -119,15 +119,19 @@ class alignas(std::max_align_t) Connection {
   void end_children(drover_close_reason reason);
   [[nodiscard]] bool may_carry() const;
   [[nodiscard]] int depth() const;
+  void receive_lent(std::string_view bytes);
 
   // Input (connection_input.cpp).
   void receive();
+  void note_received(std::size_t size_bytes);
   void on_bytes(std::string_view bytes);
   std::string_view read_proxy_header(std::string_view bytes);
   void admit();
   [[nodiscard]] bool is_admitted();
   void open();
   void offer(std::string_view bytes);
+  void give_lent();
+  void keep_rest(std::string_view bytes, std::int64_t consumed);
   void keep(std::string_view rest);
   void on_end_of_stream();
   void tell_drain();

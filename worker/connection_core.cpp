@@ -17,6 +17,7 @@ ConnectionCore::ConnectionCore(const CoreOptions& options, Listener* listener)
       listener_(listener),
       read_buffer_(std::make_unique_for_overwrite<char[]>(kReadBuffer)),
       gather_({read_buffer_.get(), kReadBuffer}),
+      lent_({read_buffer_.get(), kReadBuffer}),
       table_(options.capacity + options.streams),
       now_(options.clock()) {
   end_of_batch_.prepare(options_.base, this);

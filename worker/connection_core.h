@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "worker/connection_table.h"
+#include "worker/lent_input.h"
 #include "worker/linger_queue.h"
 #include "worker/module_timers.h"
 #include "worker/turn_lengths.h"
@@ -83,6 +84,7 @@ class ConnectionCore {
   [[nodiscard]] SlotCounters& counters() const { return options_.seat->counters; }
   [[nodiscard]] char* read_buffer() const { return read_buffer_.get(); }
   [[nodiscard]] WriteGather& gather() { return gather_; }
+  [[nodiscard]] LentInput& lent() { return lent_; }
   [[nodiscard]] ConnectionTable& table() { return table_; }
   [[nodiscard]] ModuleTimers& timers() { return timers_; }
   [[nodiscard]] LingerQueue& lingering() { return lingering_; }
@@ -124,6 +126,7 @@ class ConnectionCore {
   Listener* listener_;
   std::unique_ptr<char[]> read_buffer_;
   WriteGather gather_;
+  LentInput lent_;
   ConnectionTable table_;
   ModuleTimers timers_{*this, options_.base};
   LingerQueue lingering_{*this};

@@ -34,14 +34,18 @@ void Connection::receive() {
   if (result == 0) return on_end_of_stream();
 
   const auto size_bytes = static_cast<std::size_t>(result);
-  bytes_in_ += size_bytes;
-  if (!is_child_) ConnectionCore::count(core().counters().bytes_in, size_bytes);
-  if (output_ == nullptr && state_ == State::kServing) is_touched_ = true;
+  note_received(size_bytes);
   if (kept > 0) {
     leftover_->copy(buffer, kept);
     leftover_.reset();
   }
   on_bytes({buffer, kept + size_bytes});
+}
+
+void Connection::note_received(std::size_t size_bytes) {
+  bytes_in_ += size_bytes;
+  if (!is_child_) ConnectionCore::count(core().counters().bytes_in, size_bytes);
+  if (output_ == nullptr && state_ == State::kServing) is_touched_ = true;
 }
 
 void Connection::on_bytes(std::string_view bytes) {
@@ -75,9 +79,15 @@ std::string_view Connection::read_proxy_header(std::string_view bytes) {
 
 void Connection::offer(std::string_view bytes) {
   if (server_->module.on_data == nullptr) return;
+  const bool is_outermost = core().lent().begin();
   const std::int64_t consumed =
       call(server_->module.on_data, drover_slice{bytes.data(), bytes.size()});
   send_gathered({});  // before the read buffer is used again
+  keep_rest(bytes, consumed);
+  if (is_outermost) give_lent();
+}
+
+void Connection::keep_rest(std::string_view bytes, std::int64_t consumed) {
   if (consumed < 0 || static_cast<std::size_t>(consumed) > bytes.size()) {
     if (core().may_log()) {
       core().log().warning("module failed server={} module={} peer={} answered={} of={}: closing",

@@ -33,6 +33,14 @@ void change(drover_context* context, drover_conn child, Change change_stream) {
   connection->settle_soon();
 }
 
+// What lies in the read buffer is not copied.
+bool lend(Connection& connection, drover_conn child, std::string_view bytes) {
+  LentInput& lent = connection.server().core.lent();
+  if (!lent.can_lend(bytes) || !connection.stream()->lend(bytes.size())) return false;
+  lent.lend(child, bytes);
+  return true;
+}
+
 }  // namespace
 
 const drover_server* module_server(drover_context* context, const char* name) {
@@ -59,8 +67,8 @@ drover_conn module_open_child(drover_context* context, drover_conn parent,
 size_t module_child_data(drover_context* context, drover_conn child, drover_slice bytes) {
   Connection* connection = find_child(context, child);
   if (connection == nullptr) return 0;
-  const bool is_taken =
-      connection->stream()->put({static_cast<const char*>(bytes.data), bytes.size});
+  const std::string_view input{static_cast<const char*>(bytes.data), bytes.size};
+  const bool is_taken = lend(*connection, child, input) || connection->stream()->put(input);
   is_taken ? connection->settle_soon() : connection->fail_stream();
   return connection->stream()->waiting();
 }

@@ -1,19 +1,14 @@
 #include "worker/write_gather.h"
 
 #include <cstring>
-#include <functional>
+
+#include "worker/memory_range.h"
 
 namespace drover {
 
-bool WriteGather::is_stable(std::string_view bytes) const {
-  const std::less_equal<> before;  // a total order also over unrelated pointers
-  return before(stable_.data(), bytes.data()) &&
-         before(bytes.data() + bytes.size(), stable_.data() + stable_.size());
-}
-
 bool WriteGather::add(std::string_view bytes) {
   const char* data = bytes.data();
-  if (!is_stable(bytes)) {
+  if (!lies_in(stable_, bytes)) {
     if (bytes.size() > kArena - arena_used_) return false;
     char* copy = arena_.data() + arena_used_;
     std::memcpy(copy, bytes.data(), bytes.size());

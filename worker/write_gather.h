@@ -36,8 +36,6 @@ class WriteGather {
  private:
   static constexpr std::size_t kArena = std::size_t{32} * 1024;
 
-  [[nodiscard]] bool is_stable(std::string_view bytes) const;
-
   std::string_view stable_;
   drover_conn owner_ = 0;
   std::size_t count_ = 0;

@@ -138,8 +138,8 @@ struct drover_host {
   const drover_server* (*server)(drover_context* context, const char* name);
   /* Makes a stream of `parent`, one of this instance's connections, a connection that `server`
    * serves, as it would serve a socket: its hooks, timeouts, limits and access list (by the address
-   * of the parent's peer), access log. It is opened at the end of the batch: on_open is not called
-   * inside. It ends with its parent at the latest (reason DROVER_RESET, or DROVER_DRAINED).
+   * of the parent's peer), access log. It is opened when the running hook has returned, at the end of
+   * the batch or when bytes are offered to it: on_open is not called inside. It ends with its parent at the latest (reason DROVER_RESET, or DROVER_DRAINED).
    * `transport` is copied. 0: there is no such connection, or it ends or was told to close; the
    * server refuses the peer or is at a limit; worker_streams are there; or it would be deeper than
    * DROVER_DEEPEST_STREAM. Nothing is called then. One connection may take all worker_streams, and
@@ -150,6 +150,8 @@ struct drover_host {
   /* The four by which the carrier tells what has come for a child of its own; on any other
    * connection they do nothing. No hook runs inside of them.
    * Bytes, which are copied, and offered to the child at the end of the batch unless it is paused.
+   * What on_data has been given, or a part of it, is not copied: unless something else waits before
+   * it, it is offered where it lies as soon as the hook has returned.
    * Returns how many wait now. More than DROVER_CHILD_INBOX, or after child_end: none are taken and
    * the child is closed with DROVER_MODULE_FAILED. */
   size_t (*child_data)(drover_context* context, drover_conn child, struct drover_slice bytes);
