@@ -45,13 +45,14 @@ class CarrierConnection final : private Listener {
   void touch();
   void settle();
 
-  // What happens to its streams' connections.
+  // What happens to its streams' connections (carrier_streams.cpp).
   std::size_t write(CarriedStream& carried, std::span<const drover_slice> slices);
   void half_close(CarriedStream& carried);
   void consumed(CarriedStream& carried, std::size_t size_bytes);
   void closed(CarriedStream& carried, drover_close_reason reason, bool is_in_order);
 
  private:
+  // What the session tells of its streams (carrier_streams.cpp).
   bool opened(Stream& stream) override;
   void data(Stream& stream, std::string_view bytes) override;
   void ended(Stream& stream) override;
@@ -70,11 +71,12 @@ class CarrierConnection final : private Listener {
   void give(std::string& out);
   void finish(Time now);
   void log_ending();
-  void tell_used(Time now);
-  void set_due(CarriedStream& carried);
   void set_reading();
   void set_timer(Time now);
   [[nodiscard]] std::optional<Time> next_deadline() const;
+
+  void tell_used(Time now);
+  void set_due(CarriedStream& carried);
   void link(CarriedStream& carried);
   void unlink(CarriedStream& carried);
   [[nodiscard]] Time now() const { return service_.host.now(); }
