@@ -138,12 +138,13 @@ struct drover_host {
   const drover_server* (*server)(drover_context* context, const char* name);
   /* Makes a stream of `parent`, one of this instance's connections, a connection that `server`
    * serves, as it would serve a socket: its hooks, timeouts, limits and access list (by the address
-   * of the parent's peer), access log. It is opened when the running hook has returned, at the end of
-   * the batch or when bytes are offered to it: on_open is not called inside. It ends with its parent at the latest (reason DROVER_RESET, or DROVER_DRAINED).
-   * `transport` is copied. 0: there is no such connection, or it ends or was told to close; the
-   * server refuses the peer or is at a limit; worker_streams are there; or it would be deeper than
-   * DROVER_DEEPEST_STREAM. Nothing is called then. One connection may take all worker_streams, and
-   * DROVER_CHILD_INBOX for each: the carrier limits what one peer gets. */
+   * of the parent's peer), access log. It is opened when the running hook has returned, at the end
+   * of the batch or when bytes are offered to it: on_open is not called inside. It ends with its
+   * parent at the latest (reason DROVER_RESET, or DROVER_DRAINED). `transport` is copied. 0: there
+   * is no such connection, or it ends or was told to close; the server refuses the peer or is at a
+   * limit; worker_streams are there; or it would be deeper than DROVER_DEEPEST_STREAM. Nothing is
+   * called then. One connection may take all worker_streams, and DROVER_CHILD_INBOX for each: the
+   * carrier limits what one peer gets. */
   drover_conn (*open_child)(drover_context* context, drover_conn parent,
                             const drover_server* server, const struct drover_transport* transport,
                             void* argument);
