@@ -45,6 +45,7 @@ void ConnectionCore::on_end_of_batch() {
   } while (listener_ != nullptr && listener_->on_batch_ending() && may_settle_more());
   // A timer, unlike activate(), lets the loop look at everybody else first.
   if (!unsettled_.empty()) more_to_settle_.start(options_.base, Millis{0}, this);
+  timers_.arm();
   in_batch_ = false;
   account_turn();
   if (listener_ != nullptr) listener_->on_batch_end();

@@ -8,16 +8,16 @@
 namespace drover {
 
 void ModuleTimers::set(drover_conn conn, Millis after) {
+  core_.begin_batch();
   by_connection_.set(conn, deadline_after(after));
-  arm();
 }
 
 drover_timer ModuleTimers::start(Server& server, Millis after, std::uint64_t tag) {
+  core_.begin_batch();
   const drover_timer timer = ++last_timer_;
   ++server.timers;
   instances_.emplace(timer, Instance{&server, tag});
   by_instance_.set(timer, deadline_after(after));
-  arm();
   return timer;
 }
 
@@ -43,17 +43,14 @@ Millis ModuleTimers::deadline_after(Millis after) const {
   return core_.now() + std::max(after, Millis{1});
 }
 
-// What was cancelled may leave the alarm too early: it finds nothing due, and is set again.
+// What was cancelled later may leave the alarm too early: it finds nothing due, and is set again.
 void ModuleTimers::arm() {
   const Millis next = std::min(by_connection_.next().value_or(Millis::max()),
                                by_instance_.next().value_or(Millis::max()));
-  if (next >= armed_for_.value_or(Millis::max())) return;
-  armed_for_ = next;
-  alarm_.set(next - core_.now());
+  if (next < Millis::max()) alarm_.set(next, core_.now());
 }
 
 void ModuleTimers::call_due() {
-  armed_for_.reset();
   core_.begin_batch();
   const Millis now = core_.now();
   while (const auto conn = by_connection_.pop_due(now)) {
@@ -65,7 +62,6 @@ void ModuleTimers::call_due() {
     const HookRun run(*instance.server);
     instance.server->module.on_worker_timer(instance.server->instance, instance.tag);
   }
-  arm();
 }
 
 }  // namespace drover

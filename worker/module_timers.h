@@ -31,6 +31,8 @@ class ModuleTimers {
   void stop_all(Server& server);
   // Calls the hooks of all that is due. The loop does, when the earliest is.
   void call_due();
+  // At the end of a batch, of whatever was set and cancelled in it.
+  void arm();
 
  private:
   struct Instance {
@@ -38,14 +40,12 @@ class ModuleTimers {
     std::uint64_t tag;
   };
   [[nodiscard]] Millis deadline_after(Millis after) const;
-  void arm();
 
   ConnectionCore& core_;
   TimerQueue<drover_conn> by_connection_;
   TimerQueue<drover_timer> by_instance_;
   std::unordered_map<drover_timer, Instance> instances_;
   drover_timer last_timer_ = 0;
-  std::optional<Millis> armed_for_;
   Alarm<&ModuleTimers::call_due> alarm_;
 };
 

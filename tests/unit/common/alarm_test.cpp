@@ -31,7 +31,7 @@ class AlarmTest : public testing::Test {
 
 TEST_F(AlarmTest, RingsOnceForEachTimeItIsSetAndNeverEarly) {
   for (int i = 1; i <= 20; ++i) {
-    alarm_.set(Millis{i});
+    alarm_.set(Millis{i}, Millis{0});
     EXPECT_GE(wait(), Millis{i});
     EXPECT_EQ(rung_, i);
   }
@@ -40,23 +40,51 @@ TEST_F(AlarmTest, RingsOnceForEachTimeItIsSetAndNeverEarly) {
 }
 
 TEST_F(AlarmTest, TakesAMillisecondAtLeast) {
-  alarm_.set(Millis{0});
+  alarm_.set(Millis{0}, Millis{0});
 
   EXPECT_GE(wait(), Millis{1});
   EXPECT_EQ(rung_, 1);
 }
 
 TEST_F(AlarmTest, IsReplacedByAnEarlierOne) {
-  alarm_.set(Millis{400});
-  alarm_.set(Millis{20});
+  alarm_.set(Millis{400}, Millis{0});
+  alarm_.set(Millis{20}, Millis{0});
 
   EXPECT_LT(wait(), Millis{300});
   EXPECT_EQ(rung_, 1);
 }
 
+TEST_F(AlarmTest, StaysWhatItIsWhenALaterOneIsSet) {
+  alarm_.set(Millis{20}, Millis{0});
+  alarm_.set(Millis{400}, Millis{0});
+  alarm_.set(Millis{9'000}, Millis{0});
+
+  EXPECT_LT(wait(), Millis{300});
+  EXPECT_EQ(rung_, 1);
+}
+
+TEST_F(AlarmTest, MayBeSetLaterWhenItHasRung) {
+  alarm_.set(Millis{20}, Millis{0});
+  wait();
+  alarm_.set(Millis{60}, Millis{20});
+
+  EXPECT_GE(wait(), Millis{40});
+  EXPECT_EQ(rung_, 2);
+}
+
+TEST_F(AlarmTest, RingsEarlierThanWhatIsFar) {
+  alarm_.set(Millis{9'000}, Millis{0});
+  alarm_.set(Millis{700}, Millis{0});
+
+  EXPECT_LT(wait(), Millis{5'000});
+  alarm_.set(Millis{720}, Millis{700});
+  EXPECT_LT(wait(), Millis{300});
+  EXPECT_EQ(rung_, 2);
+}
+
 // libevent's clock may be a tick behind.
 TEST_F(AlarmTest, RingsAlsoWhenItIsFar) {
-  alarm_.set(Millis{700});
+  alarm_.set(Millis{700}, Millis{0});
 
   EXPECT_GE(wait(), Millis{690});
   EXPECT_EQ(rung_, 1);

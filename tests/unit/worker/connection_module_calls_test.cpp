@@ -61,6 +61,20 @@ TEST_F(ConnectionTest, RingsNoTimerOfAConnectionThatHasGone) {
   EXPECT_EQ(rung, 0);
 }
 
+// By the loop itself, also when nothing else happens in it.
+TEST_F(ConnectionTest, RingsATimerThatWasSetOutsideOfABatch) {
+  module_.timer = [&](drover_conn /*conn*/) { event_base_loopbreak(base_.get()); };
+  const UniqueFd client = connect();
+  module_.host->set_timer(module_.context, module_.opened[0], 1);
+  now_ += Millis{1};
+  const timeval long_enough{5, 0};
+  event_base_loopexit(base_.get(), &long_enough);
+
+  event_base_dispatch(base_.get());
+
+  EXPECT_TRUE(event_base_got_break(base_.get()));
+}
+
 TEST_F(ConnectionTest, MayCloseInItsTimer) {
   module_.timer = [&](drover_conn conn) { module_.host->close(module_.context, conn); };
   const UniqueFd client = connect();
