@@ -208,7 +208,9 @@ void Connection::end(drover_close_reason reason) {
   shared.timers().cancel(name);
   shared.table().remove(index_);
   if (is_outgoing_) shared.tags().erase(name);
-  if (is_child_) shared.streams().erase({stream()->carrier().parent, name});
+  if (is_child_) {
+    shared.streams().remove(ConnectionTable::index_of(stream()->carrier().parent), index_);
+  }
   transport().close(reason, fin_sent_ && peer_ended_ && !is_broken_);
   if (!is_child_) ConnectionCore::count(shared.counters().closed);
   if (is_outgoing_ && !is_open_) tell_not_connected(word);

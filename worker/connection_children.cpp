@@ -26,7 +26,7 @@ drover_conn Connection::open_child(Server& server, const StreamCarrier& carrier)
   child->state_ = State::kConnecting;
   child->is_touched_ = false;  // no deadline before it is open
   parent->is_carrier_ = true;
-  core.streams().emplace(carrier.parent, child->handle());
+  core.streams().add(parent->index_, child->index_);
   ConnectionCore::count(core.counters().streams_opened);
   child->settle_soon();
   return child->handle();
@@ -69,9 +69,7 @@ void Connection::fail_stream() {
 }
 
 bool Connection::cut_streams() {
-  const auto& streams = core().streams();
-  const auto first = streams.lower_bound({handle(), 0});
-  if (is_cut_ || first == streams.end() || first->first != handle()) return false;
+  if (is_cut_ || !core().streams().last(index_)) return false;
   is_cut_ = true;
   end_children(DROVER_DRAINED);
   return true;
@@ -79,12 +77,9 @@ bool Connection::cut_streams() {
 
 // To a child its parent's end is what a broken cable is to a socket, unless the worker ends them.
 void Connection::end_children(drover_close_reason reason) {
-  const drover_conn parent = handle();
-  auto& streams = core().streams();
-  for (;;) {
-    const auto next = streams.lower_bound({parent, 0});
-    if (next == streams.end() || next->first != parent) return;
-    core().table().find(next->second)->end(reason == DROVER_DRAINED ? reason : DROVER_RESET);
+  ConnectionCore& shared = core();
+  while (const auto child = shared.streams().last(index_)) {
+    shared.table().at(*child).end(reason == DROVER_DRAINED ? reason : DROVER_RESET);
   }
 }
 

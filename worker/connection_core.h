@@ -8,9 +8,7 @@
 
 #include <algorithm>
 #include <memory>
-#include <set>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "common/event.h"
@@ -20,6 +18,7 @@
 #include "worker/lent_input.h"
 #include "worker/linger_queue.h"
 #include "worker/module_timers.h"
+#include "worker/stream_lists.h"
 #include "worker/turn_lengths.h"
 #include "worker/write_gather.h"
 
@@ -88,8 +87,7 @@ class ConnectionCore {
   [[nodiscard]] ConnectionTable& table() { return table_; }
   [[nodiscard]] ModuleTimers& timers() { return timers_; }
   [[nodiscard]] LingerQueue& lingering() { return lingering_; }
-  // By the connection that carries them: {parent, child}.
-  [[nodiscard]] std::set<std::pair<drover_conn, drover_conn>>& streams() { return streams_; }
+  [[nodiscard]] StreamLists& streams() { return streams_; }
   // Connections with a socket.
   [[nodiscard]] std::size_t sockets() const { return table_.size() - streams_.size(); }
   [[nodiscard]] std::size_t capacity() const {
@@ -130,7 +128,7 @@ class ConnectionCore {
   ConnectionTable table_;
   ModuleTimers timers_{*this, options_.base};
   LingerQueue lingering_{*this};
-  std::set<std::pair<drover_conn, drover_conn>> streams_;
+  StreamLists streams_;
   std::unordered_map<drover_conn, std::uint64_t> tags_;
   std::vector<drover_conn> unsettled_;
   std::vector<drover_conn> settling_;  // of the running round

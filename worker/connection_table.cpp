@@ -4,21 +4,11 @@
 
 namespace drover {
 
-// calloc: large zeroed blocks come from the kernel as pages that are not there until they are
-// touched.
-template <class T>
-ConnectionTable::Array<T> ConnectionTable::make_zeroed(std::size_t count) {
-  // NOLINTNEXTLINE(bugprone-sizeof-expression): one array is of pointers
-  Array<T> array(static_cast<T*>(std::calloc(count, sizeof(T))));
-  DROVER_CHECK(array != nullptr);
-  return array;
-}
-
 ConnectionTable::ConnectionTable(std::size_t capacity)
     : capacity_(capacity),
-      connections_(make_zeroed<Connection*>(capacity)),
-      deadlines_(make_zeroed<std::int64_t>(capacity)),
-      generations_(make_zeroed<std::uint32_t>(capacity)) {}
+      connections_(make_zeroed_array<Connection*>(capacity)),
+      deadlines_(make_zeroed_array<std::int64_t>(capacity)),
+      generations_(make_zeroed_array<std::uint32_t>(capacity)) {}
 
 std::uint32_t ConnectionTable::add(Connection* connection) {
   DROVER_CHECK(!is_full());

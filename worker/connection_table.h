@@ -4,12 +4,11 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <vector>
 
 #include "common/event.h"
 #include "modules/sdk/drover_module.h"
+#include "worker/zeroed_array.h"
 
 namespace drover {
 
@@ -36,6 +35,12 @@ class ConnectionTable {
   [[nodiscard]] drover_conn handle(std::uint32_t index) const {
     return std::uint64_t{generations_[index]} << 32 | (index + 1);
   }
+  // Of a name that has been given, and not 0.
+  [[nodiscard]] static std::uint32_t index_of(drover_conn handle) {
+    return static_cast<std::uint32_t>(handle) - 1;
+  }
+  // Of a number that is in use.
+  [[nodiscard]] Connection& at(std::uint32_t index) const { return *connections_[index]; }
   // Null when the connection has gone, or never was.
   [[nodiscard]] Connection* find(drover_conn handle) const;
 
@@ -59,18 +64,10 @@ class ConnectionTable {
   }
 
  private:
-  struct Free {
-    void operator()(void* memory) const { std::free(memory); }
-  };
-  template <class T>
-  using Array = std::unique_ptr<T[], Free>;
-  template <class T>
-  static Array<T> make_zeroed(std::size_t count);
-
   std::size_t capacity_;
-  Array<Connection*> connections_;
-  Array<std::int64_t> deadlines_;
-  Array<std::uint32_t> generations_;
+  ZeroedArray<Connection*> connections_;
+  ZeroedArray<std::int64_t> deadlines_;
+  ZeroedArray<std::uint32_t> generations_;
   std::uint32_t used_ = 0;           // numbers from here on have never been given
   std::vector<std::uint32_t> free_;  // the last freed is the next used
   std::size_t size_ = 0;
