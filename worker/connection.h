@@ -137,7 +137,9 @@ class alignas(std::max_align_t) Connection {
   void tell_drain();
 
   // Output (connection_output.cpp).
+  void write_from_outside(std::string_view bytes);
   void send_gathered(std::string_view more);
+  void send_slices(std::span<iovec> slices);
   void send_pending();
   template <class Output>
   void queue(Output output);

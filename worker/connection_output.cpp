@@ -7,15 +7,33 @@
 #include "worker/connection_hooks.h"
 
 namespace drover {
+namespace {
+
+constexpr std::size_t kLargeWrite = std::size_t{16} << 10;
+
+}  // namespace
 
 bool Connection::may_write() const {
   return state_ == State::kServing && !wants_fin_ && !is_broken_ && !is_sending_;
 }
 
 void Connection::write(std::string_view bytes) {
-  if (output_ != nullptr || !core().gather().is_for(handle())) return queue(bytes);
+  if (output_ != nullptr) return queue(bytes);
+  if (!core().gather().is_for(handle())) return write_from_outside(bytes);
   if (may_write() && !core().gather().add(bytes)) send_gathered(bytes);
   note_high_water();
+}
+
+// No hook of this connection is running: nothing is gathered. What is large goes at once, for to
+// keep it costs more than the system call, but not through a carrier: its hook would run inside of
+// the one that writes.
+void Connection::write_from_outside(std::string_view bytes) {
+  if (bytes.size() < kLargeWrite || is_child_) return queue(bytes);
+  if (!may_write()) return;
+  iovec slice{const_cast<char*>(bytes.data()), bytes.size()};
+  send_slices(std::span(&slice, 1));
+  note_high_water();
+  settle_soon();
 }
 
 void Connection::write(LentBytes lent) { queue(std::move(lent)); }
@@ -46,22 +64,26 @@ void Connection::keep_gathered() {
   gather.clear();
 }
 
-// Sends what was gathered and `more` after it; keeps what the kernel leaves.
+// Sends what was gathered and `more` after it.
 void Connection::send_gathered(std::string_view more) {
   WriteGather& gather = core().gather();
   std::array<iovec, WriteGather::kMaxSlices + 1> slices;
   std::size_t count = static_cast<std::size_t>(
       std::ranges::copy(gather.slices(), slices.begin()).out - slices.begin());
   if (!more.empty()) slices[count++] = {const_cast<char*>(more.data()), more.size()};
-  if (count == 0) return;
+  if (count > 0) send_slices(std::span(slices).first(count));
+  gather.clear();
+}
 
+// Keeps what the kernel leaves.
+void Connection::send_slices(std::span<iovec> slices) {
   is_sending_ = true;
-  const ssize_t result = transport().send(std::span(slices).first(count), wants_fin_);
+  const ssize_t result = transport().send(slices, wants_fin_);
   is_sending_ = false;
   if (result < 0 && !means_later(errno)) break_with(DROVER_RESET);
   std::size_t sent = result < 0 ? 0 : static_cast<std::size_t>(result);
   if (sent > 0) note_sent(sent);
-  for (const iovec& slice : std::span(slices).first(count)) {
+  for (const iovec& slice : slices) {
     const std::size_t skip = std::min(sent, slice.iov_len);
     sent -= skip;
     if (skip == slice.iov_len || is_broken_) continue;
@@ -69,7 +91,6 @@ void Connection::send_gathered(std::string_view more) {
         std::string_view(static_cast<const char*>(slice.iov_base) + skip, slice.iov_len - skip));
     transport_is_full_ = true;
   }
-  gather.clear();
 }
 
 void Connection::send_pending() {

@@ -10,7 +10,6 @@ namespace {
 
 constexpr Time kComplainEvery{1'000};
 constexpr unsigned kMostSlowTurns = 32;
-constexpr std::size_t kLarge = std::size_t{32} << 10;
 
 // Of the protocols that a server may be pinned to, those that need no look at the first bytes.
 std::optional<Protocol> known_protocol(Spoken spoken) {
@@ -239,25 +238,14 @@ void CarrierConnection::send(Time now) {
     slow_turns_ = 1;
     session_->send(service_.out, kMostPending - pending, now);
     if (service_.out.empty()) return;
-    give(service_.out);
+    service_.host.write(conn_, service_.out);
+    service_.out.clear();
     if (!session_->has_output()) return;
   }
   if (std::exchange(is_waiting_, true)) return;
   slow_turns_left_ = slow_turns_;
   if (is_slow) slow_turns_ = std::min(2 * slow_turns_, kMostSlowTurns);
   (is_slow ? service_.slow : service_.next_turn).push_back(this);
-}
-
-// A large piece goes as it is, a small one is copied: the next finds the same memory.
-void CarrierConnection::give(std::string& out) {
-  if (out.size() >= kLarge) {
-    service_.host.write_shared(conn_, std::make_shared<const std::string>(std::move(out)));
-    out = {};
-    out.reserve(kMostPending + kLarge);
-  } else {
-    service_.host.write(conn_, out);
-    out.clear();
-  }
 }
 
 // Behind the farewell nothing is said: what its streams write from now on is dropped.

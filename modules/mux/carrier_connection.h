@@ -68,7 +68,6 @@ class CarrierConnection final : private Listener {
   void note_end_of_input(Time now);
   void leave(Time now);
   void send(Time now);
-  void give(std::string& out);
   void finish(Time now);
   void log_ending();
   void set_reading();

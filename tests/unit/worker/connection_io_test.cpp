@@ -1,5 +1,6 @@
 // Bytes in, bytes out: gathering, leftovers, backpressure, handles.
 #include "tests/unit/worker/harness.h"
+#include "worker/child_transport.h"
 
 namespace drover {
 namespace {
@@ -52,6 +53,98 @@ TEST_F(ConnectionTest, OffersTheUnconsumedRestAgainAtEverySplit) {
       shutdown(client.get(), SHUT_WR);
     }
   }
+}
+
+TEST_F(ConnectionTest, SendsALargeWriteFromOutsideAtOnce) {
+  const UniqueFd client = connect();
+  core_->begin_batch();
+  module_.write(module_.opened[0], pattern(20'000));
+
+  EXPECT_EQ(read_some(client), pattern(20'000));
+  turn();
+  EXPECT_EQ(value(seat_.counters.bytes_out), 20'000U);
+}
+
+TEST_F(ConnectionTest, GoesOnWithALargeWriteFromOutsideWhenThePeerReads) {
+  const UniqueFd client = connect();
+  core_->begin_batch();
+  module_.write(module_.opened[0], pattern(3'000'000));
+  std::string got;
+  for (int i = 0; i < 1000 && got.size() < 3'000'000; ++i) {
+    turn();
+    got += read_some(client);
+  }
+
+  EXPECT_TRUE(got == pattern(3'000'000));
+}
+
+TEST_F(ConnectionTest, SendsSmallWritesFromOutsideTogether) {
+  const UniqueFd client = connect();
+  core_->begin_batch();
+  module_.write(module_.opened[0], "one ");
+  module_.write(module_.opened[0], "two");
+
+  EXPECT_EQ(read_some(client), "");
+  turn();
+  EXPECT_EQ(read_some(client), "one two");
+}
+
+TEST_F(ConnectionTest, KeepsTheOrderOfWritesFromOutside) {
+  const UniqueFd client = connect();
+  std::string expected;
+  std::string got;
+  for (int i = 0; i < 40; ++i) {
+    core_->begin_batch();
+    for (const std::size_t size : {20'000, 10, 300'000, 16'384, 100}) {
+      if (find(module_.opened[0])->pending_output() > (1 << 20)) continue;
+      const std::string bytes = pattern(size + static_cast<std::size_t>(i));
+      module_.write(module_.opened[0], bytes);
+      expected += bytes;
+    }
+    turn();
+    if (i % 4 == 3) got += read_some(client);
+  }
+  for (int i = 0; i < 100 && got.size() < expected.size(); ++i) {
+    got += read_some(client);
+    turn();
+  }
+
+  EXPECT_TRUE(got == expected);
+}
+
+// It may be the carrier that writes.
+TEST_F(ConnectionTest, GivesNoCarrierALargeWriteBeforeTheWriterHasReturned) {
+  streams_ = 1;
+  const UniqueFd client = connect();
+  std::size_t written = 0;
+  StreamCarrier carrier{.server = server_.get(), .parent = module_.opened[0], .argument = &written};
+  carrier.table.write = [](void*, void* count, const drover_slice* slices, std::size_t) {
+    *static_cast<std::size_t*>(count) += slices[0].size;
+    return slices[0].size;
+  };
+  carrier.table.close = [](void*, void*, drover_close_reason, int) {};
+  core_->begin_batch();
+  const drover_conn stream = Connection::open_child(*server_, carrier);
+  turn();
+
+  core_->begin_batch();
+  module_.write(stream, pattern(20'000));
+  EXPECT_EQ(written, 0U);
+  turn();
+
+  EXPECT_EQ(written, 20'000U);
+}
+
+TEST_F(ConnectionTest, EndsWhenALargeWriteFromOutsideFindsThePeerGone) {
+  UniqueFd client = connect_tcp();
+  reset(client);
+  core_->begin_batch();
+  module_.write(module_.opened[0], pattern(20'000));
+  EXPECT_EQ(module_.closed.size(), 0U) << "not inside of the call";
+  turns(2);
+
+  EXPECT_EQ(module_.closed, std::vector<drover_close_reason>{DROVER_RESET});
+  EXPECT_EQ(live(), 0U);
 }
 
 TEST_F(ConnectionTest, SendsManySmallAndLargeWritesInOrder) {
