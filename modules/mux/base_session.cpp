@@ -260,6 +260,7 @@ std::optional<Time> BaseSession::wake_at() const {
   if (!deadlines_.empty()) add(deadlines_.begin()->first);
   if (!waiting_.empty()) add(now_ + kRetry);
   if (is_drained_but_for_grace()) add(grace_until_);
+  if (const auto notices = control_.due_at()) add(*notices);
   if (const std::optional<Time> own = own_wake_at()) add(*own);
   return earliest;
 }
@@ -274,6 +275,7 @@ void BaseSession::wake(Time now) {
     asked_at_ = now;
     keep_alive();
   }
+  control_.wake(now);
   own_wake();
   pass_deadlines();
   tell_waiting();

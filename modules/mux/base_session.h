@@ -22,6 +22,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "modules/mux/control_queue.h"
 #include "modules/mux/id_hash.h"
 #include "modules/mux/limits.h"
 #include "modules/mux/open_rate.h"
@@ -158,6 +159,8 @@ class BaseSession : public Session {
 
   // Queues one frame of at most 255 bytes ahead of all streams' data.
   void control(std::string_view frame);
+  // The same, for one that the peer does not wait for.
+  void notice(std::string_view frame);
   // Ends the session; only the first ending counts. `error` is a literal.
   void fail(Ending ending, const char* error);
   void no_more_opens() { may_open_ = false; }
@@ -198,7 +201,6 @@ class BaseSession : public Session {
   void grow_window(Stream& stream);
   // Output
   [[nodiscard]] std::size_t output_room() const;
-  void append_control(std::string& out, std::size_t room);
   void append_streams(std::string& out, std::size_t room);
   void take_turn(Stream& stream, std::string& out);
   void drop_pending(Stream& stream, std::size_t size_bytes);
@@ -222,8 +224,7 @@ class BaseSession : public Session {
   std::unordered_map<const Stream*, Streams::node_type> detached_;
   std::set<std::pair<Time, std::uint32_t>> deadlines_;  // of the streams that have one
   Stream* ready_ = nullptr;                             // whose turn it is next
-  std::string control_;  // frames, each after a byte that says how long it is
-  std::size_t control_begin_ = 0;
+  ControlQueue control_;
   std::deque<std::uint32_t> waiting_;  // for room in the session: streams that want writable()
 
   std::size_t input_ = 0;

@@ -65,8 +65,7 @@ void BaseSession::update_reads() {
 
 bool BaseSession::reads() const {
   const bool is_crowded = !traits_.has_windows && crowded_ > 0;
-  return ending_ == Ending::kNone && !is_full_ && !is_crowded &&
-         control_.size() - control_begin_ < kMostControl;
+  return ending_ == Ending::kNone && !is_full_ && !is_crowded && control_.size() < kMostControl;
 }
 
 void BaseSession::consumed(Stream& stream, std::size_t size_bytes, Time now) {

@@ -2,13 +2,11 @@
 #include <algorithm>
 
 #include "modules/mux/base_session.h"
+#include "modules/mux/sent_prefix.h"
 
 namespace mux {
 
 namespace {
-// The space of what was sent is given back when there is so much of it, and half the string.
-constexpr std::size_t kCompactAt = 16 << 10;
-
 // A peer that is not read any more has no way to here, but in bad faith within one read.
 constexpr std::size_t kTooMuchControl = 1 << 20;
 
@@ -17,28 +15,19 @@ constexpr std::size_t kLeastRoom = 4 << 10;
 
 constexpr std::size_t kFewWaiting = 64;  // not worth the work
 
-void compact(std::string& bytes, std::size_t& begin) {
-  if (begin == bytes.size()) {
-    std::string{}.swap(bytes);  // an idle stream keeps no buffer
-  } else if (begin >= kCompactAt && begin >= bytes.size() / 2) {
-    bytes.erase(0, begin);
-  } else {
-    return;
-  }
-  begin = 0;
-}
 }  // namespace
 
 // Our own farewells, of a drain or of an owner that ends, may be as many as there are streams.
 void BaseSession::control(std::string_view frame) {
-  if (is_parsing_ && control_.size() - control_begin_ > kTooMuchControl)
+  if (is_parsing_ && control_.size() > kTooMuchControl)
     fail(Ending::kProtocolError, "too much is asked for and not read");
-  control_ += static_cast<char>(frame.size());
-  control_ += frame;
+  control_.add(frame);
 }
 
+void BaseSession::notice(std::string_view frame) { control_.add_notice(frame, now_); }
+
 bool BaseSession::has_output() const {
-  if (has_urgent() || !control_.empty()) return true;
+  if (has_urgent() || control_.is_due()) return true;
   return ready_ && ending_ == Ending::kNone;
 }
 
@@ -46,21 +35,12 @@ void BaseSession::send(std::string& out, std::size_t room, Time now) {
   now_ = now;
   const std::size_t before = out.size();
   if (has_urgent() && out.size() < room) append_urgent(out);
-  append_control(out, room);
+  control_.append_to(out, room);
   if (ending_ == Ending::kNone) append_streams(out, room);
   if (out.size() != before) sent_at_ = now;
   if (ending_ != Ending::kNone) return;
   tell_waiting();
   relieve();
-}
-
-void BaseSession::append_control(std::string& out, std::size_t room) {
-  while (control_begin_ < control_.size() && out.size() < room) {
-    const auto length = static_cast<unsigned char>(control_[control_begin_]);
-    out.append(control_, control_begin_ + 1, length);
-    control_begin_ += 1U + length;
-  }
-  compact(control_, control_begin_);
 }
 
 void BaseSession::append_streams(std::string& out, std::size_t room) {
@@ -140,7 +120,7 @@ void BaseSession::drop_pending(Stream& stream, std::size_t size_bytes) {
   stream.pending_begin += size_bytes;
   output_ -= size_bytes;
   worker_.memory_used -= size_bytes;
-  compact(stream.pending, stream.pending_begin);
+  drop_sent_prefix(stream.pending, stream.pending_begin);
 }
 
 void BaseSession::tell_writable(Stream& stream) {

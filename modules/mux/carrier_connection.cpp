@@ -10,6 +10,7 @@ namespace {
 
 constexpr Time kComplainEvery{1'000};
 constexpr unsigned kMostSlowTurns = 32;
+constexpr Time kTooEarly{1'000};
 
 // Of the protocols that a server may be pinned to, those that need no look at the first bytes.
 std::optional<Protocol> known_protocol(Spoken spoken) {
@@ -278,10 +279,11 @@ void CarrierConnection::set_reading() {
   is_paused ? service_.host.pause_reading(conn_) : service_.host.resume_reading(conn_);
 }
 
-// A timer that rings no later is left alone, and looks again when it does.
+// A timer that rings a little too early is left alone, and looks again when it does.
 void CarrierConnection::set_timer(Time now) {
   const auto deadline = next_deadline();
-  if (!deadline || (timer_at_ && *timer_at_ <= *deadline)) return;
+  if (!deadline) return;
+  if (timer_at_ && *timer_at_ <= *deadline && *deadline < *timer_at_ + kTooEarly) return;
   service_.host.set_timer(conn_, std::max(*deadline - now, Time{1}));
   timer_at_ = deadline;
 }

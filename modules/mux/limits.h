@@ -26,6 +26,12 @@ inline constexpr std::size_t kMostStreamInput = std::size_t{512} << 10;
 // yet: a session that drains takes it for so long.
 inline constexpr Time kDrainGrace{100};
 
+// A frame that no peer waits for goes with what is sent next, as TCP's own acknowledgements do
+// (RFC 1122, 4.2.3.2), but waits no longer than this, and not behind so many others: Go's yamux
+// opens 256 streams before it waits for the first to be acknowledged.
+inline constexpr Time kNoticeDelay{20};
+inline constexpr std::size_t kMostNotices = 128;
+
 struct Limits {
   std::size_t max_streams = 10'000;  // open at once in a session
   std::uint32_t opens_per_second =

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace mux {
 namespace {
@@ -166,8 +167,11 @@ bool XsmuxSession::is_grant_due(const Stream& stream) const {
   return is_first || BaseSession::is_grant_due(stream);
 }
 
+// Who is stopped by the window, or has heard our end and may wait to say its own until we have read
+// all, is told at once.
 void XsmuxSession::grant(Stream& stream, std::uint32_t /*delta_bytes*/) {
-  stream.is_acknowledged = true;
+  const bool is_waited_for = std::exchange(stream.is_acknowledged, true) || stream.is_ended ||
+                             stream.consumed >= kFirstWindow / 2;
   std::string frame;
   xsmux::append_head(frame, {.version = version_,
                              .command = Command::kUpdate,
@@ -175,7 +179,7 @@ void XsmuxSession::grant(Stream& stream, std::uint32_t /*delta_bytes*/) {
                              .id = stream.id});
   xsmux::append_update(
       frame, {.consumed = static_cast<std::uint32_t>(stream.consumed), .window = stream.window});
-  control(frame);
+  is_waited_for ? control(frame) : notice(frame);
 }
 
 void XsmuxSession::keep_alive() {

@@ -163,7 +163,7 @@ void YamuxSession::announce(Stream& stream) { say(Type::kWindowUpdate, yamux::kS
 
 void YamuxSession::accepted(Stream& stream) {
   stream.is_acknowledged = true;
-  say(Type::kWindowUpdate, yamux::kAck, stream.id, 0);
+  notice(frame_of(Type::kWindowUpdate, yamux::kAck, stream.id, 0));
 }
 
 void YamuxSession::abort(Stream& stream) { say(Type::kWindowUpdate, yamux::kRst, stream.id, 0); }
@@ -182,10 +182,15 @@ void YamuxSession::append_urgent(std::string& out) {
   pongs_.clear();
 }
 
-void YamuxSession::say(Type type, std::uint16_t flags, std::uint32_t id, std::uint32_t length) {
+std::string YamuxSession::frame_of(Type type, std::uint16_t flags, std::uint32_t id,
+                                   std::uint32_t length) {
   std::string frame;
   yamux::append_head(frame, {.type = type, .flags = flags, .id = id, .length = length});
-  control(frame);
+  return frame;
+}
+
+void YamuxSession::say(Type type, std::uint16_t flags, std::uint32_t id, std::uint32_t length) {
+  control(frame_of(type, flags, id, length));
 }
 
 }  // namespace mux

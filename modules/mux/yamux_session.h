@@ -1,7 +1,9 @@
 // A session of hashicorp/yamux, in either role.
 //
 // Where its peers differ from each other or from what one would expect:
-//   - A stream that we take is acknowledged once, at once, before anything else of it.
+//   - A stream that we take is acknowledged once, before anything else of it, and soon: clients
+//   open
+//     only so many that are not, but wait for no single one.
 //   - FIN travels in a frame of its own after the data: the Go receiver wakes its reader by the
 //     flag, before it has the payload.
 //   - The peer opens numbers of its own parity only. Go does not look; we end the session, for a
@@ -56,6 +58,8 @@ class YamuxSession final : public BaseSession {
   void on_go_away(const yamux::Head& head);
   // GoAway, and the end of the session.
   void refuse(const char* error);
+  [[nodiscard]] static std::string frame_of(yamux::Type type, std::uint16_t flags, std::uint32_t id,
+                                            std::uint32_t length);
   void say(yamux::Type type, std::uint16_t flags, std::uint32_t id, std::uint32_t length);
 
   const Role role_;

@@ -65,6 +65,49 @@ TEST(XsmuxWindow, IsSaidAfterTheFirstBytesAndThenForEachHalf) {
             "00000400");
 }
 
+struct XsmuxFirstWindow : ::testing::Test {
+  XsmuxFirstWindow() { peer.receive(kSyn2); }
+  void use(std::size_t size) {
+    peer.session->receive(data(2, size), peer.now);
+    peer.session->consumed(peer.stream(3), size, peer.now);
+  }
+  Peer peer{Kind::kXsmux2};
+};
+
+TEST_F(XsmuxFirstWindow, IsSaidTogetherWithTheAnswer) {
+  use(5);
+  EXPECT_FALSE(peer.session->has_output());
+
+  peer.session->write(peer.stream(3), "a");
+
+  EXPECT_EQ(peer.output_hex(),
+            "0204080003000000"
+            "05000000"
+            "00000400"
+            "020201000300000061");
+}
+
+TEST_F(XsmuxFirstWindow, IsSaidSoonWithoutAnAnswer) {
+  use(5);
+  peer.pass(kNoticeDelay - Time{1});
+  EXPECT_FALSE(peer.session->has_output());
+  peer.pass(Time{1});
+  EXPECT_TRUE(peer.session->has_output());
+}
+
+TEST_F(XsmuxFirstWindow, IsSaidAtOnceWhenHalfOfItIsUsed) {
+  use(131'072);
+  EXPECT_TRUE(peer.session->has_output());
+}
+
+// It may wait with its own until we have read all.
+TEST_F(XsmuxFirstWindow, IsSaidAtOnceToWhomOurEndWasSaid) {
+  peer.session->end(peer.stream(3));
+  peer.output();
+  use(5);
+  EXPECT_TRUE(peer.session->has_output());
+}
+
 TEST(XsmuxWindow, TakesAllOfTheFirstWindowAndNoByteMore) {
   Peer peer(Kind::kXsmux2);
   peer.receive(kSyn2);

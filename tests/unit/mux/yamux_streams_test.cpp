@@ -23,6 +23,46 @@ TEST_F(YamuxStreams, AcknowledgesAStreamOnce) {
   EXPECT_THAT(sent(), ElementsAre("data 1 3"));
 }
 
+TEST_F(YamuxStreams, AreAcknowledgedTogetherWithTheAnswer) {
+  receive(update(yamux::kSyn, 1) + data(0, 1, "ask"));
+  EXPECT_FALSE(session().has_output());
+  session().write(stream(1), "answer");
+  EXPECT_TRUE(session().has_output());
+  EXPECT_THAT(sent(), ElementsAre("update ACK 1 +0", "data 1 6"));
+  EXPECT_GT(session().wake_at(), now + kNoticeDelay);
+}
+
+TEST_F(YamuxStreams, AreAcknowledgedSoonWithoutAnAnswer) {
+  receive(update(yamux::kSyn, 1));
+  now += Time{5};
+  receive(update(yamux::kSyn, 3));
+  EXPECT_FALSE(session().has_output());
+  now += kNoticeDelay - Time{5};
+  EXPECT_EQ(session().wake_at(), now);
+  session().wake(now);
+  EXPECT_TRUE(session().has_output());
+  EXPECT_THAT(sent(), ElementsAre("update ACK 1 +0", "update ACK 3 +0"));
+}
+
+// A client opens 256 that are not acknowledged.
+TEST_F(YamuxStreams, AreAcknowledgedAtOnceWhenTheyAreMany) {
+  for (std::uint32_t i = 0; i < kMostNotices; ++i) {
+    EXPECT_FALSE(session().has_output()) << i;
+    receive(update(yamux::kSyn, 2 * i + 1));
+  }
+  EXPECT_TRUE(session().has_output());
+  EXPECT_EQ(sent().size(), kMostNotices);
+}
+
+TEST_F(YamuxStreams, AreAcknowledgedBeforeTheEndOfTheSession) {
+  receive(update(yamux::kSyn, 1));
+  session().drain(now);
+  session().close(stream(1), false, now);
+  EXPECT_EQ(session().ending(), Ending::kDone);
+  EXPECT_TRUE(session().has_output());
+  EXPECT_THAT(sent(), ElementsAre("update ACK 1 +0", "go away 0", "update RST 1 +0"));
+}
+
 TEST_F(YamuxStreams, AreOpenedByDataToo) {
   receive(data(yamux::kSyn, 1, "hello"));
   EXPECT_THAT(owner.taken(), ElementsAre("opened 1", "data 1 5"));
