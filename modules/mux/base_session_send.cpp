@@ -1,5 +1,6 @@
 // What goes: control frames first, then the streams in turn, one frame each. And what may wait.
 #include <algorithm>
+#include <utility>
 
 #include "modules/mux/base_session.h"
 #include "modules/mux/sent_prefix.h"
@@ -15,6 +16,7 @@ constexpr std::size_t kLeastRoom = 4 << 10;
 
 constexpr std::size_t kFewWaiting = 64;  // not worth the work
 
+constexpr std::size_t kMostSpare = std::size_t{256} << 10;
 }  // namespace
 
 // Our own farewells, of a drain or of an owner that ends, may be as many as there are streams.
@@ -97,6 +99,8 @@ std::size_t BaseSession::write(Stream& stream, std::string_view bytes) {
   const std::size_t of_stream = most - std::min(stream.pending_size(), most);
   const std::size_t of_session = output_room();
   const std::size_t taken = std::min({bytes.size(), of_stream, of_session});
+  if (stream.pending.empty() && taken >= kLargestDataFrame)
+    stream.pending.swap(worker_.spare_buffer);
   stream.pending.append(bytes.substr(0, taken));
   output_ += taken;
   worker_.memory_used += taken;
@@ -120,7 +124,18 @@ void BaseSession::drop_pending(Stream& stream, std::size_t size_bytes) {
   stream.pending_begin += size_bytes;
   output_ -= size_bytes;
   worker_.memory_used -= size_bytes;
+  if (stream.pending_size() == 0) return leave_buffer(stream);
   drop_sent_prefix(stream.pending, stream.pending_begin);
+}
+
+// An idle stream keeps none.
+void BaseSession::leave_buffer(Stream& stream) {
+  std::string left = std::exchange(stream.pending, {});
+  stream.pending_begin = 0;
+  std::string& spare = worker_.spare_buffer;
+  if (left.capacity() <= spare.capacity() || left.capacity() > kMostSpare) return;
+  left.clear();
+  spare.swap(left);
 }
 
 void BaseSession::tell_writable(Stream& stream) {

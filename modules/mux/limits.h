@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "modules/mux/time.h"
 
@@ -72,6 +73,7 @@ struct Worker {
   std::size_t window_limit = 64 << 20;  // what windows have grown beyond kFirstWindow
   std::size_t window_used = 0;
   Counts counts;
+  std::string spare_buffer;  // that a stream has left: the next with much to send takes it
 };
 
 }  // namespace mux

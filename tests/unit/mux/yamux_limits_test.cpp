@@ -137,6 +137,31 @@ TEST_F(YamuxLimits, TakeOutputOfAStreamUpToItsMost) {
   EXPECT_EQ(worker.memory_used, 0U);
 }
 
+TEST_F(YamuxLimits, LeaveABufferToTheNextWithMuchToSend) {
+  session().write(opened(1), std::string(64 << 10, 'x'));
+  output();
+  EXPECT_GE(worker.spare_buffer.capacity(), 64U << 10);
+  EXPECT_EQ(stream(1).pending.capacity(), std::string().capacity()) << "an idle stream has none";
+
+  const char* const spare = worker.spare_buffer.data();
+  session().write(opened(3), std::string(20'000, 'y'));
+  EXPECT_EQ(stream(3).pending.data(), spare);
+  EXPECT_EQ(stream(3).pending, std::string(20'000, 'y'));
+  session().write(stream(1), std::string(20'000, 'x'));
+  output();
+  EXPECT_EQ(worker.spare_buffer.data(), spare) << "the largest stays";
+}
+
+TEST_F(YamuxLimits, KeepNoBufferThatIsSmallOrHuge) {
+  limits.max_stream_output = 1 << 20;
+  Stream& stream = opened(1);
+  stream.allowed = 1 << 20;
+  session().write(stream, std::string(1 << 20, 'x'));
+  session().write(opened(3), "small");
+  output();
+  EXPECT_EQ(worker.spare_buffer.capacity(), std::string().capacity());
+}
+
 TEST_F(YamuxLimits, SayWritableWhenHalfHasLeft) {
   limits.max_stream_output = 64 << 10;
   Stream& stream = opened(1);
