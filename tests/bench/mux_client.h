@@ -102,7 +102,8 @@ class MuxClient final : private mux::Listener {
 
   test::Client client_;
   mux::Protocol protocol_;
-  mux::Limits limits_{.max_streams = 1'000'000, .silence = mux::Time{0}};
+  // Ends a stream when it closes it, as the Go clients do.
+  mux::Limits limits_{.max_streams = 1'000'000, .silence = mux::Time{0}, .fin_delay = mux::Time{0}};
   mux::Worker worker_;
   std::unique_ptr<mux::Session> session_;
   std::string out_;
