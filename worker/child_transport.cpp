@@ -31,19 +31,31 @@ bool ChildTransport::put(std::string_view bytes) {
 }
 
 bool ChildTransport::lend(std::size_t size_bytes) {
-  if (!has_room(size_bytes)) return false;
+  const bool is_worth_it = lent_ == 0 || size_bytes >= kLeastLent;
+  if (!inbox_.empty() || !is_worth_it || !has_room(size_bytes)) return false;
   waiting_ += static_cast<std::uint32_t>(size_bytes);
+  lent_ += static_cast<std::uint32_t>(size_bytes);
   return true;
 }
 
 bool ChildTransport::use_lent(std::size_t size_bytes) {
-  if (!inbox_.empty() || is_reset_) return false;
+  if (kept_ > 0 || is_reset_) return false;
   waiting_ -= static_cast<std::uint32_t>(size_bytes);
+  return_lent(size_bytes);
   tell_consumed(size_bytes);
   return true;
 }
 
-void ChildTransport::keep_lent(std::string_view bytes) { append(bytes); }
+// The inbox was empty when they were lent: its front is the first part.
+void ChildTransport::keep_lent(std::string_view bytes) {
+  inbox_.emplace(inbox_.begin() + kept_++, bytes);
+  return_lent(bytes.size());
+}
+
+void ChildTransport::return_lent(std::size_t size_bytes) {
+  lent_ -= static_cast<std::uint32_t>(size_bytes);
+  if (lent_ == 0) kept_ = 0;
+}
 
 void ChildTransport::append(std::string_view bytes) {
   if (front_ > inbox_.size() / 2) {  // or it would grow for as long as something waits
@@ -107,7 +119,8 @@ ssize_t ChildTransport::send(std::span<iovec> slices, bool /*more_follows*/) {
   return taken == 0 || taken > wanted ? -1 : static_cast<ssize_t>(taken);
 }
 
-// Through the worker's read buffer, which no hook is using while a connection sends what waits.
+// Through the worker's read buffer, of which no hook has anything, and nothing is lent, while a
+// connection sends what waits.
 ssize_t ChildTransport::send_file(int file, std::uint64_t offset, std::size_t size_bytes) {
   char* const buffer = carrier_.server->core.read_buffer();
   const ssize_t size = pread(file, buffer, std::min(size_bytes, ConnectionCore::kReadBuffer),

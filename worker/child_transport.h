@@ -27,6 +27,8 @@ class ChildTransport final : public Transport {
   // What the carrier may give before the connection has taken anything, bytes.
   static constexpr std::size_t kMaxInbox = std::size_t{1} << 20;
   static constexpr int kDeepest = DROVER_DEEPEST_STREAM;
+  // Of what is smaller only the first piece is worth a call of its own: copied pieces are joined.
+  static constexpr std::size_t kLeastLent = 1024;
 
   explicit ChildTransport(const StreamCarrier& carrier) : carrier_(carrier) {}
 
@@ -35,12 +37,12 @@ class ChildTransport final : public Transport {
   // From the carrier, which then has the connection take its turn. False: the inbox would be above
   // its limit, or the peer has ended before; nothing is kept.
   [[nodiscard]] bool put(std::string_view bytes);
-  // The same of bytes that stay where they are until one of the next two is called, while nothing
-  // is received.
+  // The same of bytes that stay where they are until one of the next two is called, for each in the
+  // order in which they were lent, while nothing is received. False also where they are to be put.
   [[nodiscard]] bool lend(std::size_t size_bytes);
   // They are used now, as received ones. False: others wait before them, or it is reset.
   [[nodiscard]] bool use_lent(std::size_t size_bytes);
-  // They wait in the inbox.
+  // They wait in the inbox, before what was put since they were lent.
   void keep_lent(std::string_view bytes);
   void put_end() { peer_ended_ = true; }
   void put_reset() { is_reset_ = true; }
@@ -61,6 +63,7 @@ class ChildTransport final : public Transport {
     return !peer_ended_ && waiting_ + size_bytes <= kMaxInbox;
   }
   void append(std::string_view bytes);
+  void return_lent(std::size_t size_bytes);
   void tell_consumed(std::size_t size_bytes);
   std::size_t take(std::span<char> buffer);
   template <class Hook, class... Args>
@@ -72,6 +75,8 @@ class ChildTransport final : public Transport {
   std::uint32_t front_ = 0;       // the first that has bytes left
   std::uint32_t front_read_ = 0;  // bytes of it
   std::uint32_t waiting_ = 0;     // bytes of all, and what is lent
+  std::uint32_t lent_ = 0;        // bytes, which go before all parts ...
+  std::uint32_t kept_ = 0;        // ... but so many first ones, which were lent
   short watched_ = 0;
   bool is_writable_ = true;
   bool peer_ended_ = false;  // behind the inbox

@@ -47,17 +47,19 @@ int Connection::depth() const { return is_child_ ? stream()->carrier().depth : 0
 // What a carrier has lent in its on_data, which has returned; in the read buffer it still is.
 void Connection::give_lent() {
   ConnectionCore& shared = core();
-  while (const LentInput::Part* const part = shared.lent().next()) {
-    if (Connection* const child = shared.table().find(part->child))
-      child->receive_lent(part->bytes);
+  while (const auto part = shared.lent().next()) {
+    Connection* const child = shared.table().find(part->child);
+    if (child != nullptr) child->receive_lent(part->bytes);
   }
 }
 
-// As on_event() does from the transport. What the module does not want now waits in the inbox.
+// As on_event() does from the transport. What the module does not want now waits in the inbox, and
+// for good when its carrier has failed.
 void Connection::receive_lent(std::string_view bytes) {
+  const Connection* const carrier = core().table().find(stream()->carrier().parent);
+  if (carrier == nullptr || carrier->is_broken_) return stream()->keep_lent(bytes);
   if (state_ == State::kConnecting && !is_broken_) open();
-  const bool is_wanted = state_ == State::kServing && !is_broken_ && !peer_ended_ &&
-                         !holds_back() && leftover_ == nullptr;
+  const bool is_wanted = !holds_back() && leftover_ == nullptr;
   if (!is_wanted || !stream()->use_lent(bytes.size())) return stream()->keep_lent(bytes);
   note_received(bytes.size());
   on_bytes(bytes);

@@ -25,6 +25,7 @@ void Connection::on_event(short what) {
 
 void Connection::receive() {
   const std::size_t kept = leftover_ == nullptr ? 0 : leftover_->size();
+  DROVER_CHECK(!core().lent().is_begun());
   char* const buffer = core().read_buffer();
   const ssize_t result = transport().receive({buffer + kept, ConnectionCore::kReadBuffer - kept});
   if (result < 0) {

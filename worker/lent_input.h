@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -24,19 +25,23 @@ class LentInput {
   // An on_data is about to run with bytes of the buffer. False inside of another: what is lent is
   // given out when the outer one is over.
   [[nodiscard]] bool begin();
-  // The next to be given out, in the order in which they were lent; null: there is none, and that
-  // was all. Those whom it is given to may lend of it again.
-  [[nodiscard]] const Part* next();
+  // Until next() has said that it was all, the buffer is not to be overwritten.
+  [[nodiscard]] bool is_begun() const { return is_begun_; }
+  // The next to be given out, in the order in which they were lent, if that was not all. Those whom
+  // it is given to may lend of it again.
+  [[nodiscard]] std::optional<Part> next();
 
-  // Whether bytes can be lent now: they lie in the buffer, and will until they are given out.
+  // Whether bytes can be lent now: they lie in the buffer, and will until they are given out. Only
+  // so much in all as a carrier and the carriers among its streams would lend: modules that give
+  // each other what they are given would not end.
   [[nodiscard]] bool can_lend(std::string_view bytes) const;
-  void lend(drover_conn child, std::string_view bytes) { parts_.push_back({child, bytes}); }
+  void lend(drover_conn child, std::string_view bytes);
 
  private:
   std::string_view buffer_;
   std::vector<Part> parts_;
   std::size_t given_ = 0;  // of parts_
-  Part part_{};            // what next() has returned: parts_ may have moved since
+  std::size_t may_lend_ = 0;
   bool is_begun_ = false;
 };
 

@@ -197,9 +197,9 @@ void CarrierConnection::settle() {
   if (session_ != nullptr) {
     if (session_->ending() != Ending::kNone) return finish(now);
     tell_used(now);
+    send(now);  // which may be the last of a stream
     note_idleness(now);
     note_end_of_input(now);
-    send(now);
     if (session_->ending() != Ending::kNone) return finish(now);
     set_reading();
   }

@@ -150,9 +150,10 @@ struct drover_host {
                             void* argument);
   /* The four by which the carrier tells what has come for a child of its own; on any other
    * connection they do nothing. No hook runs inside of them.
-   * Bytes, which are copied, and offered to the child at the end of the batch unless it is paused.
-   * What on_data has been given, or a part of it, is not copied: unless something else waits before
-   * it, it is offered where it lies as soon as the hook has returned.
+   * Bytes, offered to the child in the order in which they are given, unless it is paused. What
+   * on_data has been given, or a part of it, is offered where it lies when the hook has returned.
+   * All else, what something waits before, and small pieces behind a first are copied, joined, and
+   * offered at the end of the batch.
    * Returns how many wait now. More than DROVER_CHILD_INBOX, or after child_end: none are taken and
    * the child is closed with DROVER_MODULE_FAILED. */
   size_t (*child_data)(drover_context* context, drover_conn child, struct drover_slice bytes);
