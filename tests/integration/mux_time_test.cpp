@@ -1,6 +1,7 @@
 // What takes time in streams: the linger of those that are half over, and the ends of xsmux that
 // are late on purpose.
 #include "modules/kvs/kv1/frame.h"
+#include "modules/mux/wire/yamux.h"
 #include "tests/integration/kvs_daemon.h"
 #include "tests/integration/mux_client.h"
 #include "tests/support/access_lines.h"
@@ -163,6 +164,33 @@ TEST(MuxFinDelays, EndWhenTheReaderHasReadAll) {
   client.send_all(xsmux_frame(2, kUpd, 3, little(5, 4) + little(65'536, 4)));
 
   EXPECT_LT(read_until(client, kFin, 3).waited, Millis{5'000});
+}
+
+// Nothing else is sent in these sessions before the sign of life after 10 s.
+TEST(MuxNotices, AcknowledgeAStreamThatIsNotAnswered) {
+  Daemon daemon({.config = mux_config({})});
+  Client client(Endpoint::v4(daemon.port()));
+  std::string opening;
+  std::string acknowledged;
+  mux::yamux::append_head(
+      opening, {.type = mux::yamux::Type::kWindowUpdate, .flags = mux::yamux::kSyn, .id = 1});
+  mux::yamux::append_head(
+      acknowledged, {.type = mux::yamux::Type::kWindowUpdate, .flags = mux::yamux::kAck, .id = 1});
+  const auto begin = Clock::now();
+  client.send_all(opening);
+
+  EXPECT_EQ(client.receive(acknowledged.size()), acknowledged);
+  EXPECT_LT(since(begin), Millis{5'000});
+}
+
+TEST(MuxNotices, SayTheWindowOfAStreamThatIsNotAnswered) {
+  Daemon daemon({.config = mux_config(with_store(""))});
+  MuxClient client(daemon, Protocol::kXsmux2);
+  const auto begin = Clock::now();
+  const MuxStream* stream = client.open(frame(kGet, 1, "k").substr(0, 3), false);
+
+  EXPECT_TRUE(client.run_until([&] { return stream->stream->read_by_peer == 3; }));
+  EXPECT_LT(since(begin), Millis{5'000});
 }
 
 }  // namespace
