@@ -95,7 +95,7 @@ TEST_F(ConnectionTest, KeepsTheOrderOfWritesFromOutside) {
   std::string got;
   for (int i = 0; i < 40; ++i) {
     core_->begin_batch();
-    for (const std::size_t size : {20'000, 10, 300'000, 16'384, 100}) {
+    for (const std::size_t size : {20'000U, 10U, 300'000U, 16'384U, 100U}) {
       if (find(module_.opened[0])->pending_output() > (1 << 20)) continue;
       const std::string bytes = pattern(size + static_cast<std::size_t>(i));
       module_.write(module_.opened[0], bytes);
