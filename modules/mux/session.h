@@ -62,6 +62,7 @@ class Session {
   // Appends whole frames, control frames first, then the streams in turn, until `out` has `room`
   // bytes (the last frame may go over it) or nothing is left.
   virtual void send(std::string& out, std::size_t room, Time now) = 0;
+  // Something is to be sent now. Not for what may wait for a while, which send() takes along.
   [[nodiscard]] virtual bool has_output() const = 0;
 
   // What waits for the peer, in bytes: how many are taken. Fewer than there are: writable()
