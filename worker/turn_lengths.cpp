@@ -16,13 +16,14 @@ void TurnLengths::add(Millis now, std::uint32_t turn_us) {
   Part& part = parts_[current_];
   ++part.counts[bucket_of(turn_us)];
   part.max_us = std::max(part.max_us, turn_us);
+  ++part.turns;
 }
 
 TurnLengths::Summary TurnLengths::summary(Millis now) {
   if (now >= part_ends_) advance(now);
   Summary summary;
   for (const Part& part : parts_) summary.max_us = std::max(summary.max_us, part.max_us);
-  summary.p99_us = std::min(percentile_99(), summary.max_us);
+  summary.p99_us = std::min(percentile_99(summary.max_us), summary.max_us);
   return summary;
 }
 
@@ -58,14 +59,13 @@ std::uint64_t TurnLengths::count_in(std::size_t bucket) const {
   return count;
 }
 
-std::uint32_t TurnLengths::percentile_99() const {
+std::uint32_t TurnLengths::percentile_99(std::uint32_t max_us) const {
   std::uint64_t turns = 0;
-  for (std::size_t i = 0; i < kBuckets; ++i) turns += count_in(i);
-  const std::uint64_t rank = turns - turns / 100;
-  std::uint64_t seen = 0;
-  for (std::size_t i = 0; i < kBuckets; ++i) {
-    seen += count_in(i);
-    if (seen >= rank) return longest_in(i);
+  for (const Part& part : parts_) turns += part.turns;
+  std::uint64_t longer = 0;
+  for (std::size_t i = bucket_of(max_us); i > 0; --i) {
+    longer += count_in(i);
+    if (longer > turns / 100) return longest_in(i);
   }
   return 0;
 }
