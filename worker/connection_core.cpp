@@ -19,6 +19,7 @@ ConnectionCore::ConnectionCore(const CoreOptions& options, Listener* listener)
       gather_({read_buffer_.get(), kReadBuffer}),
       lent_({read_buffer_.get(), kReadBuffer}),
       table_(options.capacity + options.streams),
+      timers_(*this, options.base, options.capacity + options.streams),
       streams_(options.capacity + options.streams),
       now_(options.clock()) {
   end_of_batch_.prepare(options_.base, this);

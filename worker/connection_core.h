@@ -126,7 +126,7 @@ class ConnectionCore {
   WriteGather gather_;
   LentInput lent_;
   ConnectionTable table_;
-  ModuleTimers timers_{*this, options_.base};
+  ModuleTimers timers_;
   LingerQueue lingering_{*this};
   StreamLists streams_;
   std::unordered_map<drover_conn, std::uint64_t> tags_;

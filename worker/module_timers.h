@@ -8,16 +8,37 @@
 
 #include "common/alarm.h"
 #include "modules/sdk/drover_module.h"
+#include "worker/connection_table.h"
 #include "worker/timer_queue.h"
+#include "worker/zeroed_array.h"
 
 namespace drover {
 
 class ConnectionCore;
 struct Server;
 
+// One timer for each connection: found by the connection's number, which has no timer left of
+// whoever had it before.
+class SerialsByNumber {
+ public:
+  explicit SerialsByNumber(std::size_t capacity)
+      : serials_(make_zeroed_array<std::uint64_t>(capacity)) {}
+
+  [[nodiscard]] std::uint64_t of(drover_conn conn) const {
+    return serials_[ConnectionTable::index_of(conn)];
+  }
+  void set(drover_conn conn, std::uint64_t serial) {
+    serials_[ConnectionTable::index_of(conn)] = serial;
+  }
+
+ private:
+  ZeroedArray<std::uint64_t> serials_;
+};
+
 class ModuleTimers {
  public:
-  ModuleTimers(ConnectionCore& core, event_base* base) : core_(core), alarm_(base, this) {}
+  ModuleTimers(ConnectionCore& core, event_base* base, std::size_t capacity)
+      : core_(core), by_connection_(SerialsByNumber(capacity)), alarm_(base, this) {}
 
   // Calls on_timer of the connection once; replaces what was set. Shorter than a millisecond is a
   // millisecond.
@@ -42,7 +63,7 @@ class ModuleTimers {
   [[nodiscard]] Millis deadline_after(Millis after) const;
 
   ConnectionCore& core_;
-  TimerQueue<drover_conn> by_connection_;
+  TimerQueue<drover_conn, SerialsByNumber> by_connection_;
   TimerQueue<drover_timer> by_instance_;
   std::unordered_map<drover_timer, Instance> instances_;
   drover_timer last_timer_ = 0;

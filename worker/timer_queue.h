@@ -6,26 +6,49 @@
 #include <optional>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/event.h"
 
 namespace drover {
 
+// Which entry of a queue counts for a key: its serial, 0 for none.
+template <class Key>
+class SerialsByKey {
+ public:
+  [[nodiscard]] std::uint64_t of(Key key) const {
+    const auto found = serials_.find(key);
+    return found == serials_.end() ? 0 : found->second;
+  }
+  void set(Key key, std::uint64_t serial) {
+    serial == 0 ? void(serials_.erase(key)) : void(serials_.insert_or_assign(key, serial));
+  }
+
+ private:
+  std::unordered_map<Key, std::uint64_t> serials_;
+};
+
 // A heap in which what was cancelled or replaced lies until it comes to the top, or until there is
 // more of it than of the rest.
-template <class Key>
+template <class Key, class Serials = SerialsByKey<Key>>
 class TimerQueue {
  public:
+  explicit TimerQueue(Serials serials = {}) : serials_(std::move(serials)) {}
+
   // Replaces the key's deadline.
   void set(Key key, Millis deadline) {
-    serials_.insert_or_assign(key, ++last_serial_);
+    if (serials_.of(key) == 0) ++size_;
+    serials_.set(key, ++last_serial_);
     heap_.push_back({deadline, last_serial_, key});
     std::ranges::push_heap(heap_, kEarliestFirst);
     drop_stale();
   }
   void cancel(Key key) {
-    if (serials_.erase(key) > 0) drop_stale();
+    if (serials_.of(key) == 0) return;
+    serials_.set(key, 0);
+    --size_;
+    drop_stale();
   }
   [[nodiscard]] std::optional<Millis> next() const {
     return heap_.empty() ? std::nullopt : std::optional(heap_.front().deadline);
@@ -52,22 +75,22 @@ class TimerQueue {
   };
 
   [[nodiscard]] bool is_stale(const Entry& entry) const {
-    const auto found = serials_.find(entry.key);
-    return found == serials_.end() || found->second != entry.serial;
+    return serials_.of(entry.key) != entry.serial;
   }
   void drop_stale() {
     while (!heap_.empty() && is_stale(heap_.front())) {
       std::ranges::pop_heap(heap_, kEarliestFirst);
       heap_.pop_back();
     }
-    if (heap_.size() <= 2 * serials_.size() + kFew) return;
+    if (heap_.size() <= 2 * size_ + kFew) return;
     std::erase_if(heap_, [this](const Entry& entry) { return is_stale(entry); });
     std::ranges::make_heap(heap_, kEarliestFirst);
   }
 
   std::uint64_t last_serial_ = 0;
-  std::unordered_map<Key, std::uint64_t> serials_;  // of the entry that counts
-  std::vector<Entry> heap_;                         // the earliest on top, which is never stale
+  Serials serials_;
+  std::size_t size_ = 0;     // keys that have a deadline
+  std::vector<Entry> heap_;  // the earliest on top, which is never stale
 };
 
 }  // namespace drover

@@ -5,12 +5,31 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <vector>
 
 namespace drover {
 namespace {
 
-TEST(TimerQueue, GivesWhatIsDueEarliestFirst) {
-  TimerQueue<std::uint64_t> queue;
+// The other way to keep what counts: by place.
+class SerialsByPlace {
+ public:
+  [[nodiscard]] std::uint64_t of(std::uint64_t key) const { return serials_[key]; }
+  void set(std::uint64_t key, std::uint64_t serial) { serials_[key] = serial; }
+
+ private:
+  std::vector<std::uint64_t> serials_ = std::vector<std::uint64_t>(100'000);
+};
+
+template <class Queue>
+class TimerQueueTest : public testing::Test {
+ protected:
+  Queue queue_;
+};
+using Queues = testing::Types<TimerQueue<std::uint64_t>, TimerQueue<std::uint64_t, SerialsByPlace>>;
+TYPED_TEST_SUITE(TimerQueueTest, Queues);
+
+TYPED_TEST(TimerQueueTest, GivesWhatIsDueEarliestFirst) {
+  auto& queue = this->queue_;
   queue.set(1, Millis{30});
   queue.set(2, Millis{10});
   queue.set(3, Millis{20});
@@ -22,8 +41,8 @@ TEST(TimerQueue, GivesWhatIsDueEarliestFirst) {
   EXPECT_EQ(queue.next(), Millis{30});
 }
 
-TEST(TimerQueue, KeepsTheLastDeadlineOfAKey) {
-  TimerQueue<std::uint64_t> queue;
+TYPED_TEST(TimerQueueTest, KeepsTheLastDeadlineOfAKey) {
+  auto& queue = this->queue_;
   queue.set(1, Millis{10});
   queue.set(1, Millis{50});
 
@@ -32,8 +51,8 @@ TEST(TimerQueue, KeepsTheLastDeadlineOfAKey) {
   EXPECT_EQ(queue.next(), std::nullopt);
 }
 
-TEST(TimerQueue, ForgetsWhatIsCancelled) {
-  TimerQueue<std::uint64_t> queue;
+TYPED_TEST(TimerQueueTest, ForgetsWhatIsCancelled) {
+  auto& queue = this->queue_;
   queue.set(1, Millis{10});
   queue.cancel(1);
   queue.cancel(2);
@@ -41,8 +60,8 @@ TEST(TimerQueue, ForgetsWhatIsCancelled) {
   EXPECT_EQ(queue.next(), std::nullopt);
 }
 
-TEST(TimerQueue, GivesAKeyOnceWhoseFormerDeadlineIsSetAgain) {
-  TimerQueue<std::uint64_t> queue;
+TYPED_TEST(TimerQueueTest, GivesAKeyOnceWhoseFormerDeadlineIsSetAgain) {
+  auto& queue = this->queue_;
   queue.set(1, Millis{10});
   queue.set(1, Millis{50});
   queue.set(1, Millis{10});
@@ -51,8 +70,8 @@ TEST(TimerQueue, GivesAKeyOnceWhoseFormerDeadlineIsSetAgain) {
   EXPECT_EQ(queue.pop_due(Millis{60}), std::nullopt);
 }
 
-TEST(TimerQueue, KeepsLittleOfWhatIsSetAndCancelledForEver) {
-  TimerQueue<std::uint64_t> queue;
+TYPED_TEST(TimerQueueTest, KeepsLittleOfWhatIsSetAndCancelledForEver) {
+  auto& queue = this->queue_;
   queue.set(1, Millis{5});  // on top, so that nothing below comes up
   for (std::uint64_t i = 2; i < 100'000; ++i) {
     queue.set(i, Millis{10'000 + static_cast<std::int64_t>(i)});
@@ -64,8 +83,8 @@ TEST(TimerQueue, KeepsLittleOfWhatIsSetAndCancelledForEver) {
   EXPECT_EQ(queue.next(), std::nullopt);
 }
 
-TEST(TimerQueue, KeepsLittleOfWhatIsSetAgainForEver) {
-  TimerQueue<std::uint64_t> queue;
+TYPED_TEST(TimerQueueTest, KeepsLittleOfWhatIsSetAgainForEver) {
+  auto& queue = this->queue_;
   for (int i = 0; i < 100'000; ++i) {
     queue.set(1, Millis{10 + i % 2});
     ASSERT_LE(queue.kept(), 70U);
@@ -76,8 +95,8 @@ TEST(TimerQueue, KeepsLittleOfWhatIsSetAgainForEver) {
 }
 
 // Against an ordered set, with a few keys that are set, cancelled and taken out in any order.
-TEST(TimerQueue, AgreesWithASet) {
-  TimerQueue<std::uint64_t> queue;
+TYPED_TEST(TimerQueueTest, AgreesWithASet) {
+  auto& queue = this->queue_;
   std::map<std::uint64_t, Millis> all;
   std::mt19937 random(7);
   Millis now{0};
