@@ -46,8 +46,10 @@ void BaseSession::fail(Ending ending, const char* error) {
 // Streams: how they come
 
 Stream* BaseSession::find(std::uint32_t id) {
+  if (last_found_ != nullptr && last_found_->id == id) return last_found_;
   const auto found = streams_.find(id);
-  return found == streams_.end() ? nullptr : &found->second;
+  if (found == streams_.end()) return nullptr;
+  return last_found_ = &found->second;
 }
 
 Stream& BaseSession::add(std::uint32_t id) {
@@ -57,7 +59,13 @@ Stream& BaseSession::add(std::uint32_t id) {
   stream.granted = kFirstWindow;
   stream.allowed = kFirstWindow;
   stream.granted_at = now_;
+  last_found_ = &stream;
   return stream;
+}
+
+BaseSession::Streams::node_type BaseSession::take_out(std::uint32_t id) {
+  last_found_ = nullptr;
+  return streams_.extract(id);
 }
 
 Stream* BaseSession::admit(std::uint32_t id) {
@@ -152,8 +160,7 @@ void BaseSession::break_off(Stream& stream) {
 
 void BaseSession::detach(Stream& stream) {
   clear_deadline(stream);
-  const std::uint32_t id = stream.id;
-  detached_.emplace(&stream, streams_.extract(id));
+  detached_.emplace(&stream, take_out(stream.id));
 }
 
 void BaseSession::forget(Stream& stream) {
@@ -168,8 +175,7 @@ void BaseSession::drop(Stream& stream) {
   release_input(stream, stream.received - stream.consumed);
   drop_pending(stream, stream.pending_size());
   worker_.window_used -= stream.window - kFirstWindow;
-  const std::uint32_t id = stream.id;
-  if (detached_.erase(&stream) == 0) streams_.erase(id);
+  if (detached_.erase(&stream) == 0) take_out(stream.id);
 }
 
 void BaseSession::drop_all() {

@@ -179,6 +179,8 @@ class BaseSession : public Session {
   using Streams = std::unordered_map<std::uint32_t, Stream, IdHash>;
 
   Stream& add(std::uint32_t id);
+  // No longer found by its number; it is gone unless the node is kept.
+  Streams::node_type take_out(std::uint32_t id);
   void forget(Stream& stream);
   void drop(Stream& stream);
   void drop_all();
@@ -221,6 +223,7 @@ class BaseSession : public Session {
   Listener& listener_;
 
   Streams streams_;
+  Stream* last_found_ = nullptr;  // in streams_: a stream's frames mostly come in a row
   // Streams whose number the peer uses again, by address.
   std::unordered_map<const Stream*, Streams::node_type> detached_;
   std::set<std::pair<Time, std::uint32_t>> deadlines_;  // of the streams that have one
