@@ -62,7 +62,10 @@ void ChildTransport::append(std::string_view bytes) {
     inbox_.erase(inbox_.begin(), inbox_.begin() + front_);
     front_ = 0;
   }
-  if (inbox_.empty() || inbox_.back().size() + bytes.size() > kPart) inbox_.emplace_back();
+  const bool is_behind_lent = lent_ > 0 && kept_ == inbox_.size();  // more may be kept before it
+  if (inbox_.empty() || is_behind_lent || inbox_.back().size() + bytes.size() > kPart) {
+    inbox_.emplace_back();
+  }
   inbox_.back().append(bytes);
 }
 

@@ -85,6 +85,53 @@ TEST_F(LentInputTest, StaysBeforeWhatIsGivenWhenABeginningIsUsed) {
   EXPECT_EQ(all_of(stream), "1|" + large('2') + "|3|");
 }
 
+TEST_F(LentInputTest, StaysBeforeWhatIsGivenWhileTheStreamMustWait) {
+  const drover_conn paused = open_and_wait();
+  const drover_conn other = open_and_wait();
+  module_.host->pause_reading(module_.context, paused);
+  bool is_first = true;
+  consumed_ = [&] {
+    if (std::exchange(is_first, false)) give(paused, std::string("3"));
+  };
+
+  carry("1o" + large('2'), [&](std::string_view bytes) {
+    give(paused, bytes.substr(0, 1));
+    give(other, bytes.substr(1, 1));
+    give(paused, bytes.substr(2));
+  });
+  module_.host->resume_reading(module_.context, paused);
+  turns(2);
+
+  EXPECT_EQ(all_of(paused), "1" + large('2') + "3|");
+}
+
+TEST_F(LentInputTest, StaysBeforeWhatAnotherStreamAnswers) {
+  const drover_conn pausing = open_and_wait();
+  const drover_conn answering = open_and_wait();
+  own_[pausing] = [&](std::string_view bytes) {
+    module_.host->pause_reading(module_.context, pausing);
+    return bytes.size();
+  };
+  own_[answering] = [&](std::string_view bytes) {
+    module_.write(answering, "4");
+    return bytes.size();
+  };
+  written_ = [&](std::string_view bytes) { give(pausing, std::string(bytes)); };
+
+  carry("1" + large('2') + "a" + large('3'), [&](std::string_view bytes) {
+    const std::size_t size = large('2').size();
+    give(pausing, bytes.substr(0, 1));
+    give(pausing, bytes.substr(1, size));
+    give(answering, bytes.substr(1 + size, 1));
+    give(pausing, bytes.substr(2 + size));
+  });
+  own_.erase(pausing);
+  module_.host->resume_reading(module_.context, pausing);
+  turns(2);
+
+  EXPECT_EQ(all_of(pausing), "1|" + large('2') + large('3') + "4|");
+}
+
 TEST_F(LentInputTest, StaysBehindWhatWaited) {
   const drover_conn stream = open_and_wait();
 
