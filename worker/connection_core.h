@@ -1,7 +1,7 @@
 // What all connections of a worker share: the loop, the read buffer, the gathered writes of the
 // running hook, the table, and the batch. A *batch* is what one epoll_wait returned; the first
 // callback of it begins it, and an event that begin_batch() activates runs after all of its
-// callbacks and ends it: writes to connections whose hook was not running are flushed there.
+// callbacks and ends it: small writes to connections whose hook was not running are flushed there.
 #pragma once
 
 #include <event2/event.h>
@@ -62,6 +62,10 @@ class ConnectionCore {
   void begin_batch();
   // The time when the batch began.
   [[nodiscard]] Millis now() const { return now_; }
+  // The time itself.
+  [[nodiscard]] Millis clock() const { return options_.clock(); }
+  // The loop begins to turn: what has run in this batch so far, the start of modules, is no turn.
+  void begin_turning() { turn_began_ = std::chrono::steady_clock::now(); }
 
   // How long the callbacks of the last batch took.
   [[nodiscard]] std::chrono::microseconds last_turn() const { return last_turn_; }

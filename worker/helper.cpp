@@ -125,6 +125,7 @@ void HelperProcess::wait_until_told() {
 void HelperProcess::work() {
   doorbell_.start(base_.get(), me_.doorbell, EV_READ | EV_ET, this);
   heartbeat_.start_every(base_.get(), kHeartbeat, this);
+  core_.begin_turning();
   event_base_dispatch(base_.get());
 }
 

@@ -43,11 +43,12 @@ Millis ModuleTimers::deadline_after(Millis after) const {
   return core_.now() + std::max(after, Millis{1});
 }
 
-// What was cancelled later may leave the alarm too early: it finds nothing due, and is set again.
+// By the clock, for it is the end of a batch that may have taken long. What was cancelled later may
+// leave the alarm too early: it finds nothing due, and is set again.
 void ModuleTimers::arm() {
   const Millis next = std::min(by_connection_.next().value_or(Millis::max()),
                                by_instance_.next().value_or(Millis::max()));
-  if (next < Millis::max()) alarm_.set(next, core_.now());
+  if (next < Millis::max()) alarm_.set(next, core_.clock());
 }
 
 void ModuleTimers::call_due() {

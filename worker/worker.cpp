@@ -108,6 +108,7 @@ int Worker::run() {
   heartbeat_.start_every(base_.get(), kHeartbeat, this);
   say_ready();
 
+  core_.begin_turning();
   event_base_dispatch(base_.get());
 
   stop_servers();

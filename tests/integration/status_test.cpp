@@ -39,6 +39,17 @@ TEST(Status, TellsHowOftenTheLoopTurnedAndHowLong) {
   EXPECT_LE(worker.loop_p99_us, worker.loop_max_us);
 }
 
+TEST(Status, TakesTheStartOfAModuleForNoTurn) {
+  Daemon daemon(
+      {.config = config("workers = 1\nload = " + built("test-modules/slow_start.so") + "\n",
+                        "\n[server slow]\nlisten = 127.0.0.1:{port}\nprotocol = slow_start\n")});
+
+  ASSERT_TRUE(daemon.wait_for_status(
+      [](const DaemonStatus& now) { return now.serving()->workers.at(0).turns > 0; }));
+
+  EXPECT_LT(only_worker(daemon).loop_max_us, 1'000'000);
+}
+
 TEST(Status, TellsTheUptimeOfEachProcess) {
   Daemon daemon({.config = config("workers = 1", echo_server("acceptor"))});
   ASSERT_TRUE(daemon.wait_for_status([](const DaemonStatus& now) {

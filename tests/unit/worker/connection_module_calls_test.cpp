@@ -75,6 +75,33 @@ TEST_F(ConnectionTest, RingsATimerThatWasSetOutsideOfABatch) {
   EXPECT_TRUE(event_base_got_break(base_.get()));
 }
 
+TEST_F(ConnectionTest, RingsATimerOfTheInstanceThatWasSetOutsideOfABatch) {
+  module_.worker_timer = [&](std::uint64_t /*tag*/) { event_base_loopbreak(base_.get()); };
+  make_server();
+  ASSERT_NE(module_.host->start_timer(module_.context, 1, 0), 0U);
+  now_ += Millis{1};
+  const timeval long_enough{5, 0};
+  event_base_loopexit(base_.get(), &long_enough);
+
+  event_base_dispatch(base_.get());
+
+  EXPECT_TRUE(event_base_got_break(base_.get()));
+}
+
+TEST_F(ConnectionTest, RingsATimerWhoseTimeHasPassedBeforeItsBatchEndedAtOnce) {
+  module_.timer = [&](drover_conn /*conn*/) { event_base_loopbreak(base_.get()); };
+  const UniqueFd client = connect();
+  core_->begin_batch();
+  module_.host->set_timer(module_.context, module_.opened[0], 60'000);
+  now_ += Millis{60'000};  // what else runs in the batch
+  const timeval long_enough{5, 0};
+  event_base_loopexit(base_.get(), &long_enough);
+
+  event_base_dispatch(base_.get());
+
+  EXPECT_TRUE(event_base_got_break(base_.get()));
+}
+
 TEST_F(ConnectionTest, MayCloseInItsTimer) {
   module_.timer = [&](drover_conn conn) { module_.host->close(module_.context, conn); };
   const UniqueFd client = connect();
