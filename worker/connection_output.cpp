@@ -32,7 +32,6 @@ void Connection::write_from_outside(std::string_view bytes) {
   if (!may_write()) return;
   iovec slice{const_cast<char*>(bytes.data()), bytes.size()};
   send_slices(std::span(&slice, 1));
-  note_high_water();
   settle_soon();
 }
 

@@ -19,8 +19,9 @@ struct drover_host {
   uint32_t abi;
 
   /* Sends bytes to the peer, in order with all others. They are copied if they cannot be sent at
-   * once. What is written in one hook leaves in one system call. There is no error: a connection
-   * that breaks is told by on_close. */
+   * once. What a hook writes to its own connection leaves in one system call when it returns; what
+   * is written to others, at the end of the batch, or at once if it is 16 KiB or more and nothing
+   * is pending. There is no error: a connection that breaks is told by on_close. */
   void (*write)(drover_context* context, drover_conn conn, struct drover_slice bytes);
   /* Nothing more will be written: the peer sees end of stream after what is pending. Reading goes
    * on. */

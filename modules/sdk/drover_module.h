@@ -90,7 +90,7 @@ struct drover_module {
 
   /* This slot's doorbell was rung: by this module in some worker, or by another or by Drover, so it
    * may be for nothing: look. Worker, on its loop, also while it drains. May write to any
-   * connection; that leaves at the end of the batch. */
+   * connection. */
   void (*on_doorbell)(void* instance);
 
   /* What the module counts, see struct drover_metric; null and 0: nothing. */

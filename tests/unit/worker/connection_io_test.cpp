@@ -135,11 +135,38 @@ TEST_F(ConnectionTest, GivesNoCarrierALargeWriteBeforeTheWriterHasReturned) {
   EXPECT_EQ(written, 20'000U);
 }
 
+TEST_F(ConnectionTest, SendsNothingLargeFromOutsideThatIsWrittenAfterTheClose) {
+  const UniqueFd client = connect();
+  core_->begin_batch();
+  module_.host->close(module_.context, module_.opened[0]);
+  module_.write(module_.opened[0], pattern(20'000));
+  turns(2);
+
+  EXPECT_EQ(read_some(client), "");
+}
+
+// The module has seen so much pending, and waits to be told.
+TEST_F(ConnectionTest, TellsTheModuleThatALargeWriteFromOutsideHasLeft) {
+  int calls = 0;
+  module_.writable = [&](drover_conn) { ++calls; };
+  const UniqueFd client = connect();
+  core_->begin_batch();
+  module_.write(module_.opened[0], pattern(500'000));
+  ASSERT_GT(find(module_.opened[0])->pending_output(), ConnectionCore::kHighWater);
+  for (int i = 0; i < 20; ++i) {
+    read_some(client);
+    turn();
+  }
+
+  EXPECT_EQ(calls, 1);
+}
+
 TEST_F(ConnectionTest, EndsWhenALargeWriteFromOutsideFindsThePeerGone) {
   UniqueFd client = connect_tcp();
   reset(client);
   core_->begin_batch();
   module_.write(module_.opened[0], pattern(20'000));
+  EXPECT_EQ(find(module_.opened[0])->pending_output(), 0U) << "kept for nobody";
   EXPECT_EQ(module_.closed.size(), 0U) << "not inside of the call";
   turns(2);
 
