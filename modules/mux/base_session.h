@@ -206,6 +206,8 @@ class BaseSession : public Session {
   void append_streams(std::string& out, std::size_t room);
   void take_turn(Stream& stream, std::string& out);
   void drop_pending(Stream& stream, std::size_t size_bytes);
+  // After something has left: little keeps no large buffer.
+  void fit_buffer(Stream& stream);
   void leave_buffer(Stream& stream);
   void tell_writable(Stream& stream);
   void wait_for_room(Stream& stream);

@@ -17,6 +17,10 @@ constexpr std::size_t kLeastRoom = 4 << 10;
 constexpr std::size_t kFewWaiting = 64;  // not worth the work
 
 constexpr std::size_t kMostSpare = std::size_t{256} << 10;
+
+// What limits count is what waits. A buffer is at most so much larger, or of no account.
+constexpr std::size_t kMostSlack = 4;
+constexpr std::size_t kSmallBuffer = std::size_t{4} << 10;
 }  // namespace
 
 // Our own farewells, of a drain or of an owner that ends, may be as many as there are streams.
@@ -99,7 +103,8 @@ std::size_t BaseSession::write(Stream& stream, std::string_view bytes) {
   const std::size_t of_stream = most - std::min(stream.pending_size(), most);
   const std::size_t of_session = output_room();
   const std::size_t taken = std::min({bytes.size(), of_stream, of_session});
-  if (stream.pending.empty() && taken >= kLargestDataFrame)
+  const bool is_much = taken >= kLargestDataFrame;
+  if (stream.pending.empty() && is_much && worker_.spare_buffer.capacity() <= kMostSlack * taken)
     stream.pending.swap(worker_.spare_buffer);
   stream.pending.append(bytes.substr(0, taken));
   output_ += taken;
@@ -125,7 +130,16 @@ void BaseSession::drop_pending(Stream& stream, std::size_t size_bytes) {
   output_ -= size_bytes;
   worker_.memory_used -= size_bytes;
   if (stream.pending_size() == 0) return leave_buffer(stream);
+  fit_buffer(stream);
   drop_sent_prefix(stream.pending, stream.pending_begin);
+}
+
+void BaseSession::fit_buffer(Stream& stream) {
+  const std::size_t capacity = stream.pending.capacity();
+  if (capacity <= kSmallBuffer || kMostSlack * stream.pending_size() >= capacity) return;
+  std::string waits = stream.pending.substr(stream.pending_begin);
+  leave_buffer(stream);
+  stream.pending = std::move(waits);
 }
 
 // An idle stream keeps none.

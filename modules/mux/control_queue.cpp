@@ -28,7 +28,7 @@ void ControlQueue::append_to(std::string& out, std::size_t room) {
     begin_ += 1U + length;
   }
   drop_sent_prefix(frames_, begin_);
-  set_due();
+  forget_notices();
   is_due_ = !is_empty();
 }
 
@@ -39,6 +39,10 @@ void ControlQueue::keep(std::string_view frame) {
 
 void ControlQueue::set_due() {
   is_due_ = true;
+  forget_notices();
+}
+
+void ControlQueue::forget_notices() {
   notices_ = 0;
   due_at_.reset();
 }

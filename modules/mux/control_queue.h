@@ -32,6 +32,7 @@ class ControlQueue {
  private:
   void keep(std::string_view frame);
   void set_due();
+  void forget_notices();
 
   std::string frames_;  // each after a byte that says how long it is
   std::size_t begin_ = 0;

@@ -12,7 +12,7 @@ inline constexpr std::size_t kCompactAt = std::size_t{64} << 10;
 // `begin`: where what has not left begins.
 inline void drop_sent_prefix(std::string& bytes, std::size_t& begin) {
   if (begin == bytes.size()) {
-    std::string{}.swap(bytes);  // an idle stream keeps no buffer
+    std::string{}.swap(bytes);
   } else if (begin >= kCompactAt && begin >= bytes.size() / 2) {
     bytes.erase(0, begin);
   } else {

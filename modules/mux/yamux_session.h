@@ -2,8 +2,7 @@
 //
 // Where its peers differ from each other or from what one would expect:
 //   - A stream that we take is acknowledged once, before anything else of it, and soon: clients
-//   open
-//     only so many that are not, but wait for no single one.
+//     open only so many that are not, but wait for no single one.
 //   - FIN travels in a frame of its own after the data: the Go receiver wakes its reader by the
 //     flag, before it has the payload.
 //   - The peer opens numbers of its own parity only. Go does not look; we end the session, for a

@@ -154,12 +154,45 @@ TEST_F(YamuxLimits, LeaveABufferToTheNextWithMuchToSend) {
 
 TEST_F(YamuxLimits, KeepNoBufferThatIsSmallOrHuge) {
   limits.max_stream_output = 1 << 20;
-  Stream& stream = opened(1);
-  stream.allowed = 1 << 20;
-  session().write(stream, std::string(1 << 20, 'x'));
-  session().write(opened(3), "small");
+  session().write(opened(1), "small");
   output();
   EXPECT_EQ(worker.spare_buffer.capacity(), std::string().capacity());
+
+  Stream& stream = opened(3);
+  stream.allowed = 1 << 20;
+  session().write(stream, std::string(1 << 20, 'x'));
+  output();
+  EXPECT_LE(worker.spare_buffer.capacity(), 256U << 10);
+}
+
+// memory_used counts what waits: the buffers are to be of that order.
+TEST_F(YamuxLimits, KeepNoLargeBufferForLittleThatWaitsForTheWindow) {
+  limits.max_stream_output = 256 << 10;
+  Stream& stream = opened(1);
+  for (const std::size_t waits : {40'000U, 1'000U, 1U}) {
+    session().write(stream, std::string(100'000, 'x'));
+    stream.allowed = stream.sent + 100'000 - waits;
+    receive(update(0, 1));
+    output();
+    ASSERT_EQ(stream.pending_size(), waits);
+    EXPECT_LE(stream.pending.capacity(), 4 * std::max(waits, std::size_t{1024}));
+    stream.allowed += waits;
+    receive(update(0, 1));
+    output();
+  }
+}
+
+TEST_F(YamuxLimits, LeaveALargeBufferToWhoFillsAQuarterOfIt) {
+  limits.max_stream_output = 256 << 10;
+  session().write(opened(1), std::string(200 << 10, 'x'));
+  output();
+  const std::size_t large = worker.spare_buffer.capacity();
+  ASSERT_GE(large, 200U << 10);
+
+  session().write(opened(3), std::string(20'000, 'y'));
+
+  EXPECT_LE(stream(3).pending.capacity(), 80'000U);
+  EXPECT_EQ(worker.spare_buffer.capacity(), large);
 }
 
 TEST_F(YamuxLimits, SayWritableWhenHalfHasLeft) {
